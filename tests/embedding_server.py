@@ -1,0 +1,188 @@
+"""A small real HTTP server that speaks the OpenAI embeddings API and misbehaves on demand."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+
+Behaviour = Literal[
+    "ok",
+    "shuffled",
+    "rate_limited_once",
+    "rate_limited",
+    "server_error",
+    "unauthorized",
+    "bad_request",
+    "truncated",
+    "not_json",
+    "wrong_dimension",
+    "ragged",
+    "nan",
+    "null",
+    "huge",
+    "zeros",
+    "base64",
+    "fewer",
+    "repeated_index",
+    "slow",
+]
+_STATUS = {"rate_limited": 429, "server_error": 500, "unauthorized": 401, "bad_request": 400}
+
+
+@lru_cache(maxsize=10_000)
+def _word(word: str, dimensions: int) -> tuple[float, ...]:
+    source = random.Random(word)
+    return tuple(source.gauss(0, 1) for _ in range(dimensions))
+
+
+def vector_of(text: str, dimensions: int) -> list[float]:
+    """What the server answers for `text`: the same each time, not of length 1, near for texts that share words."""
+    words = text.lower().split() or [""]
+    return [sum(parts) for parts in zip(*(_word(word, dimensions) for word in words), strict=True)]
+
+
+@dataclass
+class EmbeddingServer:
+    """The running server; change `behaviour` at any time. `requests` holds the JSON body of each request,
+    `headers` its headers in lower case and `paths` its path. `most_at_once` counts overlapping requests."""
+
+    base_url: str
+    dimensions: int
+    behaviour: Behaviour = "ok"
+    gathering: int = 1
+    requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    paths: list[str] = field(default_factory=list[str])
+    most_at_once: int = 0
+    _at_once: int = 0
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _stopping: bool = False
+
+    def enter(self) -> None:
+        """Count a request in and hold it until `gathering` of them have been seen at the same time."""
+        with self._changed:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._stopping or self.most_at_once >= self.gathering, timeout=30)
+
+    def leave(self) -> None:
+        """Count a request out."""
+        with self._changed:
+            self._at_once -= 1
+
+    def hold(self) -> None:
+        """Keep a request without an answer until the server stops."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping, timeout=30)
+
+    def stop(self) -> None:
+        """Let all held requests go."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def answer(self, body: dict[str, Any]) -> bytes:
+        """The bytes of a 200 answer under the present behaviour."""
+        size = int(body.get("dimensions") or self.dimensions)
+        data = [
+            {"object": "embedding", "index": index, "embedding": vector_of(text, size)}
+            for index, text in enumerate(body["input"])
+        ]
+        _spoil(data, self.behaviour)
+        usage = {"prompt_tokens": 1, "total_tokens": 1}
+        text = json.dumps({"object": "list", "model": body["model"], "data": data, "usage": usage})
+        if self.behaviour == "not_json":
+            return b"<html>welcome</html>"
+        return text.encode()[: len(text) // 2 if self.behaviour == "truncated" else None]
+
+
+def _spoil(data: list[dict[str, Any]], behaviour: Behaviour) -> None:
+    last = data[-1]
+    odd = {"nan": float("nan"), "null": None, "huge": 1e300}
+    if behaviour == "shuffled":
+        random.Random(7).shuffle(data)
+    elif behaviour == "wrong_dimension":
+        for item in data:
+            item["embedding"].append(1.0)
+    elif behaviour == "ragged":
+        last["embedding"].append(1.0)
+    elif behaviour == "zeros":
+        last["embedding"] = [0.0] * len(last["embedding"])
+    elif behaviour == "base64":
+        last["embedding"] = "AACAPwAAgD8="
+    elif behaviour == "fewer":
+        data.pop()
+    elif behaviour == "repeated_index":
+        last["index"] = 0
+    elif behaviour in odd:
+        last["embedding"][0] = odd[behaviour]
+
+
+def _handler(state: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep stderr for pytest."""
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            state.requests.append(body)
+            state.headers.append({name.lower(): value for name, value in self.headers.items()})
+            state.paths.append(self.path)
+            state.enter()
+            try:
+                self._act(body)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True
+            finally:
+                state.leave()
+
+        def _act(self, body: dict[str, Any]) -> None:
+            if state.behaviour == "slow":
+                state.hold()
+            if state.behaviour == "rate_limited_once":
+                state.behaviour = "ok"
+                self._send(429, b"{}", {"retry-after-ms": "10"})
+            elif state.behaviour in _STATUS:
+                # Some servers do repeat the key and the text: nothing of it may reach the user.
+                echo = f"{self.headers.get('authorization')} {body['input']}"
+                answer = json.dumps({"error": {"message": echo, "code": "x"}}).encode()
+                self._send(_STATUS[state.behaviour], answer, {"retry-after-ms": "10"})
+            else:
+                self._send(200, state.answer(body), {})
+
+        def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in {"content-type": "application/json", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    return Handler
+
+
+@contextmanager
+def embedding_server(behaviour: Behaviour = "ok", *, dimensions: int = 64) -> Iterator[EmbeddingServer]:
+    """Run the server on a free port of this machine; `.base_url` is what a client is given."""
+    state = EmbeddingServer(base_url="", dimensions=dimensions, behaviour=behaviour)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
+    # Stopping waits for the threads, so that no socket outlives its test.
+    server.daemon_threads = False
+    state.base_url = f"http://127.0.0.1:{server.server_port}/v1"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield state
+    finally:
+        state.stop()
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,92 @@
+"""What commands other than queries print on standard output: lines, tables, key-value lists and JSON."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zava_cli.commands.output.destination import open_output
+from zava_cli.commands.output.formats import RenderOptions
+from zava_cli.commands.output.visible import visible, visible_lines
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def disable_color() -> None:
+    """Turn colours off for everything that this process writes; what `--no-color` does."""
+    os.environ["NO_COLOR"] = "1"
+
+
+def print_line(text: str = "") -> None:
+    """Print `text`, which may have several lines, with control characters made visible."""
+    _write("".join(f"{line}\n" for line in visible_lines(text)))
+
+
+def print_json(value: Any) -> None:
+    """Print a model, dataclass, mapping or list as indented JSON."""
+    from pydantic_core import to_json
+
+    _write(to_json(value, indent=2, inf_nan_mode="strings").decode() + "\n")
+
+
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None
+) -> None:
+    """Print rows under `columns`; numbers are right-aligned, None is empty, long text is folded."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for index, name in enumerate(columns):
+        is_number = bool(rows) and all(_is_number(row[index]) or row[index] is None for row in rows)
+        table.add_column(Text(visible(name)), justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(_text, row))
+    _render(table, title)
+
+
+def print_key_values(values: Mapping[str, object], *, title: str | None = None) -> None:
+    """Print one `key  value` line per entry, the values aligned."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for key, value in values.items():
+        grid.add_row(Text(visible(key), style="bold"), _text(value))
+    _render(grid, title)
+
+
+def _text(value: object) -> Any:
+    from rich.text import Text
+
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    return Text("" if value is None else "\n".join(visible_lines(str(value))))
+
+
+def _is_number(value: object) -> bool:
+    from decimal import Decimal
+
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def _render(renderable: RenderableType, title: str | None) -> None:
+    from rich.text import Text
+
+    from zava_cli.commands.output.table import render
+
+    with open_output(None) as out:
+        options = RenderOptions.for_output(out)
+        if title is not None:
+            out.write(render(Text(visible(title), style="bold"), options).encode())
+        out.write(render(renderable, options).encode())
+
+
+def _write(text: str) -> None:
+    with open_output(None) as out:
+        out.write(text.encode())

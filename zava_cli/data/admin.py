@@ -1,0 +1,72 @@
+"""The administrator's connection: migrations and loads. It never exists in a process that serves a network."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from zava_cli.data.connections import prepare_own_connection
+from zava_cli.data.driver_errors import translated
+from zava_cli.data.embedded import SUPERUSER
+from zava_cli.data.named_sql import named_sql
+from zava_cli.data.target import Target
+from zava_cli.infra.keys import ensure_master_key, manager_key, pads
+
+
+@asynccontextmanager
+async def admin_connection(target: Target, *, create: bool = False) -> AsyncIterator[asyncpg.Connection]:
+    """One connection as the administrator; starts the embedded server, and `create` makes its database."""
+    with translated():
+        if target.embedded is not None:
+            await asyncio.to_thread(target.embedded.start)
+            if create:
+                await _create_embedded_database(target)
+        connection = await asyncpg.connect(
+            target.admin_dsn, timeout=target.settings.connect_timeout, statement_cache_size=0
+        )
+        try:
+            await prepare_own_connection(connection)
+            yield connection
+        finally:
+            await connection.close(timeout=5)
+
+
+@asynccontextmanager
+async def owner_transaction(connection: asyncpg.Connection, target: Target) -> AsyncIterator[None]:
+    """A transaction as the data's owner, in the business time zone; rolled back when the block fails."""
+    async with connection.transaction():
+        await connection.execute(f'SET LOCAL ROLE "{target.roles.owner}"')
+        await connection.fetchrow(named_sql("admin")["begin_load"])
+        yield
+
+
+async def register_keys(connection: asyncpg.Connection, target: Target) -> int:
+    """Stores the verification pads of managers who have none yet; returns how many were added."""
+    master = ensure_master_key(target.configured_master_key, target.key_file)
+    sql = named_sql("admin")
+    async with connection.transaction():
+        await connection.execute(f'SET LOCAL ROLE "{target.roles.security}"')
+        missing = await connection.fetch(sql["managers_without_key"])
+        rows: Sequence[tuple[Any, ...]] = [
+            (row["manager_id"], *pads(manager_key(master, row["manager_id"], row["database_identity"])))
+            for row in missing
+        ]
+        await connection.executemany(sql["add_key"], rows)
+    return len(rows)
+
+
+async def _create_embedded_database(target: Target) -> None:
+    assert target.embedded is not None
+    connection = await asyncpg.connect(target.embedded.dsn(SUPERUSER, "postgres"))
+    try:
+        if not await connection.fetchval(named_sql("admin")["database_exists"], target.embedded_database):
+            await connection.execute(f'CREATE DATABASE "{target.embedded_database}"')
+    except asyncpg.DuplicateDatabaseError:
+        # Another process was a moment faster.
+        return
+    finally:
+        await connection.close()

@@ -1,0 +1,60 @@
+-- name: begin_load
+-- Lets a load take its time and counts days in the business time zone.
+SELECT set_config('TimeZone', (SELECT time_zone FROM ops.settings), true),
+       set_config('statement_timeout', '0', true),
+       set_config('search_path', 'retail, public', true)
+
+-- name: database_exists
+-- Whether a database of that name exists.
+-- $1 name text
+SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)
+
+-- name: managers_without_key
+-- Managers whose verification key is missing, with the database's identity.
+SELECT m.manager_id, security.database_identity() AS database_identity
+FROM retail.managers m
+WHERE NOT EXISTS (SELECT FROM security.manager_keys k WHERE k.manager_id = m.manager_id)
+
+-- name: add_key
+-- Adds a manager's verification key, version 1.
+-- $1 manager uuid, $2 inner bytea, $3 outer bytea
+INSERT INTO security.manager_keys (manager_id, version, inner_pad, outer_pad)
+VALUES ($1, 1, $2, $3) ON CONFLICT DO NOTHING
+
+-- name: applied_migrations
+-- What was applied, oldest first.
+SELECT version, name, checksum FROM ops.schema_migrations ORDER BY version
+
+-- name: record_migration
+-- Notes an applied migration.
+-- $1 version integer, $2 name text, $3 checksum text
+INSERT INTO ops.schema_migrations (version, name, checksum) VALUES ($1, $2, $3)
+
+-- name: has_migrations
+-- Whether the database was ever migrated.
+SELECT to_regclass('ops.schema_migrations') IS NOT NULL
+
+-- name: lock_migrations
+-- Lets one process migrate at a time.
+SELECT pg_advisory_lock(hashtext('zava migrations'))
+
+-- name: unlock_migrations
+-- Lets the next one go on.
+SELECT pg_advisory_unlock(hashtext('zava migrations'))
+
+-- name: set_time_zone
+-- Gives a new database its business time zone.
+-- $1 zone text
+UPDATE ops.settings SET time_zone = $1, updated_at = now()
+
+-- name: record_load
+-- One row of the audit trail, and a new data version.
+-- $1 kind text, $2 source text, $3 hash text, $4 parameters jsonb, $5 counts jsonb
+WITH bumped AS (UPDATE ops.settings SET data_version = data_version + 1, updated_at = now())
+INSERT INTO ops.load_runs (kind, source, content_hash, parameters, row_counts)
+VALUES ($1, $2, $3, $4, $5)
+
+-- name: loads
+-- Every load, newest first.
+SELECT kind, source, content_hash, parameters, row_counts, loaded_by, created_at
+FROM ops.load_runs ORDER BY created_at DESC

@@ -1,0 +1,174 @@
+"""The pools behind every read: who asks is resolved once, and each answer runs in a session of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from zava_cli.data.callers import Caller, caller_from_row
+from zava_cli.data.connections import TextConnection, prepare_own_connection, prepare_text_connection
+from zava_cli.data.driver_errors import translated
+from zava_cli.data.named_sql import named_sql
+from zava_cli.data.session import Session, TextSession
+from zava_cli.data.target import Target
+from zava_cli.infra.errors import AuthorizationError, DatabaseUnavailableError, ValidationError
+
+CONTEXT_SECONDS = 60
+"""A context outlives the longest statement of its transaction by this much."""
+
+
+class PostgreSQLProvider:
+    """Reads as a manager. Users' SQL and zava's own statements use connections of their own.
+
+    `serving` decides the pool's size (one connection for a command) and the application name.
+    """
+
+    def __init__(self, target: Target, *, serving: bool = False) -> None:
+        self.target = target
+        self.settings = target.settings
+        self.serving = serving
+        self._master_key: bytes | None = None
+        self._pools: dict[str, asyncpg.Pool] = {}
+        self._opening = asyncio.Lock()
+        self._releases: set[asyncio.Task[None]] = set()
+
+    async def identify(self, who: str | None) -> Caller:
+        """The manager that `who` names; AuthorizationError unless it is exactly one."""
+        if not who:
+            raise ValidationError(
+                "as", who, "nobody is asking",
+                hint="Say who you are with --as NAME or ZAVA_AS, for example --as seattle or --as 'head office'.",
+            )  # fmt: skip
+        async with self._connection("own") as connection, connection.transaction(readonly=True):
+            rows = await connection.fetch(named_sql("identity")["resolve_identity"], who)
+        if len(rows) != 1:
+            raise AuthorizationError(
+                "That name does not stand for exactly one manager.", who,
+                hint="Use a manager's name or e-mail, or a store's name or city, as your administrator gave it to you.",
+            )  # fmt: skip
+        if self._master_key is None:
+            self._master_key = self.target.master_key()
+        return caller_from_row(rows[0], self._master_key, time.time())
+
+    async def state(self) -> dict[str, Any]:
+        """Newest migration, time zone and data version, as the gateway sees them."""
+        async with self._connection("own") as connection, connection.transaction(readonly=True):
+            row = await connection.fetchrow(named_sql("identity")["migration_state"])
+        assert row is not None
+        return dict(row)
+
+    @asynccontextmanager
+    async def reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncIterator[Session]:
+        """A read-only transaction for zava's own statements that sees what `caller` may see."""
+        async with self._transaction("own", caller, timeout) as connection:
+            yield Session(connection)
+
+    @asynccontextmanager
+    async def text_reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncIterator[TextSession]:
+        """A read-only transaction for one statement that a caller wrote."""
+        limit = timeout or self.settings.statement_timeout
+        async with self._transaction("text", caller, timeout) as connection:
+            yield TextSession(connection, limit)
+
+    @asynccontextmanager
+    async def _transaction(
+        self, kind: str, caller: Caller, timeout: float | None
+    ) -> AsyncIterator[asyncpg.Connection]:
+        limit = timeout or self.settings.statement_timeout
+        async with self._connection(kind) as connection:
+            transaction = connection.transaction(readonly=True)
+            await transaction.start()
+            try:
+                await connection.fetchrow(
+                    named_sql("session")["begin"], *self._session_values(kind, caller, connection, limit)
+                )
+                yield connection
+            finally:
+                # Rolled back, not committed: session settings that a query made are undone with it.
+                if not connection.is_closed():
+                    await transaction.rollback()
+
+    def _session_values(
+        self, kind: str, caller: Caller, connection: asyncpg.Connection, limit: float
+    ) -> tuple[str, ...]:
+        milliseconds = str(max(1, int(limit * 1000)))
+        return (
+            caller.sign(connection.get_server_pid(), time.time(), int(limit) + CONTEXT_SECONDS),
+            self.target.roles.of(caller.identity.role),
+            milliseconds,
+            caller.time_zone,
+            "on" if self.settings.jit else "off",
+            self.settings.work_mem,
+            self.settings.application_name or ("zava-mcp-server" if self.serving else "zava-cli"),
+        )
+
+    @asynccontextmanager
+    async def _connection(self, kind: str) -> AsyncIterator[asyncpg.Connection]:
+        with translated():
+            pool = await self._pool(kind)
+            try:
+                connection = await pool.acquire(timeout=self.settings.connect_timeout)
+            except TimeoutError:
+                raise DatabaseUnavailableError(
+                    "All connections are busy.", hint="Try again in a moment, or raise pool_max."
+                ) from None
+            try:
+                yield connection  # pyright: ignore[reportReturnType]
+            finally:
+                self._release_later(pool, connection)
+
+    def _release_later(self, pool: asyncpg.Pool, connection: Any) -> None:
+        """Resets and returns a connection after the answer has gone out, not before."""
+        task = asyncio.ensure_future(pool.release(connection))
+        self._releases.add(task)
+        task.add_done_callback(self._released)
+
+    def _released(self, task: asyncio.Task[None]) -> None:
+        self._releases.discard(task)
+        if not task.cancelled():
+            # A connection that broke meanwhile is dropped by the pool; there is nothing to tell anybody.
+            task.exception()
+
+    async def _pool(self, kind: str) -> asyncpg.Pool:
+        async with self._opening:
+            if kind not in self._pools:
+                try:
+                    self._pools[kind] = await self._open(kind)
+                except OSError:
+                    embedded = self.target.embedded
+                    if embedded is None or not await asyncio.to_thread(embedded.start):
+                        raise
+                    self._pools[kind] = await self._open(kind)
+            return self._pools[kind]
+
+    async def _open(self, kind: str) -> asyncpg.Pool:
+        settings = self.settings
+        is_text = kind == "text"
+        cached = 0 if is_text or not settings.prepared_statements else 100
+        return await asyncpg.create_pool(
+            self.target.gateway_dsn,
+            min_size=max(1, settings.pool_min // 2) if self.serving else 1,
+            max_size=max(1, settings.pool_max // 2) if self.serving else 1,
+            max_inactive_connection_lifetime=settings.pool_idle,
+            connection_class=TextConnection if is_text else asyncpg.Connection,
+            init=prepare_text_connection if is_text else prepare_own_connection,
+            statement_cache_size=cached,
+            timeout=settings.connect_timeout,
+            command_timeout=None,
+        )
+
+    async def close(self) -> None:
+        """Closes every pool, also when one of them fails to."""
+        if self._releases:
+            await asyncio.wait(self._releases, timeout=self.settings.serve_grace)
+        pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            try:
+                await asyncio.wait_for(pool.close(), self.settings.serve_grace)
+            except (TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
+                pool.terminate()

@@ -1,0 +1,90 @@
+"""The one place where asyncpg's errors become zava's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+
+from zava_cli.infra.errors import (
+    AuthorizationError,
+    ConfigurationError,
+    DatabaseError,
+    DatabaseUnavailableError,
+    MCPError,
+    QueryTimeoutError,
+)
+
+_UNAVAILABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    OSError,
+    asyncio.IncompleteReadError,
+)
+
+
+@contextmanager
+def translated(query: str | None = None) -> Iterator[None]:
+    """Turns a driver error in the block into one of the family; `query` is the text that a person wrote."""
+    try:
+        yield
+    except MCPError:
+        raise
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.IncompleteReadError) as exc:
+        raise translate(exc, query) from exc
+
+
+def translate(exc: BaseException, query: str | None) -> MCPError:
+    """The family's error for a driver error."""
+    if isinstance(exc, asyncpg.QueryCanceledError):
+        return QueryTimeoutError(
+            "The query ran past its time limit and was cancelled.", query,
+            hint="Narrow it (a period, a store, LIMIT), or allow more with --timeout.", sqlstate="57014",
+        )  # fmt: skip
+    if isinstance(exc, (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError)):
+        return DatabaseUnavailableError(
+            "PostgreSQL did not accept the login.", hint="Check user and password in ZAVA_DATABASE_URL or ZAVA_ADMIN_URL."
+        )
+    if isinstance(exc, asyncpg.InvalidCatalogNameError):
+        return DatabaseUnavailableError(
+            "The database does not exist yet.", hint="Run `zava db migrate` (embedded) or create it on your server."
+        )
+    if isinstance(exc, _UNAVAILABLE):
+        return DatabaseUnavailableError(
+            f"PostgreSQL cannot be reached: {_plain(exc)}", query, hint="Try again; `zava health` tells more."
+        )
+    if isinstance(exc, asyncpg.InsufficientPrivilegeError):
+        return AuthorizationError(f"Not allowed: {exc}")
+    if isinstance(exc, asyncpg.ClientConfigurationError):
+        return ConfigurationError(f"The database URL cannot be used: {exc}")
+    if isinstance(exc, asyncpg.PostgresError):
+        return _server_error(exc, query)
+    return DatabaseError("The database driver failed.", query)
+
+
+def _server_error(exc: asyncpg.PostgresError, query: str | None) -> DatabaseError:
+    fields = exc.as_dict()
+    position = fields.get("position")
+    # A position inside a function's own text says nothing about what the caller wrote.
+    usable = position is not None and fields.get("internal_query") is None
+    return DatabaseError(
+        str(fields.get("message") or exc),
+        query,
+        hint=fields.get("hint"),
+        detail=fields.get("detail"),
+        position=int(position) if usable and position else None,
+        sqlstate=exc.sqlstate,
+    )
+
+
+def _plain(exc: BaseException) -> str:
+    """The reason without host names or paths that an operating-system error carries."""
+    if isinstance(exc, OSError):
+        return exc.strerror or type(exc).__name__
+    return str(exc) or type(exc).__name__

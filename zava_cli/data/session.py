@@ -1,0 +1,115 @@
+"""What runs inside a manager's read-only transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import asyncpg
+from typing_extensions import LiteralString
+
+from zava_cli.data.connections import UNNAMED_TYPE
+from zava_cli.data.driver_errors import translated
+from zava_cli.data.guard.check import CheckedQuery
+from zava_cli.data.named_sql import named_sql
+from zava_cli.infra.errors import QueryTimeoutError
+from zava_cli.models.query import Column, QueryStream, Row
+
+PAGE_ROWS = 2_000
+
+
+class Session:
+    """Runs zava's own named statements; values arrive as Python types."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def rows(self, sql: LiteralString | str, *arguments: Any) -> list[dict[str, Any]]:
+        """All rows of a named statement."""
+        with translated():
+            return [dict(row) for row in await self._connection.fetch(sql, *arguments)]
+
+    async def row(self, sql: LiteralString | str, *arguments: Any) -> dict[str, Any]:
+        """The first row of a named statement that always has one."""
+        return (await self.rows(sql, *arguments))[0]
+
+
+class TextSession:
+    """Runs one statement that a caller wrote; every value is the server's own text.
+
+    `limit` bounds, in seconds, the time that the server works on it: the server's own timeout starts again
+    with every page.
+    """
+
+    def __init__(self, connection: asyncpg.Connection, limit: float) -> None:
+        self._connection = connection
+        self._limit = limit
+
+    async def stream(
+        self, query: CheckedQuery, parameters: Sequence[str | None], *, limit: int | None, page: int = PAGE_ROWS
+    ) -> QueryStream:
+        """Starts the statement and returns its columns with the rows still to come, at most `limit`."""
+        started = time.monotonic()
+        with translated(query.sql):
+            statement = await self._connection.prepare(query.sql)
+            columns = await self._columns(statement)
+            cursor = await statement.cursor(*parameters)
+        stream = QueryStream(columns=columns, batches=_nothing())
+        stream.batches = self._pages(stream, cursor, query.sql, limit, page, time.monotonic() - started)
+        return stream
+
+    async def copy_out(self, query: CheckedQuery, format_name: str, write: Callable[[bytes], Any], *, header: bool) -> int:
+        """Streams all rows in PostgreSQL's own csv or text format to `write`; returns the number of rows.
+
+        The guard's check makes sure that the text is one statement: COPY takes no parameters and travels in
+        the protocol that would allow several.
+        """
+
+        async def sink(data: bytes) -> None:
+            write(data)
+
+        with translated(query.sql):
+            status = await self._connection.copy_from_query(
+                query.sql, output=sink, format=format_name, header=header, timeout=self._limit
+            )
+        return int(status.split()[-1])
+
+    async def _columns(self, statement: Any) -> list[Column]:
+        attributes = statement.get_attributes()
+        unnamed = {a.type.oid for a in attributes if a.type.name == UNNAMED_TYPE}
+        names: dict[int, str] = {}
+        if unnamed:
+            wanted = "{" + ",".join(str(oid) for oid in unnamed) + "}"
+            rows = await self._connection.fetch(named_sql("session")["type_names"], wanted)
+            names = {int(row[0]): row[1] for row in rows}
+        return [Column(name=a.name, type=names.get(a.type.oid, a.type.name)) for a in attributes]
+
+    async def _pages(
+        self, stream: QueryStream, cursor: Any, sql: str, limit: int | None, page: int, spent: float
+    ) -> AsyncIterator[Sequence[Row]]:
+        left = limit
+        while True:
+            size = page if left is None else min(page, left + 1)
+            started = time.monotonic()
+            with translated(sql):
+                rows: list[Row] = [tuple(row) for row in await cursor.fetch(size)]
+            spent += time.monotonic() - started
+            if left is not None and len(rows) > left:
+                stream.truncated = True
+                rows = rows[:left]
+            if rows:
+                yield rows
+            if stream.truncated or len(rows) < size:
+                return
+            if spent > self._limit:
+                raise QueryTimeoutError(
+                    "The query ran past its time limit and was cancelled.", sql,
+                    hint="Narrow it (a period, a store, LIMIT), or allow more with --timeout.", sqlstate="57014",
+                )  # fmt: skip
+            left = None if left is None else left - len(rows)
+
+
+async def _nothing() -> AsyncIterator[Sequence[Row]]:
+    return
+    yield

@@ -1,0 +1,17 @@
+-- name: begin
+-- Sets a transaction up: who asks, as which role, read-only, within which bounds. Evaluated left to right.
+-- $1 context text, $2 role text, $3 milliseconds text, $4 time zone text, $5 jit text, $6 work_mem text, $7 application text
+SELECT set_config('zava.context', $1, true),
+       set_config('application_name', $7, true),
+       set_config('statement_timeout', $3, true),
+       set_config('TimeZone', $4, true),
+       set_config('jit', $5, true),
+       set_config('work_mem', $6, true),
+       set_config('search_path', 'retail, public', true),
+       set_config('transaction_read_only', 'on', true),
+       set_config('role', $2, true)
+
+-- name: type_names
+-- Names of types by oid, for columns of types that are not built in.
+-- $1 oids oid[]
+SELECT oid, pg_catalog.format_type(oid, NULL) FROM pg_catalog.unnest($1::oid[]) AS oid

@@ -1,0 +1,235 @@
+"""Embeddings from OpenAI or any server that speaks its embeddings API."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from urllib.parse import SplitResult, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError, omit
+from pydantic import BaseModel, ValidationError
+
+from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, tidy, unit_rows
+from zava_cli.infra.errors import ConfigurationError, EmbeddingError
+
+_OPENAI_URL = "https://api.openai.com/v1"
+_DEFAULT_MODEL = "text-embedding-3-small"
+_NATIVE_SIZES = {
+    "text-embedding-3-small": 1536,
+    "text-embedding-3-large": 3072,
+    "text-embedding-ada-002": 1536,
+}
+_THRESHOLD = 0.7
+_BATCH = 256
+# One request may hold 300,000 tokens; a character of a dense script is about one.
+_BATCH_CHARACTERS = 250_000
+_FALL_BACK = "Search by keyword meanwhile, or use the local provider."
+
+
+class OpenAIEmbedder:
+    """An OpenAI-compatible service. Batches run side by side, at most `concurrency` requests at a time.
+
+    Retries, their waiting times and the timeout of each attempt are the openai library's. The whole of
+    `embed_query` and `check` also ends after `timeout` seconds, because somebody is waiting for it.
+    """
+
+    provider = "openai"
+
+    def __init__(self, config: EmbeddingConfig) -> None:
+        self.model = config.model or _DEFAULT_MODEL
+        native = _NATIVE_SIZES.get(self.model, 0)
+        self.dimensions = config.dimensions or native
+        self.threshold = _THRESHOLD if config.threshold is None else config.threshold
+        self.batch_size = _BATCH
+        self._config = config
+        # Older models refuse the parameter even when it names their own size.
+        self._asked = config.dimensions if config.dimensions != native else None
+        self._url = _split(config.base_url or _OPENAI_URL)
+        self._slots = asyncio.Semaphore(config.concurrency)
+        self._connected: AsyncOpenAI | None = None
+
+    async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of shape (len(texts), dimensions), in the order of `texts`. Raises EmbeddingError."""
+        tidied = [tidy(text) for text in texts]
+        groups = list(batches(tidied, self.batch_size, _BATCH_CHARACTERS))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                answers = [tasks.create_task(self._embed([tidied[i] for i in group])) for group in groups]
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        vectors = np.zeros((len(tidied), self.dimensions), dtype=np.float32)
+        for positions, answer in zip(groups, answers, strict=True):
+            vectors[positions] = answer.result()
+        return vectors
+
+    async def embed_query(self, text: str) -> NDArray[np.float32]:
+        """The vector of shape (dimensions,) for one search text. Raises EmbeddingError."""
+        try:
+            async with asyncio.timeout(self._config.timeout):
+                return (await self.embed_documents([text]))[0]
+        except TimeoutError:
+            raise self._timed_out() from None
+
+    async def check(self) -> str:
+        """One line for health; embeds one word for real. Raises EmbeddingError."""
+        await self.embed_query("hammer")
+        return f"openai {self.model} at {self._place}, {self.dimensions} dimensions"
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        client, self._connected = self._connected, None
+        if client is not None:
+            await client.close()
+
+    async def _embed(self, texts: list[str]) -> NDArray[np.float32]:
+        async with self._slots:
+            body = await self._request(texts)
+            # Reading a few megabytes of JSON takes long enough to hold up other callers.
+            vectors = await asyncio.to_thread(self._read, body, len(texts))
+        self.dimensions = self.dimensions or vectors.shape[1]
+        if vectors.shape[1] != self.dimensions:
+            raise EmbeddingError(
+                f"{self._place} sent vectors of {vectors.shape[1]} dimensions for {self.model}; "
+                f"{self.dimensions} were expected.",
+                hint="Set the embedding dimensions to what the model gives, or name the right model.",
+            )
+        return vectors
+
+    async def _request(self, texts: list[str]) -> bytes:
+        client = self._client()
+        # The errors are raised `from None`: the library's texts hold the answer's body, and some servers
+        # repeat the whole key there.
+        try:
+            # The raw answer, because building the library's objects takes five times as long as the rest.
+            answer = await client.embeddings.with_raw_response.create(
+                model=self.model, input=texts, encoding_format="float", dimensions=self._asked or omit
+            )
+        except APITimeoutError:
+            raise self._timed_out() from None
+        except APIConnectionError:
+            raise EmbeddingError(
+                f"{self._place} cannot be reached for embeddings.",
+                hint=f"Check the network and the base URL. {_FALL_BACK}",
+            ) from None
+        except APIStatusError as exc:
+            raise self._refused(exc) from None
+        except OpenAIError as exc:
+            raise EmbeddingError(
+                f"{self._place} could not embed ({type(exc).__name__}).", hint=_FALL_BACK
+            ) from None
+        return answer.http_response.content
+
+    def _client(self) -> AsyncOpenAI:
+        if self._connected is None:
+            self._connected = AsyncOpenAI(
+                api_key=self._key(),
+                base_url=self._url.geturl(),
+                timeout=self._config.timeout,
+                max_retries=self._config.max_retries,
+            )
+        return self._connected
+
+    def _key(self) -> str:
+        configured = self._config.api_key
+        key = configured.get_secret_value().strip() if configured is not None else ""
+        if not key and self._config.base_url is not None:
+            # The library insists on a key; servers on one's own machine mostly want none, and a key that was
+            # meant for OpenAI must not travel to another address.
+            return "none"
+        key = key or os.environ.get("OPENAI_API_KEY", "").strip()
+        if not key:
+            raise EmbeddingError(
+                "The openai embedding provider needs an API key.",
+                hint="Set OPENAI_API_KEY or the embedding API key in the settings, or use the local provider.",
+            )
+        if not (key.isascii() and key.isprintable()):
+            raise EmbeddingError(
+                "The API key for embeddings holds characters that no key has.",
+                hint="Copy the key again; it is one line of plain letters, digits and dashes.",
+            )
+        return key
+
+    def _read(self, body: bytes, wanted: int) -> NDArray[np.float32]:
+        """The unit vectors of an answer, ordered by index; EmbeddingError for anything but a sane one."""
+        try:
+            items = sorted(_Answer.model_validate_json(body).data, key=lambda item: item.index)
+        except ValidationError:
+            raise self._nonsense("an answer that is no list of embeddings") from None
+        if [item.index for item in items] != list(range(wanted)):
+            raise self._nonsense(f"{len(items)} vectors for {wanted} texts, or not one for each")
+        if len({len(item.embedding) for item in items}) != 1:
+            raise self._nonsense("vectors of different lengths")
+        matrix = np.array([item.embedding for item in items], dtype=np.float64)
+        if not np.isfinite(matrix).all() or not matrix.any(axis=1).all():
+            raise self._nonsense("a vector with NaN, infinity or nothing but zeros")
+        return unit_rows(matrix)
+
+    def _nonsense(self, what: str) -> EmbeddingError:
+        return EmbeddingError(
+            f"{self._place} sent {what} for {self.model}.",
+            hint=f"Check that the base URL is an OpenAI-compatible embeddings API. {_FALL_BACK}",
+        )
+
+    def _timed_out(self) -> EmbeddingError:
+        return EmbeddingError(
+            f"{self._place} did not embed within {self._config.timeout:g} seconds.",
+            hint=f"Try again, or raise the embedding timeout. {_FALL_BACK}",
+        )
+
+    def _refused(self, exc: APIStatusError) -> EmbeddingError:
+        status = exc.status_code
+        if status in (401, 403):
+            return EmbeddingError(
+                f"{self._place} did not accept the API key (HTTP {status}).",
+                hint="Check OPENAI_API_KEY or the embedding API key in the settings.",
+            )
+        if status == 404:
+            return EmbeddingError(
+                f"{self._place} has no model {self.model}, or no embeddings at this address (HTTP 404).",
+                hint="Check the embedding model and the base URL, which usually ends in /v1.",
+            )
+        if status == 429:
+            return EmbeddingError(
+                f"{self._place} refuses more requests for now: a rate limit or the quota (HTTP 429).",
+                hint=f"Wait, lower the embedding concurrency, or check the account's quota. {_FALL_BACK}",
+            )
+        if status >= 500:
+            return EmbeddingError(
+                f"{self._place} failed to embed (HTTP {status}).", hint=f"Try again later. {_FALL_BACK}"
+            )
+        return EmbeddingError(
+            f"{self._place} refused the request for {self.model} (HTTP {status}).",
+            hint="Check that the model takes embedding requests, the configured dimensions and long texts.",
+        )
+
+    @property
+    def _place(self) -> str:
+        """Host and port, without user name, password, path or query."""
+        return self._url.netloc.rpartition("@")[2]
+
+
+class _Item(BaseModel):
+    index: int
+    embedding: list[float]
+
+
+class _Answer(BaseModel):
+    data: list[_Item]
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a base URL; ConfigurationError, which does not repeat it, when it is none."""
+    try:
+        parts = urlsplit(url.strip())
+        usable = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
+    except ValueError:
+        usable, parts = False, SplitResult("", "", "", "", "")
+    if not usable:
+        raise ConfigurationError(
+            "The base URL for embeddings is not a web address.",
+            hint="Write it like https://api.openai.com/v1 or http://localhost:11434/v1.",
+        )
+    return parts

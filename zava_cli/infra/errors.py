@@ -1,0 +1,116 @@
+"""The one error family of zava. It knows nothing of exit codes, MCP or the driver: each front maps it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class MCPError(Exception):
+    """Base of every error that zava reports on purpose.
+
+    `message` is for the person or agent who asked and never holds a DSN, key, token or parameter value;
+    `hint` says the way out. `error_code` is stable and machine-readable.
+    """
+
+    error_code = "MCP_ERROR"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InternalError(MCPError):
+    """Something that zava did not foresee; the details are in the log under `reference`."""
+
+    error_code = "INTERNAL_ERROR"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(
+            f"Something unexpected went wrong (reference {reference}).",
+            hint="The details are in the log; run again with --log-level debug to see them.",
+        )
+        self.reference = reference
+
+
+class ConfigurationError(MCPError):
+    """A setting, profile or file that zava was given cannot be used."""
+
+    error_code = "CONFIGURATION_ERROR"
+
+
+class DatabaseError(MCPError):
+    """PostgreSQL refused or failed a statement.
+
+    `position` is the 1-based character in `query` that the server points at, `sqlstate` its five-letter code.
+    """
+
+    error_code = "DATABASE_ERROR"
+
+    def __init__(
+        self,
+        message: str,
+        query: str | None = None,
+        *,
+        hint: str | None = None,
+        detail: str | None = None,
+        position: int | None = None,
+        sqlstate: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.query = query
+        self.detail = detail
+        self.position = position
+        self.sqlstate = sqlstate
+
+
+class QueryTimeoutError(DatabaseError):
+    """A statement ran past its deadline and was cancelled in the server."""
+
+    error_code = "QUERY_TIMEOUT"
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """No connection could be had, or it broke; trying again may help."""
+
+    error_code = "DATABASE_UNAVAILABLE"
+
+
+class QueryRefusedError(DatabaseError):
+    """The guard refused a statement before it reached the server; `construct` names what it found."""
+
+    error_code = "QUERY_REFUSED"
+
+    def __init__(
+        self, message: str, construct: str, query: str | None = None, *, hint: str, position: int | None = None
+    ) -> None:
+        super().__init__(message, query, hint=hint, position=position)
+        self.construct = construct
+
+
+class AuthorizationError(MCPError):
+    """The caller may not do or see this. The text never tells whether the thing exists."""
+
+    error_code = "AUTHORIZATION_ERROR"
+
+    def __init__(self, message: str, user_id: str | None = None, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.user_id = user_id
+
+
+class ValidationError(MCPError):
+    """A value that the caller gave breaks `constraint`; nothing was done."""
+
+    error_code = "VALIDATION_ERROR"
+
+    def __init__(self, field: str, value: Any, constraint: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{field}: {constraint}", hint=hint)
+        self.field = field
+        self.value = value
+        self.constraint = constraint
+
+
+class EmbeddingError(MCPError):
+    """The embedding provider is missing, refused or answered nonsense; nothing was written."""
+
+    error_code = "EMBEDDING_ERROR"

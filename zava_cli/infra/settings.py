@@ -1,0 +1,213 @@
+"""Every setting of zava, once: its default, its description, and where a value may come from.
+
+Precedence: command-line flag, environment (`ZAVA_…`), `.env`, `zava.toml` of the user, `zava.toml` of the
+current folder once that folder is trusted, default. A folder that is not trusted may set nothing that says
+where to connect, as whom, or with which key.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import ValidationError as PydanticError
+
+from zava_cli.infra import trust
+from zava_cli.infra.errors import ConfigurationError
+from zava_cli.infra.paths import config_directory, default_data_directory
+
+ENV_PREFIX = "ZAVA_"
+TOML_NAME = "zava.toml"
+
+
+def _setting(default: Any, description: str, *, guarded: bool = False, **bounds: Any) -> Any:
+    """A field; `guarded` ones may not come from an untrusted folder."""
+    return Field(default=default, description=description, json_schema_extra={"guarded": guarded}, **bounds)
+
+
+class Settings(BaseModel):
+    """The settings of one process, already merged from all sources."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: str = _setting(
+        "default", "Name of the database to work with", guarded=True, pattern=r"^[a-z][a-z0-9_-]{0,40}$"
+    )
+    identity: str | None = _setting(
+        None,
+        "Who asks: a manager's name, e-mail or id, or a store's name or city",
+        guarded=True,
+    )
+    database_url: SecretStr | None = _setting(
+        None, "Where PostgreSQL is, as the gateway login; empty means the embedded server", guarded=True
+    )
+    admin_url: SecretStr | None = _setting(
+        None, "Administrator's login for migrate, seed, import and embed", guarded=True
+    )
+    data_dir: Path = Field(
+        default_factory=default_data_directory,
+        description="Folder of the embedded server and the keys",
+        json_schema_extra={"guarded": True},
+    )
+    postgres_version: Literal[16, 18] = _setting(18, "Version of the embedded server")
+    role_prefix: str = _setting(
+        "zava_", "Put in front of every role name in PostgreSQL", guarded=True, pattern=r"^[a-z][a-z0-9_]{0,20}$"
+    )
+    master_key: SecretStr | None = _setting(
+        None, "Key that signs for every manager, 64 hex digits; empty means the key file", guarded=True
+    )
+    time_zone: str = _setting("America/Los_Angeles", "Business time zone that a new database gets")
+    statement_timeout: float = _setting(30.0, "Seconds after which a query is cancelled", gt=0, le=3600)
+    pool_min: int = _setting(2, "Connections kept open while serving", ge=1, le=100)
+    pool_max: int = _setting(10, "Most connections while serving", ge=2, le=500)
+    pool_idle: float = _setting(300.0, "Seconds after which an idle connection is closed", ge=1)
+    connect_timeout: float = _setting(10.0, "Seconds to wait for a connection", gt=0, le=300)
+    jit: bool = _setting(False, "PostgreSQL's just-in-time compilation")
+    work_mem: str = _setting("4MB", "PostgreSQL's work_mem for queries", pattern=r"^[0-9]+(kB|MB|GB)$")
+    application_name: str | None = _setting(
+        None, "Name in pg_stat_activity; empty means zava-cli or zava-mcp-server"
+    )
+    prepared_statements: bool = _setting(True, "Cache zava's own prepared statements; off behind old poolers")
+    query_max_bytes: int = _setting(65_536, "Longest query text, in bytes", ge=1_000, le=1_000_000)
+    table_rows: int = _setting(500, "Most rows that a table on a terminal shows", ge=1)
+    serve_rows: int = _setting(1_000, "Most rows that a tool returns", ge=1, le=100_000)
+    serve_bytes: int = _setting(1_000_000, "Most bytes of rows that a tool returns", ge=1_000)
+    serve_grace: float = _setting(5.0, "Seconds that running requests get when the server stops", ge=0)
+    embedding_provider: Literal["local", "openai"] = _setting("local", "Who makes embeddings")
+    embedding_model: str | None = _setting(None, "Model of that provider; empty means its default")
+    embedding_dimensions: int | None = _setting(None, "Dimensions to ask for", ge=64, le=3072)
+    embedding_base_url: str | None = _setting(None, "Base URL of an OpenAI-compatible service", guarded=True)
+    embedding_threshold: float | None = _setting(
+        None, "Lowest similarity that search shows; empty means the model's own", ge=-1, le=1
+    )
+    embedding_timeout: float = _setting(30.0, "Seconds to wait for the provider", gt=0)
+    openai_api_key: SecretStr | None = _setting(
+        None,
+        "Key of the openai provider; OPENAI_API_KEY works too",
+        guarded=True,
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting("warning", "Least severe line that is logged")
+    log_file: Path | None = _setting(None, "Log to this file instead of stderr", guarded=True)
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is the embedded server."""
+        return self.database_url is None
+
+
+class Loaded(BaseModel):
+    """Settings with the origin of each value and what was passed over."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    settings: Settings
+    origins: dict[str, str]
+    warnings: list[str]
+
+
+def load_settings(flags: dict[str, Any], folder: Path | None = None) -> Loaded:
+    """Merges all sources; raises ConfigurationError naming the setting and where its bad value came from."""
+    folder = folder or Path.cwd()
+    warnings: list[str] = []
+    layers: list[tuple[str, dict[str, Any]]] = [
+        ("flag", {name: value for name, value in flags.items() if value is not None}),
+        ("environment", _environment()),
+        (".env", _dotenv(folder, warnings)),
+    ]
+    profile = next((values["profile"] for _, values in layers if "profile" in values), None)
+    layers.append((str(config_directory() / TOML_NAME), _toml(config_directory() / TOML_NAME, profile)))
+    if config_directory() != folder:
+        layers.append((TOML_NAME, _folder_toml(folder, profile, warnings)))
+    merged: dict[str, Any] = {}
+    origins = dict.fromkeys(Settings.model_fields, "default")
+    for origin, values in layers:
+        for name, value in values.items():
+            if name not in merged:
+                merged[name], origins[name] = value, origin
+    return Loaded(settings=_validated(merged, origins), origins=origins, warnings=warnings)
+
+
+def _validated(merged: dict[str, Any], origins: dict[str, str]) -> Settings:
+    try:
+        return Settings.model_validate(merged)
+    except PydanticError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise ConfigurationError(
+            f"{name} (from {origins.get(name, 'an unknown place')}): {first['msg']}",
+            hint="`zava config show` lists every setting with its value and origin.",
+        ) from None
+
+
+def _names() -> dict[str, str]:
+    """Every name that a setting may have in the environment, in lower case, and its field."""
+    names = {f"{ENV_PREFIX}{name}".lower(): name for name in Settings.model_fields}
+    return names | {"zava_as": "identity", "openai_api_key": "openai_api_key"}
+
+
+def _known(values: Mapping[str, str | None]) -> dict[str, Any]:
+    names = _names()
+    picked = {names[key.lower()]: value for key, value in values.items() if key.lower() in names and value}
+    # The product's own name wins over the one that other tools share.
+    own = values.get("ZAVA_OPENAI_API_KEY")
+    return picked | ({"openai_api_key": own} if own else {})
+
+
+def _environment() -> dict[str, Any]:
+    return _known(os.environ)
+
+
+def _dotenv(folder: Path, warnings: list[str]) -> dict[str, Any]:
+    path = folder / ".env"
+    if not path.is_file():
+        return {}
+    values = _known(dotenv_values(path))
+    if trust.is_trusted(folder):
+        return values
+    guarded = sorted(name for name in values if is_guarded(name))
+    if guarded:
+        warnings.append(f"ignored {', '.join(guarded)} from .env: this folder is not trusted (zava config trust)")
+    return {name: value for name, value in values.items() if name not in guarded}
+
+
+def _folder_toml(folder: Path, profile: str | None, warnings: list[str]) -> dict[str, Any]:
+    path = folder / TOML_NAME
+    if path.is_file() and not trust.is_trusted(folder):
+        warnings.append(f"ignored {TOML_NAME}: this folder is not trusted (zava config trust)")
+        return {}
+    return _toml(path, profile)
+
+
+def _toml(path: Path, profile: str | None) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as exc:
+        raise ConfigurationError(f"{path.name} cannot be read: {exc}", hint="Mend or remove the file.") from None
+    profiles: dict[str, dict[str, Any]] = content.pop("profiles", {})
+    values = content | profiles.get(str(profile or content.get("profile") or "default"), {})
+    if "as" in values:
+        values["identity"] = values.pop("as")
+    unknown = sorted(set(values) - set(Settings.model_fields))
+    if unknown:
+        raise ConfigurationError(
+            f"{path.name}: unknown setting {', '.join(unknown)}", hint="`zava config show` lists every setting."
+        )
+    return values
+
+
+def is_guarded(name: str) -> bool:
+    """Whether a setting may not come from a folder that is not trusted."""
+    extra = Settings.model_fields[name].json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("guarded"))
+
+
+def is_secret(name: str) -> bool:
+    """Whether a setting's value must never be shown."""
+    return "SecretStr" in str(Settings.model_fields[name].annotation)
