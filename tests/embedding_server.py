@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -43,7 +43,7 @@ def _word(word: str, dimensions: int) -> tuple[float, ...]:
 
 
 def vector_of(text: str, dimensions: int) -> list[float]:
-    """What the server answers for `text`: the same each time, not of length 1, near for texts that share words."""
+    """What the server answers for `text`: always the same, not of length 1, near where words are shared."""
     words = text.lower().split() or [""]
     return [sum(parts) for parts in zip(*(_word(word, dimensions) for word in words), strict=True)]
 
@@ -72,6 +72,11 @@ class EmbeddingServer:
             self.most_at_once = max(self.most_at_once, self._at_once)
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._stopping or self.most_at_once >= self.gathering, timeout=30)
+
+    def wait_for_a_request(self) -> None:
+        """Block until the first request is here."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.most_at_once > 0, timeout=30)
 
     def leave(self) -> None:
         """Count a request out."""
@@ -170,7 +175,7 @@ def _handler(state: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def embedding_server(behaviour: Behaviour = "ok", *, dimensions: int = 64) -> Iterator[EmbeddingServer]:
+def embedding_server(behaviour: Behaviour = "ok", *, dimensions: int = 64) -> Generator[EmbeddingServer]:
     """Run the server on a free port of this machine; `.base_url` is what a client is given."""
     state = EmbeddingServer(base_url="", dimensions=dimensions, behaviour=behaviour)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,7 +28,7 @@ def server() -> Iterator[EmbeddingServer]:
 
 
 @asynccontextmanager
-async def embedder_for(server: EmbeddingServer, **options: Any) -> AsyncIterator[Embedder]:
+async def embedder_for(server: EmbeddingServer, **options: Any) -> AsyncGenerator[Embedder]:
     settings: dict[str, Any] = {
         "provider": "openai",
         "model": "test-model",
@@ -197,14 +197,14 @@ async def test_one_failing_batch_fails_the_whole_call_with_a_plain_error(server:
 async def test_a_server_that_does_not_answer_is_given_up(server: EmbeddingServer) -> None:
     server.behaviour = "slow"
     async with embedder_for(server, timeout=0.1) as embedder:
-        with pytest.raises(EmbeddingError, match="did not embed within 0.1 seconds"):
+        with pytest.raises(EmbeddingError, match=r"did not embed within 0\.1 seconds"):
             await embedder.embed_documents(TEXTS)
 
 
 async def test_a_query_does_not_wait_for_all_retries(server: EmbeddingServer) -> None:
     server.behaviour = "slow"
     async with embedder_for(server, timeout=0.2, max_retries=10) as embedder:
-        with pytest.raises(EmbeddingError, match="did not embed within 0.2 seconds"):
+        with pytest.raises(EmbeddingError, match=r"did not embed within 0\.2 seconds"):
             await embedder.embed_query("hammer")
     assert len(server.requests) < 3
 
@@ -213,8 +213,7 @@ async def test_a_caller_that_goes_away_is_not_turned_into_an_error(server: Embed
     server.behaviour = "slow"
     async with embedder_for(server) as embedder:
         task = asyncio.create_task(embedder.embed_query("hammer"))
-        while not server.requests:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(server.wait_for_a_request)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -143,7 +143,7 @@ class OpenAIEmbedder:
         if not key:
             raise EmbeddingError(
                 "The openai embedding provider needs an API key.",
-                hint="Set OPENAI_API_KEY or the embedding API key in the settings, or use the local provider.",
+                hint="Set OPENAI_API_KEY or the embedding API key in the settings, or use the local one.",
             )
         if not (key.isascii() and key.isprintable()):
             raise EmbeddingError(
