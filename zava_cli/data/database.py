@@ -57,10 +57,14 @@ class PostgreSQLProvider:
 
     async def state(self) -> dict[str, Any]:
         """Newest migration, time zone and data version, as the gateway sees them."""
+        async with self.gateway_reader() as session:
+            return await session.row(named_sql("identity")["migration_state"])
+
+    @asynccontextmanager
+    async def gateway_reader(self) -> AsyncIterator[Session]:
+        """A read-only transaction as the login itself, which sees the catalog and no data."""
         async with self._connection("own") as connection, connection.transaction(readonly=True):
-            row = await connection.fetchrow(named_sql("identity")["migration_state"])
-        assert row is not None
-        return dict(row)
+            yield Session(connection)
 
     @asynccontextmanager
     async def reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncIterator[Session]:

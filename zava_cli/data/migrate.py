@@ -16,7 +16,7 @@ from zava_cli.data.named_sql import named_sql
 from zava_cli.data.roles import Roles
 from zava_cli.data.scram import scram_verifier
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import ConfigurationError
+from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError
 
 
 class _RoleTemplate(Template):
@@ -61,6 +61,17 @@ async def migrate(target: Target, on_step: Callable[[str], None] = lambda _: Non
         finally:
             await connection.execute(sql["unlock_migrations"])
     return [migration.name for migration in applied]
+
+
+async def outstanding(target: Target) -> list[Migration]:
+    """What migrate would apply; runs nothing. For an embedded database that does not exist yet: everything."""
+    try:
+        async with admin_connection(target) as connection:
+            return await pending(connection, target)
+    except DatabaseUnavailableError:
+        if target.embedded is None:
+            raise
+        return migrations(target.roles)
 
 
 async def pending(connection: asyncpg.Connection, target: Target) -> list[Migration]:

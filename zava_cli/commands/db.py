@@ -1,0 +1,121 @@
+"""`zava db`: the database behind a profile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.output.console import print_json, print_key_values, print_line
+from zava_cli.commands.shell import ZavaCommand
+from zava_cli.infra.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from zava_cli.data.embedded import EmbeddedServer
+    from zava_cli.data.target import Target
+
+db_app = typer.Typer(help="Start, stop, migrate and inspect the database.", no_args_is_help=True)
+
+
+def _embedded() -> EmbeddedServer:
+    server = runtime.target().embedded
+    if server is None:
+        raise ConfigurationError(
+            "This profile uses a PostgreSQL server of your own.", hint="Start and stop it where it runs."
+        )
+    return server
+
+
+@db_app.command(cls=ZavaCommand)
+def start() -> None:
+    """Start the embedded server; every command does so when it needs to.
+
+    Example: zava db start
+    """
+    print_line("Started." if _embedded().start() else "Already running.")
+
+
+@db_app.command(cls=ZavaCommand)
+def stop() -> None:
+    """Stop the embedded server; the data stays.
+
+    Example: zava db stop
+    """
+    print_line("Stopped." if _embedded().stop() else "Not running.")
+
+
+@db_app.command(cls=ZavaCommand)
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show where the database is and whether the embedded server runs.
+
+    Example: zava db status
+    """
+    server = runtime.target().embedded
+    values: dict[str, Any] = {"profile": runtime.settings().profile}
+    if server is None:
+        values |= {"server": "your own (ZAVA_DATABASE_URL)"}
+    else:
+        values |= {
+            "server": f"embedded PostgreSQL {server.version}",
+            "running": server.is_running(),
+            "database": runtime.target().embedded_database,
+            "folder": str(server.home),
+            "log": str(server.log),
+        }
+    if as_json:
+        print_json(values)
+        return
+    print_key_values(values)
+
+
+@db_app.command(cls=ZavaCommand)
+def url(admin: Annotated[bool, typer.Option("--admin", help="The administrator's instead.")] = False) -> None:
+    """Print the connection URL of the embedded database, for other tools.
+
+    Example: psql "$(zava db url --admin)"
+    """
+    _embedded()
+    print_line(runtime.target().admin_dsn if admin else runtime.target().gateway_dsn)
+
+
+@db_app.command(cls=ZavaCommand)
+def migrate(
+    sql: Annotated[bool, typer.Option("--sql", help="Print what would run, and run nothing.")] = False,
+) -> None:
+    """Bring the schema up to date; safe to repeat.
+
+    Example: zava db migrate --sql > review.sql
+    """
+    from zava_cli.data import migrate as migrations
+
+    if sql:
+        for migration in runtime.administrator(migrations.outstanding):
+            print_line(f"-- {migration.name}\nBEGIN;\n{migration.sql}\nCOMMIT;\n")
+        return
+
+    async def apply(target: Target) -> list[str]:
+        return await migrations.migrate(target, lambda name: diagnostics.note(f"Applying {name}"))
+
+    applied = runtime.administrator(apply)
+    print_line(f"Applied {len(applied)} migrations." if applied else "Up to date.")
+
+
+@db_app.command(cls=ZavaCommand, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(
+    ctx: typer.Context,
+    admin: Annotated[bool, typer.Option("--admin", help="As the administrator, past row security.")] = False,
+) -> None:
+    """Open psql on the embedded database; further arguments go to psql.
+
+    Example: zava db psql --admin -c '\\dt retail.*'
+    """
+    server = _embedded()
+    server.start()
+    dsn = runtime.target().admin_dsn if admin else runtime.target().gateway_dsn
+    program: Path = server.programs / "psql"
+    done = subprocess.run([program, dsn, *ctx.args], env=os.environ, check=False)
+    raise typer.Exit(done.returncode)

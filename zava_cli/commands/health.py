@@ -1,0 +1,45 @@
+"""`zava health`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zava_cli.commands import runtime
+from zava_cli.commands.exit_codes import ExitCode
+from zava_cli.commands.output.console import print_json, print_table
+
+if TYPE_CHECKING:
+    from zava_cli.data.database import PostgreSQLProvider
+    from zava_cli.models.health import HealthReport
+
+
+class HealthFormat(StrEnum):
+    """How the report is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def health(
+    format: Annotated[HealthFormat, typer.Option("--format", help="table or json.")] = HealthFormat.TABLE,
+) -> None:
+    """Check every component, with a fix for each that fails; exit 1 when unhealthy.
+
+    Example: zava health --as seattle
+    """
+    from zava_cli.services.health import check_health
+
+    async def look(provider: PostgreSQLProvider) -> HealthReport:
+        return await check_health(provider, runtime.settings().identity)
+
+    report = runtime.gateway(look)
+    if format is HealthFormat.JSON:
+        print_json(report)
+    else:
+        rows = [(c.component, c.status.value, c.detail, c.fix) for c in report.components]
+        print_table(["component", "status", "detail", "fix"], rows)
+    if not report.healthy:
+        raise typer.Exit(ExitCode.FAILURE)

@@ -1,0 +1,55 @@
+"""The commands of zava. Importing this must stay cheap: a command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zava_cli import __version__
+from zava_cli.commands import runtime
+from zava_cli.commands.config import config_app
+from zava_cli.commands.db import db_app
+from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
+from zava_cli.commands.health import health
+from zava_cli.commands.query import query
+from zava_cli.commands.whoami import whoami
+
+ASK = "Ask"
+LOAD = "Load"
+OPERATE = "Operate"
+
+app = typer.Typer(
+    name="zava",
+    cls=ErrorBoundary,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"zava {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def zava(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Retail analytics on PostgreSQL, where the database decides who sees which rows.
+
+    Example: zava query "select name, location from stores" --as "head office"
+    """
+    runtime.begin()
+
+
+app.command(cls=ZavaCommand, rich_help_panel=ASK)(query)
+app.command(cls=ZavaCommand, rich_help_panel=ASK)(whoami)
+app.command(cls=ZavaCommand, rich_help_panel=OPERATE)(health)
+app.add_typer(db_app, name="db", rich_help_panel=OPERATE)
+app.add_typer(config_app, name="config", rich_help_panel=OPERATE)

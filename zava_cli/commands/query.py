@@ -1,0 +1,144 @@
+"""`zava query`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.output.destination import open_output
+from zava_cli.commands.output.formats import Format, RenderOptions, choose_format, make_writer, write_stream
+from zava_cli.infra.errors import ConfigurationError, ValidationError
+from zava_cli.models.query import QueryRequest
+
+if TYPE_CHECKING:
+    from zava_cli.data.callers import Caller
+    from zava_cli.data.database import PostgreSQLProvider
+
+READABLE = {Format.TABLE, Format.VERTICAL, Format.MARKDOWN}
+COPY_FORMATS = {Format.CSV: "csv", Format.TSV: "text"}
+
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="How to write rows; a table on a terminal, csv elsewhere.")
+]
+
+
+def query(
+    sql: Annotated[str | None, typer.Argument(help="One SELECT; - reads it from stdin.", show_default=False)] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="Read the SQL from a file.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="Value for $NAME in the SQL.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=0, max=10_000_000, help="Most rows; 0 for all.", show_default=False)
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=0.001, max=3600, help="Seconds until it is cancelled.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the plan instead of rows.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to a file; its suffix says how.")] = None,
+    format: FormatOption = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Same as --format csv.")] = False,
+    tsv: Annotated[bool, typer.Option("--tsv", help="Same as --format tsv.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Same as --format jsonl.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Same as --format markdown.")] = False,
+    vertical: Annotated[bool, typer.Option("--expanded", "-x", help="One line per column.")] = False,
+    unaligned: Annotated[bool, typer.Option("--no-align", "-A", help="Fields separated by |.")] = False,
+    tuples_only: Annotated[bool, typer.Option("--tuples-only", "-t", help="No header.")] = False,
+) -> None:  # fmt: skip
+    """Run one read-only statement; you see your stores' rows only.
+
+    Example: zava query "select name, price from products where price > \\$min" -p min=200 --as seattle
+    """
+    shorthand = {
+        Format.CSV: csv, Format.TSV: tsv, Format.JSON: json, Format.JSONL: jsonl,
+        Format.MARKDOWN: markdown, Format.VERTICAL: vertical, Format.UNALIGNED: unaligned,
+    }  # fmt: skip
+    chosen = _chosen_format(output, format, [name for name, given in shorthand.items() if given])
+    request = QueryRequest(
+        sql=_sql_text(sql, file),
+        parameters=_parameters(parameter or []),
+        limit=_effective_limit(limit, chosen, output),
+        timeout=timeout,
+        explain=explain,
+    )
+
+    async def answer(provider: PostgreSQLProvider, caller: Caller) -> None:
+        await _answer(provider, caller, request, chosen, output, tuples_only)
+
+    runtime.manager(answer)
+
+
+async def _answer(
+    provider: PostgreSQLProvider,
+    caller: Caller,
+    request: QueryRequest,
+    chosen: Format,
+    output: Path | None,
+    tuples_only: bool,
+) -> None:
+    from zava_cli.services.query import can_copy, copy_query, open_query
+
+    if chosen in COPY_FORMATS and can_copy(request):
+        with open_output(output) as out:
+            await copy_query(provider, caller, request, COPY_FORMATS[chosen], out.write, header=not tuples_only)
+        return
+    # Opened first: a query that fails leaves an existing file as it was and standard output empty.
+    async with open_query(provider, caller, request) as stream:
+        with open_output(output) as out:
+            writer = make_writer(chosen, out, RenderOptions.for_output(out, tuples_only=tuples_only))
+            count = await write_stream(writer, stream)
+    for text in writer.notes:
+        diagnostics.note(text)
+    if stream.truncated:
+        diagnostics.note(f"First {count} rows; there are more (--limit 0 shows all).")
+
+
+def _chosen_format(output: Path | None, asked: Format | None, shorthand: list[Format]) -> Format:
+    wanted = {*shorthand, *([asked] if asked else [])}
+    if len(wanted) > 1:
+        raise ValidationError(
+            "format", None, f"{' and '.join(sorted(wanted))} contradict each other", hint="Name one format."
+        )
+    default = Format.TABLE if sys.stdout.isatty() else Format.CSV
+    return choose_format(output, next(iter(wanted), None), default)
+
+
+def _effective_limit(limit: int | None, chosen: Format, output: Path | None) -> int | None:
+    """None is every row; without --limit a person reading on a terminal gets the first few hundred."""
+    if limit is not None:
+        return limit or None
+    if chosen in READABLE and output is None and sys.stdout.isatty():
+        return runtime.settings().table_rows
+    return None
+
+
+def _sql_text(sql: str | None, file: Path | None) -> str:
+    if (sql is None) == (file is None):
+        raise ValidationError(
+            "sql", None, "give the SQL as an argument or with -f, not both" if sql else "no SQL was given",
+            hint='For example: zava query "select name from stores", or zava query - < question.sql',
+        )  # fmt: skip
+    if sql == "-" or str(file) == "-":
+        return sys.stdin.read()
+    if file is None:
+        return sql or ""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(f"{file} cannot be read: {reason}.", hint="Check the path given with -f.") from None
+
+
+def _parameters(given: list[str]) -> dict[str, str | None]:
+    parameters: dict[str, str | None] = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator or not name.isidentifier():
+            raise ValidationError("param", text, f"'{name}' is not NAME=VALUE", hint="For example: -p since=2025-01-01")
+        parameters[name] = value
+    return parameters

@@ -1,0 +1,101 @@
+"""The command line's frame: the options that every command has, and the one boundary where errors end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.exit_codes import ExitCode, exit_code_for
+from zava_cli.infra.errors import InternalError, MCPError, ValidationError
+
+PANEL = "Who and where"
+
+
+def _remember(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
+    if not ctx.resilient_parsing and param.name is not None:
+        runtime.remember_flag(param.name, value)
+    return value
+
+
+def _common(
+    identity: Annotated[
+        str | None,
+        typer.Option("--as", help="Who asks: a manager, or a store's name or city.", metavar="WHO",
+                     rich_help_panel=PANEL, callback=_remember),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", "-P", help="Which database.", metavar="NAME", rich_help_panel=PANEL, callback=_remember),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", help="Folder of the embedded server.", rich_help_panel=PANEL, callback=_remember),
+    ] = None,
+    log_level: Annotated[
+        str | None,
+        typer.Option("--log-level", help="debug, info, warning or error.", metavar="LEVEL",
+                     rich_help_panel=PANEL, callback=_remember),
+    ] = None,
+) -> None:  # fmt: skip
+    """Only its parameters are used."""
+
+
+def _common_options() -> list[Any]:
+    donor = typer.Typer(add_completion=False)
+    donor.command()(_common)
+    options = [param for param in typer.main.get_command(donor).params if param.name != "help"]
+    for option in options:
+        option.expose_value = False
+    return options
+
+
+class ZavaCommand(TyperCommand):
+    """A command with the common options after its own."""
+
+    def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, params=[*(params or []), *_common_options()], **kwargs)
+
+
+class ErrorBoundary(TyperGroup):
+    """Turns every error of the family into lines on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; nothing but Typer's own exits leaves it."""
+        from pydantic import ValidationError as PydanticError
+
+        try:
+            return super().invoke(ctx)
+        except MCPError as error:
+            self._end(error)
+        except PydanticError as exc:
+            first = exc.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or exc.title
+            self._end(ValidationError(field, None, first["msg"], hint="See --help for what it may be."))
+        except KeyboardInterrupt:
+            diagnostics.note("Interrupted.")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            raise typer.Exit(ExitCode.OK) from None
+        except Exception as exc:  # noqa: BLE001 - the boundary: whatever was not foreseen ends here, logged
+            # Typer carries a click of its own, whose usage errors and exits have no public base class.
+            if type(exc).__module__.startswith("typer"):
+                raise
+            self._end(_unforeseen(exc))
+
+    def _end(self, error: MCPError) -> None:
+        diagnostics.report(error)
+        raise typer.Exit(exit_code_for(error))
+
+
+def _unforeseen(exc: Exception) -> InternalError:
+    import secrets
+
+    from zava_cli.infra.log import logger
+
+    reference = secrets.token_hex(6)
+    logger().error("unexpected", request_id=reference, error=type(exc).__name__, exc_info=exc)
+    return InternalError(reference)

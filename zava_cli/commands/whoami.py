@@ -1,0 +1,33 @@
+"""`zava whoami`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zava_cli.commands import runtime
+from zava_cli.commands.output.console import print_json, print_key_values
+
+
+def whoami(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show who you are here: name, role, stores, and why.
+
+    Example: zava whoami --as seattle
+    """
+    from zava_cli.data.callers import Caller
+    from zava_cli.data.database import PostgreSQLProvider
+
+    async def identify(_: PostgreSQLProvider, caller: Caller) -> Caller:
+        return caller
+
+    identity = runtime.manager(identify).identity
+    origin = runtime.loaded().origins["identity"]
+    why = f"{runtime.settings().identity!r} from {origin}, signed with this machine's key"
+    if as_json:
+        print_json({**identity.model_dump(mode="json"), "why": why})
+        return
+    stores = ", ".join(identity.stores) or ("all stores" if identity.role == "head_office" else "no store")
+    print_key_values({"name": identity.name, "role": identity.role.value, "sees": stores, "why": why})

@@ -1,0 +1,47 @@
+"""Structured logging: readable lines on a terminal, JSON elsewhere, to stderr or a file, never stdout."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import structlog
+
+
+def configure_logging(level: str, file: Path | None) -> None:
+    """Sets logging up for this process; `level` is debug, info, warning or error."""
+    stream: TextIO = sys.stderr if file is None else file.open("a", encoding="utf-8", buffering=1)
+    to_terminal = file is None and stream.isatty()
+    renderer: Any = structlog.processors.JSONRenderer()
+    if to_terminal:
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if file is None and level != "debug":
+        # A person watches stderr: they get the reference, whoever debugs gets the traceback.
+        processors.append(_without_traceback)
+    elif not to_terminal:
+        # Local variables hold DSNs, keys and parameters.
+        without_locals = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        processors.append(structlog.processors.ExceptionRenderer(without_locals))
+    structlog.configure(
+        processors=[*processors, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _without_traceback(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    event.pop("exc_info", None)
+    return event
+
+
+def logger() -> structlog.typing.FilteringBoundLogger:
+    """The process's logger, with the request's id and identity bound."""
+    return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())

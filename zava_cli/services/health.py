@@ -1,0 +1,188 @@
+"""Looks at every component and says what to do about each one that is not well."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+from zava_cli.data import health as facts
+from zava_cli.data.callers import Caller
+from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.infra.errors import EmbeddingError, MCPError
+from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
+from zava_cli.services.embedding import embedder_from_settings
+
+OLDEST_SERVER = 160_000
+OLDEST_VECTOR = (0, 8)
+LOW_DISK = 1 << 30
+NO_DISK = 100 << 20
+OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
+
+
+async def check_health(provider: PostgreSQLProvider, who: str | None) -> HealthReport:
+    """Checks all components; `who` names the manager for the checks that need one."""
+    found = [component async for component in _components(provider, who)]
+    return HealthReport(healthy=all(c.status is not FAIL for c in found), components=found)
+
+
+async def _components(provider: PostgreSQLProvider, who: str | None) -> AsyncIterator[ComponentHealth]:
+    try:
+        state = await provider.state()
+        found = await facts.catalog_facts(provider)
+    except MCPError as error:
+        yield ComponentHealth(component="database", status=FAIL, detail=error.message, fix=error.hint)
+    else:
+        yield ComponentHealth(component="database", status=OK, detail=f"answers; time zone {state['time_zone']}")
+        for component in (
+            _server(found["server"]), _migrations(provider, state), _vector(found["server"]), _login(found["login"]),
+            _row_security(found["row_security"]), _holes(found["holes"]), _operator_limits(found["server"]),
+        ):  # fmt: skip
+            yield component
+        async for component in _as_manager(provider, who):
+            yield component
+    for component in _machine(provider):
+        yield component
+    yield await _provider_answers(provider)
+
+
+def _server(server: dict[str, Any]) -> ComponentHealth:
+    good = server["version_number"] >= OLDEST_SERVER
+    return ComponentHealth(
+        component="server version", status=OK if good else FAIL, detail=f"PostgreSQL {server['version']}",
+        fix=None if good else "Use PostgreSQL 16 or newer.",
+    )  # fmt: skip
+
+
+def _migrations(provider: PostgreSQLProvider, state: dict[str, Any]) -> ComponentHealth:
+    newest = facts.newest_migration(provider.target)
+    good = state["version"] == newest
+    return ComponentHealth(
+        component="migrations", status=OK if good else FAIL, detail=f"at {state['version']} of {newest}",
+        fix=None if good else "Run `zava db migrate`." if state["version"] < newest else "Upgrade zava.",
+    )  # fmt: skip
+
+
+def _vector(server: dict[str, Any]) -> ComponentHealth:
+    version = server["vector_version"]
+    good = version is not None and tuple(int(part) for part in version.split(".")[:2]) >= OLDEST_VECTOR
+    return ComponentHealth(
+        component="pgvector", status=OK if good else FAIL, detail=version or "not installed",
+        fix=None if good else "Install pgvector 0.8 or newer, then `ALTER EXTENSION vector UPDATE`.",
+    )  # fmt: skip
+
+
+def _login(login: dict[str, Any]) -> ComponentHealth:
+    powers = [name for name in ("is_superuser", "bypasses_rls", "creates_roles", "creates_databases") if login[name]]
+    powers += [f"can become {role}" for role in login["reachable_owners"]]
+    powers += [f"owns {table}" for table in login["owned_tables"]]
+    return ComponentHealth(
+        component="login", status=FAIL if powers else OK,
+        detail=f"{login['login']}: {', '.join(powers) or 'no power over data'}",
+        fix="ZAVA_DATABASE_URL must log in as the gateway role that `zava db migrate` made." if powers else None,
+    )  # fmt: skip
+
+
+def _row_security(tables: list[dict[str, Any]]) -> ComponentHealth:
+    open_tables = [table["name"] for table in tables if not table["is_forced"] or not table["policies"]]
+    good = bool(tables) and not open_tables
+    return ComponentHealth(
+        component="row security", status=OK if good else FAIL,
+        detail=f"forced with policies on {len(tables)} tables" if good else f"not forced on: {', '.join(open_tables) or 'no table exists'}",
+        fix=None if good else "ALTER TABLE … FORCE ROW LEVEL SECURITY, or restore the schema with `zava db migrate`.",
+    )  # fmt: skip
+
+
+def _holes(holes: list[str]) -> ComponentHealth:
+    return ComponentHealth(
+        component="ways around", status=FAIL if holes else OK,
+        detail=", ".join(holes) or "no unreviewed definer function, no view without security_invoker",
+        fix="Drop them, or give the views security_invoker." if holes else None,
+    )  # fmt: skip
+
+
+def _operator_limits(server: dict[str, Any]) -> ComponentHealth:
+    missing = ["temp_file_limit"] if server["temp_file_limit"] == "-1" else []
+    missing += ["REVOKE EXECUTE ON set_config FROM PUBLIC"] if server["anyone_sets_config"] else []
+    return ComponentHealth(
+        component="operator limits", status=WARN if missing else OK,
+        detail=f"missing: {', '.join(missing)}" if missing else "temporary files bounded, set_config reserved",
+        fix="Only a superuser can set these; row isolation holds without them." if missing else None,
+    )  # fmt: skip
+
+
+async def _as_manager(provider: PostgreSQLProvider, who: str | None) -> AsyncIterator[ComponentHealth]:
+    if who is None:
+        for component in ("signed context", "embeddings"):
+            yield ComponentHealth(
+                component=component, status=UNKNOWN, detail="needs somebody who asks", fix="Run again with --as NAME."
+            )
+        return
+    try:
+        caller = await provider.identify(who)
+        yield await _signed_context(provider, caller)
+        yield await _embeddings(provider, caller)
+    except MCPError as error:
+        yield ComponentHealth(component="signed context", status=FAIL, detail=error.message, fix=error.hint)
+
+
+async def _signed_context(provider: PostgreSQLProvider, caller: Caller) -> ComponentHealth:
+    stores = await facts.visible_stores(provider, caller)
+    refused = await facts.forged_context_is_refused(provider, caller)
+    good = refused and stores > 0
+    return ComponentHealth(
+        component="signed context", status=OK if good else FAIL,
+        detail=f"{caller.identity.name} sees {stores} store(s); a forged context is {'refused' if refused else 'ACCEPTED'}",
+        fix=None if good else "Run `zava db migrate` with the key that this database was set up with.",
+    )  # fmt: skip
+
+
+async def _embeddings(provider: PostgreSQLProvider, caller: Caller) -> ComponentHealth:
+    coverage = await facts.embedding_coverage(provider, caller)
+    if coverage is None:
+        return ComponentHealth(
+            component="embeddings", status=WARN, detail="nothing is embedded", fix="Run `zava embed`."
+        )
+    complete = coverage["embedded"] == coverage["products"]
+    age = f", newest {coverage['last_updated']:%Y-%m-%d %H:%M}" if coverage["last_updated"] else ""
+    return ComponentHealth(
+        component="embeddings", status=OK if complete else WARN,
+        detail=f"{coverage['embedded']} of {coverage['products']} products with {coverage['model']}{age}",
+        fix=None if complete else "Run `zava embed`.",
+    )  # fmt: skip
+
+
+def _machine(provider: PostgreSQLProvider) -> list[ComponentHealth]:
+    server = provider.target.embedded
+    if server is None:
+        unverified = facts.is_unverified_remote(provider.target.gateway_dsn)
+        return [ComponentHealth(
+            component="connection", status=WARN if unverified else OK,
+            detail="the server's certificate is not checked" if unverified else "local or verified",
+            fix="Add sslmode=verify-full to ZAVA_DATABASE_URL." if unverified else None,
+        )]  # fmt: skip
+    closed = server.socket_is_closed()
+    free = shutil.disk_usage(server.root).free if server.root.exists() else 0
+    return [
+        ComponentHealth(
+            component="socket folder", status=OK if closed else FAIL,
+            detail=f"{server.socket_folder} is {'closed to others' if closed else 'open to others'}",
+            fix=None if closed else f"chmod 700 '{server.socket_folder}'",
+        ),
+        ComponentHealth(
+            component="disk", status=OK if free > LOW_DISK else WARN if free > NO_DISK else FAIL,
+            detail=f"{free / (1 << 30):.1f} GiB free", fix=None if free > LOW_DISK else "Free some space.",
+        ),
+    ]  # fmt: skip
+
+
+async def _provider_answers(provider: PostgreSQLProvider) -> ComponentHealth:
+    embedder = None
+    try:
+        embedder = embedder_from_settings(provider.settings)
+        return ComponentHealth(component="embedding provider", status=OK, detail=await embedder.check())
+    except EmbeddingError as error:
+        return ComponentHealth(component="embedding provider", status=WARN, detail=error.message, fix=error.hint)
+    finally:
+        if embedder is not None:
+            await embedder.aclose()
