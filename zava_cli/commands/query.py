@@ -12,14 +12,14 @@ from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.output.destination import open_output
 from zava_cli.commands.output.formats import Format, RenderOptions, choose_format, make_writer, write_stream
 from zava_cli.infra.errors import ConfigurationError, ValidationError
-from zava_cli.models.query import QueryRequest
+from zava_cli.models.query import CopyFormat, QueryRequest
 
 if TYPE_CHECKING:
     from zava_cli.data.callers import Caller
     from zava_cli.data.database import PostgreSQLProvider
 
 READABLE = {Format.TABLE, Format.VERTICAL, Format.MARKDOWN}
-COPY_FORMATS = {Format.CSV: "csv", Format.TSV: "text"}
+COPY_FORMATS: dict[Format, CopyFormat] = {Format.CSV: "csv", Format.TSV: "text"}
 
 FormatOption = Annotated[
     Format | None, typer.Option("--format", help="How to write rows; a table on a terminal, csv elsewhere.")
@@ -33,7 +33,7 @@ def query(
         list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="Value for $NAME in the SQL.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=0, max=10_000_000, help="Most rows; 0 for all.", show_default=False)
+        int | None, typer.Option("--limit", "-n", min=0, max=10_000_000, help="Most rows; 0: all.", show_default=False)
     ] = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", min=0.001, max=3600, help="Seconds until it is cancelled.")

@@ -16,7 +16,7 @@ PANEL = "Who and where"
 
 
 def _remember(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
-    if not ctx.resilient_parsing and param.name is not None:
+    if not ctx.resilient_parsing:
         runtime.remember_flag(param.name, value)
     return value
 
@@ -29,7 +29,8 @@ def _common(
     ] = None,
     profile: Annotated[
         str | None,
-        typer.Option("--profile", "-P", help="Which database.", metavar="NAME", rich_help_panel=PANEL, callback=_remember),
+        typer.Option("--profile", "-P", help="Which database.", metavar="NAME",
+                     rich_help_panel=PANEL, callback=_remember),
     ] = None,
     data_dir: Annotated[
         Path | None,
@@ -80,7 +81,7 @@ class ErrorBoundary(TyperGroup):
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
             raise typer.Exit(ExitCode.OK) from None
-        except Exception as exc:  # noqa: BLE001 - the boundary: whatever was not foreseen ends here, logged
+        except Exception as exc:
             # Typer carries a click of its own, whose usage errors and exits have no public base class.
             if type(exc).__module__.startswith("typer"):
                 raise

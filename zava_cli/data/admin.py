@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from zava_cli.infra.keys import ensure_master_key, manager_key, pads
 
 
 @asynccontextmanager
-async def admin_connection(target: Target, *, create: bool = False) -> AsyncIterator[asyncpg.Connection]:
+async def admin_connection(target: Target, *, create: bool = False) -> AsyncGenerator[asyncpg.Connection]:
     """One connection as the administrator; starts the embedded server, and `create` makes its database."""
     with translated():
         if target.embedded is not None:
@@ -36,7 +36,7 @@ async def admin_connection(target: Target, *, create: bool = False) -> AsyncIter
 
 
 @asynccontextmanager
-async def owner_transaction(connection: asyncpg.Connection, target: Target) -> AsyncIterator[None]:
+async def owner_transaction(connection: asyncpg.Connection, target: Target) -> AsyncGenerator[None]:
     """A transaction as the data's owner, in the business time zone; rolled back when the block fails."""
     async with connection.transaction():
         await connection.execute(f'SET LOCAL ROLE "{target.roles.owner}"')
@@ -45,16 +45,19 @@ async def owner_transaction(connection: asyncpg.Connection, target: Target) -> A
 
 
 async def register_keys(connection: asyncpg.Connection, target: Target) -> int:
-    """Stores the verification pads of managers who have none yet; returns how many were added."""
+    """Stores the verification pads of managers who have none for this very database; returns how many were written."""
     master = ensure_master_key(target.configured_master_key, target.key_file)
     sql = named_sql("admin")
     async with connection.transaction():
         await connection.execute(f'SET LOCAL ROLE "{target.roles.security}"')
         missing = await connection.fetch(sql["managers_without_key"])
         rows: Sequence[tuple[Any, ...]] = [
-            (row["manager_id"], *pads(manager_key(master, row["manager_id"], row["database_identity"])))
+            (
+                row["manager_id"], row["version"], row["database_identity"],
+                *pads(manager_key(master, row["manager_id"], row["database_identity"])),
+            )
             for row in missing
-        ]
+        ]  # fmt: skip
         await connection.executemany(sql["add_key"], rows)
     return len(rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -53,7 +53,7 @@ class PostgreSQLProvider:
             )  # fmt: skip
         if self._master_key is None:
             self._master_key = self.target.master_key()
-        return caller_from_row(rows[0], self._master_key, time.time())
+        return caller_from_row(dict(rows[0]), self._master_key, time.time())
 
     async def state(self) -> dict[str, Any]:
         """Newest migration, time zone and data version, as the gateway sees them."""
@@ -61,19 +61,19 @@ class PostgreSQLProvider:
             return await session.row(named_sql("identity")["migration_state"])
 
     @asynccontextmanager
-    async def gateway_reader(self) -> AsyncIterator[Session]:
+    async def gateway_reader(self) -> AsyncGenerator[Session]:
         """A read-only transaction as the login itself, which sees the catalog and no data."""
         async with self._connection("own") as connection, connection.transaction(readonly=True):
             yield Session(connection)
 
     @asynccontextmanager
-    async def reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncIterator[Session]:
+    async def reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncGenerator[Session]:
         """A read-only transaction for zava's own statements that sees what `caller` may see."""
         async with self._transaction("own", caller, timeout) as connection:
             yield Session(connection)
 
     @asynccontextmanager
-    async def text_reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncIterator[TextSession]:
+    async def text_reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncGenerator[TextSession]:
         """A read-only transaction for one statement that a caller wrote."""
         limit = timeout or self.settings.statement_timeout
         async with self._transaction("text", caller, timeout) as connection:
@@ -82,7 +82,7 @@ class PostgreSQLProvider:
     @asynccontextmanager
     async def _transaction(
         self, kind: str, caller: Caller, timeout: float | None
-    ) -> AsyncIterator[asyncpg.Connection]:
+    ) -> AsyncGenerator[asyncpg.Connection]:
         limit = timeout or self.settings.statement_timeout
         async with self._connection(kind) as connection:
             transaction = connection.transaction(readonly=True)
@@ -112,7 +112,7 @@ class PostgreSQLProvider:
         )
 
     @asynccontextmanager
-    async def _connection(self, kind: str) -> AsyncIterator[asyncpg.Connection]:
+    async def _connection(self, kind: str) -> AsyncGenerator[asyncpg.Connection]:
         with translated():
             pool = await self._pool(kind)
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import asyncpg
@@ -30,7 +30,7 @@ _UNAVAILABLE = (
 
 
 @contextmanager
-def translated(query: str | None = None) -> Iterator[None]:
+def translated(query: str | None = None) -> Generator[None]:
     """Turns a driver error in the block into one of the family; `query` is the text that a person wrote."""
     try:
         yield
@@ -49,7 +49,8 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
         )  # fmt: skip
     if isinstance(exc, (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError)):
         return DatabaseUnavailableError(
-            "PostgreSQL did not accept the login.", hint="Check user and password in ZAVA_DATABASE_URL or ZAVA_ADMIN_URL."
+            "PostgreSQL did not accept the login.",
+            hint="Check user and password in ZAVA_DATABASE_URL or ZAVA_ADMIN_URL.",
         )
     if isinstance(exc, asyncpg.InvalidCatalogNameError):
         return DatabaseUnavailableError(

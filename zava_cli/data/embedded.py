@@ -111,7 +111,8 @@ class EmbeddedServer:
             ) from None
         except OSError as exc:
             raise DatabaseUnavailableError(
-                f"The embedded server could not be set up: {exc.strerror}", hint=f"Check disk space and rights of {self.home}."
+                f"The embedded server could not be set up: {exc.strerror}",
+                hint=f"Check disk space and rights of {self.home}.",
             ) from exc
         return True
 
@@ -211,7 +212,7 @@ class EmbeddedServer:
         # Output goes to a file: the server inherits the handles, and waiting for a pipe's end would never return.
         output = self.home / "command.log"
         with output.open("w+b") as stream:
-            done = subprocess.run(
+            done: subprocess.CompletedProcess[bytes] = subprocess.run(
                 [self.programs / program, *arguments],
                 stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd=self.home,
                 env=_server_environment(), preexec_fn=_limit_memory, start_new_session=True, check=False, **identity,

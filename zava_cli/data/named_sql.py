@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
-
-from typing_extensions import LiteralString
+from typing import LiteralString
 
 _START = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import asyncpg
-from typing_extensions import LiteralString
 
 from zava_cli.data.connections import UNNAMED_TYPE
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.guard.check import CheckedQuery
 from zava_cli.data.named_sql import named_sql
 from zava_cli.infra.errors import QueryTimeoutError
-from zava_cli.models.query import Column, QueryStream, Row
+from zava_cli.models.query import Column, CopyFormat, QueryStream, Row
 
 PAGE_ROWS = 2_000
 
@@ -59,7 +58,9 @@ class TextSession:
         stream.batches = self._pages(stream, cursor, query.sql, limit, page, time.monotonic() - started)
         return stream
 
-    async def copy_out(self, query: CheckedQuery, format_name: str, write: Callable[[bytes], Any], *, header: bool) -> int:
+    async def copy_out(
+        self, query: CheckedQuery, format_name: CopyFormat, write: Callable[[bytes], Any], *, header: bool
+    ) -> int:
         """Streams all rows in PostgreSQL's own csv or text format to `write`; returns the number of rows.
 
         The guard's check makes sure that the text is one statement: COPY takes no parameters and travels in
@@ -83,7 +84,7 @@ class TextSession:
             wanted = "{" + ",".join(str(oid) for oid in unnamed) + "}"
             rows = await self._connection.fetch(named_sql("session")["type_names"], wanted)
             names = {int(row[0]): row[1] for row in rows}
-        return [Column(name=a.name, type=names.get(a.type.oid, a.type.name)) for a in attributes]
+        return [Column(name=a.name, type=str(names.get(a.type.oid, a.type.name))) for a in attributes]
 
     async def _pages(
         self, stream: QueryStream, cursor: Any, sql: str, limit: int | None, page: int, spent: float

@@ -48,9 +48,7 @@ def read_master_key(configured: str | None, key_file: Path) -> bytes:
             hint="Run `zava db migrate` here, or set ZAVA_MASTER_KEY to the key that it was migrated with.",
         )
     if key_file.stat().st_mode & 0o077:
-        raise ConfigurationError(
-            f"The key file {key_file} can be read by others.", hint=f"Run: chmod 600 '{key_file}'"
-        )
+        raise ConfigurationError(f"The key file {key_file} can be read by others.", hint=f"Run: chmod 600 '{key_file}'")
     return _decoded(key_file.read_text(encoding="ascii"), str(key_file))
 
 
@@ -78,7 +76,5 @@ def _decoded(text: str, where: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise ConfigurationError(
-            f"{where} does not hold a key.", hint="A key is 64 hexadecimal digits (32 bytes)."
-        )
+        raise ConfigurationError(f"{where} does not hold a key.", hint="A key is 64 hexadecimal digits (32 bytes).")
     return key

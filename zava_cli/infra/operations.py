@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import structlog
@@ -14,7 +14,7 @@ from zava_cli.infra.log import logger
 
 
 @contextmanager
-def operation(name: str, *, identity: str | None = None) -> Iterator[None]:
+def operation(name: str, *, identity: str | None = None) -> Generator[None]:
     """Logs start, end and outcome of the block; an unforeseen error becomes InternalError with a reference."""
     request_id = secrets.token_hex(6)
     started = time.monotonic()

@@ -30,6 +30,4 @@ def default_data_directory() -> Path:
 
 def others_can_reach(path: Path) -> bool:
     """Whether another system user can pass through the existing parents of `path`."""
-    return all(
-        parent.stat().st_mode & stat.S_IXOTH for parent in path.absolute().parents if parent.exists()
-    )
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.absolute().parents if parent.exists())

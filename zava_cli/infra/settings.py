@@ -69,9 +69,7 @@ class Settings(BaseModel):
     connect_timeout: float = _setting(10.0, "Seconds to wait for a connection", gt=0, le=300)
     jit: bool = _setting(False, "PostgreSQL's just-in-time compilation")
     work_mem: str = _setting("4MB", "PostgreSQL's work_mem for queries", pattern=r"^[0-9]+(kB|MB|GB)$")
-    application_name: str | None = _setting(
-        None, "Name in pg_stat_activity; empty means zava-cli or zava-mcp-server"
-    )
+    application_name: str | None = _setting(None, "Name in pg_stat_activity; empty means zava-cli or zava-mcp-server")
     prepared_statements: bool = _setting(True, "Cache zava's own prepared statements; off behind old poolers")
     query_max_bytes: int = _setting(65_536, "Longest query text, in bytes", ge=1_000, le=1_000_000)
     table_rows: int = _setting(500, "Most rows that a table on a terminal shows", ge=1)
@@ -205,7 +203,7 @@ def _toml(path: Path, profile: str | None) -> dict[str, Any]:
 def is_guarded(name: str) -> bool:
     """Whether a setting may not come from a folder that is not trusted."""
     extra = Settings.model_fields[name].json_schema_extra
-    return isinstance(extra, dict) and bool(extra.get("guarded"))
+    return isinstance(extra, dict) and extra.get("guarded") is True
 
 
 def is_secret(name: str) -> bool:

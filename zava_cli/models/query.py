@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SqlText = Annotated[str, Field(min_length=1, description="One PostgreSQL SELECT, VALUES, TABLE, EXPLAIN or SHOW statement")]
+SqlText = Annotated[
+    str, Field(min_length=1, description="One PostgreSQL SELECT, VALUES, TABLE, EXPLAIN or SHOW statement")
+]
 RowLimit = Annotated[int, Field(ge=0, le=10_000_000, description="Most rows to return")]
 TimeoutSeconds = Annotated[float, Field(gt=0, le=3600, description="Seconds after which the server cancels the query")]
+
+CopyFormat = Literal["csv", "text"]
+"""The server's own export formats."""
 
 Row = tuple[str | None, ...]
 """One row as PostgreSQL's own text output; None is SQL NULL."""

@@ -88,7 +88,9 @@ def _row_security(tables: list[dict[str, Any]]) -> ComponentHealth:
     good = bool(tables) and not open_tables
     return ComponentHealth(
         component="row security", status=OK if good else FAIL,
-        detail=f"forced with policies on {len(tables)} tables" if good else f"not forced on: {', '.join(open_tables) or 'no table exists'}",
+        detail=f"forced with policies on {len(tables)} tables"
+        if good
+        else f"not forced on: {', '.join(open_tables) or 'no table exists'}",
         fix=None if good else "ALTER TABLE … FORCE ROW LEVEL SECURITY, or restore the schema with `zava db migrate`.",
     )  # fmt: skip
 
@@ -132,7 +134,8 @@ async def _signed_context(provider: PostgreSQLProvider, caller: Caller) -> Compo
     good = refused and stores > 0
     return ComponentHealth(
         component="signed context", status=OK if good else FAIL,
-        detail=f"{caller.identity.name} sees {stores} store(s); a forged context is {'refused' if refused else 'ACCEPTED'}",
+        detail=f"{caller.identity.name} sees {stores} store(s); "
+        f"a forged context is {'refused' if refused else 'ACCEPTED'}",
         fix=None if good else "Run `zava db migrate` with the key that this database was set up with.",
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,7 @@ from zava_cli.data.guard.placeholders import bind_named
 from zava_cli.data.query import relation_names
 from zava_cli.infra.errors import DatabaseError
 from zava_cli.models.identity import ManagerRole
-from zava_cli.models.query import QueryRequest, QueryResult, QueryStream, Row
+from zava_cli.models.query import CopyFormat, QueryRequest, QueryResult, QueryStream, Row
 
 UNDEFINED_TABLE = "42P01"
 SMALL_PAGE = 200
@@ -51,7 +51,7 @@ async def run_query(
 @asynccontextmanager
 async def open_query(
     provider: PostgreSQLProvider, caller: Caller, request: QueryRequest, *, page: int | None = None
-) -> AsyncIterator[QueryStream]:
+) -> AsyncGenerator[QueryStream]:
     """The answer as it arrives; the transaction ends with the block. Errors as for run_query."""
     checked, values = _prepare(provider, caller, request)
     options: dict[str, Any] = {} if page is None else {"page": page}
@@ -67,7 +67,7 @@ async def copy_query(
     provider: PostgreSQLProvider,
     caller: Caller,
     request: QueryRequest,
-    format_name: str,
+    format_name: CopyFormat,
     write: Callable[[bytes], Any],
     *,
     header: bool,

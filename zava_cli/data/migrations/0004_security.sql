@@ -31,6 +31,7 @@ CREATE TABLE security.manager_keys (
     version integer NOT NULL CHECK (version > 0),
     inner_pad bytea NOT NULL CHECK (length(inner_pad) = 64),
     outer_pad bytea NOT NULL CHECK (length(outer_pad) = 64),
+    database_identity text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (manager_id, version)
@@ -40,6 +41,7 @@ COMMENT ON COLUMN security.manager_keys.manager_id IS 'The manager whose context
 COMMENT ON COLUMN security.manager_keys.version IS 'Version of the master key it comes from.';
 COMMENT ON COLUMN security.manager_keys.inner_pad IS 'Key XOR 0x36 repeated.';
 COMMENT ON COLUMN security.manager_keys.outer_pad IS 'Key XOR 0x5c repeated.';
+COMMENT ON COLUMN security.manager_keys.database_identity IS 'Database that the key was made for; in a restored copy `zava db migrate` makes new ones.';
 COMMENT ON COLUMN security.manager_keys.created_at IS 'When the row was first written.';
 COMMENT ON COLUMN security.manager_keys.updated_at IS 'When the row was last written.';
 REVOKE ALL ON security.settings, security.manager_keys FROM PUBLIC;

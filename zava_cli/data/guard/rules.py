@@ -1,0 +1,150 @@
+"""What a query may contain: one rule per kind of node, and no kind without a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from zava_cli.data.guard import names
+from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
+from zava_cli.data.guard.tree import Json, JsonObject, Part, strings, text_of
+
+OPEN_NODES = frozenset(
+    """
+    A_ArrayExpr A_Const A_Expr A_Indices A_Indirection A_Star Alias BitString Boolean BoolExpr BooleanTest
+    CTECycleClause CTESearchClause CaseExpr CaseWhen CoalesceExpr CollateClause ColumnDef ColumnRef
+    CommonTableExpr Float FuncCall GroupingFunc GroupingSet Integer JoinExpr JsonAggConstructor JsonArgument
+    JsonArrayAgg JsonArrayConstructor JsonArrayQueryConstructor JsonBehavior JsonFormat JsonFuncExpr
+    JsonIsPredicate JsonKeyValue JsonObjectAgg JsonObjectConstructor JsonOutput JsonParseExpr JsonReturning
+    JsonScalarExpr JsonSerializeExpr JsonTable JsonTableColumn JsonTablePathSpec JsonValueExpr List MinMaxExpr
+    NamedArgExpr NullTest ParamRef RangeFunction RangeSubselect RangeTableFunc RangeTableFuncCol
+    RangeTableSample RangeVar ResTarget RowExpr SQLValueFunction SelectStmt SortBy String SubLink TypeCast
+    TypeName WindowDef WithClause XmlExpr XmlSerialize
+    """.split()
+)
+FUNCTION_HINT = (
+    "Queries may only read; functions that change settings, run SQL given as text, wait, lock, "
+    "or show the server, its files or other sessions cannot be called."
+)
+
+
+def check_function(source: SourceText, part: Part) -> None:
+    """A call, however it is spelt: the parser has already undone quotes, U&"" and SQL's own call syntax."""
+    path = strings(part.node.get("funcname"))
+    name = path[-1] if path else ""
+    if len(path) > 1 and path[-2] not in names.FUNCTION_SCHEMAS:
+        name = ".".join(path)
+    elif name in names.allowed_functions():
+        return
+    near = get_close_matches(name, names.allowed_functions(), n=1, cutoff=0.8) if len(name) < 64 else []
+    known = name in names.refused_fields() or name.startswith("pg_")
+    hint = FUNCTION_HINT if known or not near else f"{FUNCTION_HINT} Did you mean {near[0]}()?"
+    source.refuse_at_byte(f"{name}() is not allowed here", name, byte=part.byte, hint=hint)
+
+
+def check_field(source: SourceText, part: Part) -> None:
+    """`value.name` runs the function `name` when there is no such column."""
+    path = strings(part.node.get("fields"))[1:] + strings(part.node.get("indirection"))
+    for name in path:
+        if name in names.refused_fields():
+            source.refuse_at_byte(
+                f".{name} is not allowed here: PostgreSQL reads it as {name}(…)",
+                name,
+                byte=part.byte,
+                hint="If it is a column, rename it first: … FROM (SELECT …) AS t (another_name).",
+            )
+
+
+def check_relation(source: SourceText, part: Part) -> None:
+    """A table or view, by its schema or, without one, by its name."""
+    schema, name = text_of(part.node, "schemaname"), text_of(part.node, "relname")
+    in_catalog = schema == "pg_catalog" or (not schema and name.startswith("pg_"))
+    if in_catalog and name not in names.OPEN_CATALOGS:
+        closed = name
+    elif schema == "information_schema" and name.startswith(names.CLOSED_INFORMATION_PREFIXES):
+        closed = f"{schema}.{name}"
+    elif _is_closed(schema):
+        closed = f"{schema}.{name}"
+    else:
+        return
+    source.refuse_at_byte(
+        f"{closed} cannot be read here",
+        closed,
+        byte=part.byte,
+        hint="Tables and columns are described in information_schema and in pg_class, pg_attribute, pg_type.",
+    )
+
+
+def check_type(source: SourceText, part: Part) -> None:
+    """A type name. The reg… types only look a name up and call nothing; regrole would list the logins."""
+    path = strings(part.node.get("names"))
+    if path and (path[-1] == "regrole" or _is_closed(path[-2] if len(path) > 1 else "")):
+        name = ".".join(path)
+        source.refuse_at_byte(
+            f"the type {name} is not allowed here", name, byte=part.byte, hint="Use text or a type of your own data."
+        )
+
+
+def check_operator(source: SourceText, part: Part) -> None:
+    """No built-in operator runs a refused function, so only OPERATOR(schema.+) is left to look at."""
+    for field in ("name", "operName", "useOp"):
+        path = strings(part.node.get(field))
+        if len(path) > 1 and path[-2] not in names.FUNCTION_SCHEMAS:
+            name = ".".join(path)
+            hint = "Use the operator without a schema."
+            source.refuse_at_byte(f"the operator {name} is not allowed here", name, byte=part.byte, hint=hint)
+
+
+def check_sample(source: SourceText, part: Part) -> None:
+    """TABLESAMPLE names a function of the server."""
+    path = strings(part.node.get("method"))
+    if path[-1:] and (path[-1] not in names.SAMPLE_METHODS or path[:-1] not in ([], ["pg_catalog"])):
+        name = ".".join(path)
+        hint = "Use TABLESAMPLE BERNOULLI (percent) or SYSTEM (percent)."
+        source.refuse_at_byte(f"TABLESAMPLE {name} is not allowed here", name, byte=part.byte, hint=hint)
+
+
+def _is_closed(schema: str) -> bool:
+    """True for our own closed schemas and for every pg_… one but the catalog itself."""
+    return schema in names.CLOSED_SCHEMAS or (schema.startswith("pg_") and schema != "pg_catalog")
+
+
+RULES: dict[str, Callable[[SourceText, Part], None]] = {
+    "FuncCall": check_function,
+    "ColumnRef": check_field,
+    "A_Indirection": check_field,
+    "RangeVar": check_relation,
+    "TypeName": check_type,
+    "typeName": check_type,
+    "A_Expr": check_operator,
+    "SubLink": check_operator,
+    "SortBy": check_operator,
+    "RangeTableSample": check_sample,
+}
+
+# The trees of writes carry no place of their own; this is the word by which each is found in the text.
+WRITES = {"InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE", "MergeStmt": "MERGE"}
+
+
+def check_part(source: SourceText, part: Part, keyword: Callable[[int, str], int]) -> None:
+    """Refuse `part` or return; `keyword(byte, word)` finds the byte of the next such word in the text."""
+    word = None
+    if part.is_node and part.key not in OPEN_NODES:
+        word = WRITES.get(part.key, part.key.removesuffix("Stmt"))
+    elif part.key == "intoClause":
+        word = "INTO"
+    elif _has_lock(part.node):
+        word = "FOR"
+    if word is not None:
+        shown = {"INTO": "SELECT INTO", "FOR": "row locking (FOR UPDATE, FOR SHARE)"}.get(word, word)
+        construct = {"INTO": "SELECT INTO", "FOR": "FOR UPDATE"}.get(word, word)
+        place = keyword(part.byte, word)
+        source.refuse_at_byte(f"{shown} is not allowed here", construct, byte=place, hint=READ_ONLY_HINT)
+    rule = RULES.get(part.key)
+    if rule is not None:
+        rule(source, part)
+
+
+def _has_lock(node: JsonObject) -> bool:
+    locking: Json = node.get("lockingClause")
+    return bool(locking)

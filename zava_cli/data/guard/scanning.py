@@ -1,0 +1,81 @@
+"""What is looked at before the parser runs: size, characters, tokens; all in time linear in the text."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
+from zava_cli.infra.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from pglast.parser import ParseError, Token
+
+# The scanner reads such a run again from each of its characters: 64 KB of `/*/*/*` would take 1.6 s.
+LONG_OPERATOR_RUN = re.compile(r"[~!@#^&|`?+\-*/%<>=]{1000}")
+COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
+NESTING_HINT = "Nest less deeply: join long chains with IN (…), AND, array_agg or string_agg, or use CTEs."
+
+
+def check_characters(source: SourceText, max_bytes: int) -> None:
+    """Refuse a text that is too long or that PostgreSQL cannot hold."""
+    if len(source.sql) > max_bytes or len(source.sql.encode("utf-8", "surrogatepass")) > max_bytes:
+        source.refuse(
+            f"the query is longer than {max_bytes} bytes",
+            "query size",
+            hint="Shorten it: give long lists as one array parameter, $1, and write = ANY ($1).",
+        )
+    for place, character in enumerate(source.sql):
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            kind = "a NUL character" if character == "\0" else "half of a surrogate pair"
+            source.refuse(f"the query holds {kind}", kind, character=place, hint="Remove that character.")
+    if (run := LONG_OPERATOR_RUN.search(source.sql)) is not None:
+        source.refuse(
+            "a run of operator characters is too long", "operator", character=run.start(), hint="Put blanks in it."
+        )
+
+
+def scan(source: SourceText) -> list[Token]:
+    """The tokens without comments; `start` and `end` (inclusive) are 0-based characters in the text.
+
+    Raises DatabaseError (42601) for what no token can be made of.
+    """
+    from pglast import parser
+
+    # Every character beyond ASCII is a letter to the scanner, and with plain letters in their place pglast
+    # need not search its table of wide characters for every token, which is quadratic.
+    plain = "".join(character if character.isascii() else "x" for character in source.sql)
+    try:
+        return [token for token in parser.scan(plain) if token.name not in COMMENTS]
+    except parser.ParseError as error:
+        raise syntax_error(source, error) from error
+
+
+def check_tokens(source: SourceText, tokens: list[Token]) -> None:
+    """Refuse a text without a statement, and the one form whose parse tree outgrows the memory."""
+    if all(token.name == "ASCII_59" for token in tokens):
+        source.refuse("there is no statement in this text", "empty query", hint="Write one SELECT statement.")
+    update: Token | None = None
+    for token, following in zip(tokens, tokens[1:], strict=False):
+        if token.name == "UPDATE":
+            update = token
+        # `SET (a, b, …) = (row)` repeats the row in the tree for every column: 64 KB become 12 GB.
+        if update is not None and token.name == "SET" and following.name == "ASCII_40":
+            source.refuse("UPDATE is not allowed here", "UPDATE", character=update.start, hint=READ_ONLY_HINT)
+
+
+def syntax_error(source: SourceText, error: ParseError) -> DatabaseError:
+    """The parser's complaint as PostgreSQL itself would make it, or a refusal where only the parser gave up."""
+    message: str = error.args[0]
+    character: int | None = error.args[1]
+    if message.startswith(("memory exhausted", "stack depth limit exceeded")):
+        source.refuse("the query is nested too deeply", "nesting", character=character, hint=NESTING_HINT)
+    if character is None and message.endswith("at end of input"):
+        character = len(source.sql)
+    return DatabaseError(
+        message,
+        source.sql,
+        hint="Correct the SQL at that place and try again.",
+        position=None if character is None else character + 1,
+        sqlstate="42601",
+    )

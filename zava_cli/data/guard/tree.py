@@ -1,0 +1,80 @@
+"""The parse tree as plain data, and one walk over it that no depth can break."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+JsonObject: TypeAlias = "dict[str, Json]"
+
+# Python's own limit for decoding nested JSON differs between its versions; this lower one is ours everywhere.
+MAX_DEPTH = 900
+
+
+class TooDeepError(Exception):
+    """The tree is deeper than MAX_DEPTH levels of JSON, about 430 nested expressions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One object in the tree: the key it stands under, itself, and the nearest place (byte offset) known."""
+
+    key: str
+    node: JsonObject
+    byte: int
+
+    @property
+    def is_node(self) -> bool:
+        """True when the key is a node type (`FuncCall`) and not a field of its parent (`larg`)."""
+        return self.key[:1].isupper()
+
+
+def parse_statements(sql: str) -> list[JsonObject]:
+    """Parse into one object per statement, each with `stmt` and perhaps `stmt_location` and `stmt_len`.
+
+    The tree comes as JSON: libpg_query measures its stack while it writes that, whereas `parse_sql` builds
+    Python objects without a limit and ends the process. Raises pglast's ParseError and TooDeepError.
+    """
+    from pglast.parser import parse_sql_json
+
+    text = parse_sql_json(sql)
+    try:
+        return cast("list[JsonObject]", json.loads(text).get("stmts", []))
+    except RecursionError as error:
+        raise TooDeepError from error
+
+
+def walk(key: str, value: Json, byte: int) -> Iterator[Part]:
+    """Every object at or below `value`, parents first, in the order of the text as far as the tree keeps it."""
+    pending: list[tuple[str, Json, int, int]] = [(key, value, byte, 0)]
+    while pending:
+        key, value, byte, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            raise TooDeepError
+        if isinstance(value, list):
+            pending.extend((key, item, byte, depth + 1) for item in reversed(value))
+        elif isinstance(value, dict):
+            location = value.get("location")
+            byte = location if isinstance(location, int) and location >= 0 else byte
+            yield Part(key, value, byte)
+            pending.extend((name, item, byte, depth + 1) for name, item in reversed(value.items()))
+
+
+def strings(value: Json) -> list[str]:
+    """The texts of a list of String nodes, as names are kept; other items are left out."""
+    texts: list[str] = []
+    for item in value if isinstance(value, list) else []:
+        node = item.get("String") if isinstance(item, dict) else None
+        text = node.get("sval", "") if isinstance(node, dict) else None
+        if isinstance(text, str):
+            texts.append(text)
+    return texts
+
+
+def text_of(node: JsonObject, field: str) -> str:
+    """A text field; the tree leaves out what is empty."""
+    value = node.get(field)
+    return value if isinstance(value, str) else ""
