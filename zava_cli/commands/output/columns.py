@@ -19,6 +19,11 @@ def is_right_aligned(column: Column) -> bool:
     return column.type in NUMBER_TYPES or column.type == "money"
 
 
+def is_never_cut(column: Column) -> bool:
+    """Whether a part of a value would mislead, and the whole is short: numbers, booleans, dates and times."""
+    return is_right_aligned(column) or column.type in BOOLEAN_TYPES or column.type.startswith(("date", "time"))
+
+
 def unique_names(columns: Sequence[Column]) -> tuple[list[str], list[str]]:
     """Names for formats in which a name may occur once, and a note when some had to change.
 

@@ -31,15 +31,13 @@ def print_json(value: Any) -> None:
     _write(to_json(value, indent=2, inf_nan_mode="strings").decode() + "\n")
 
 
-def print_table(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None
-) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
     """Print rows under `columns`; numbers are right-aligned, None is empty, long text is folded."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    from zava_cli.commands.output.table import new_table
+
+    table = new_table(has_header=True)
     for index, name in enumerate(columns):
         is_number = bool(rows) and all(_is_number(row[index]) or row[index] is None for row in rows)
         table.add_column(Text(visible(name)), justify="right" if is_number else "left", overflow="fold")

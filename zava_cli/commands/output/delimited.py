@@ -75,13 +75,7 @@ class CsvWriter(_DelimitedWriter):
             return ""
         if '"' in value:
             return '"' + value.replace('"', '""') + '"'
-        if (
-            not value
-            or "," in value
-            or "\n" in value
-            or "\r" in value
-            or (self._width == 1 and value == "\\.")
-        ):
+        if not value or "," in value or "\n" in value or "\r" in value or (self._width == 1 and value == "\\."):
             return f'"{value}"'
         return value
 

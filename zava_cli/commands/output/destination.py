@@ -64,7 +64,9 @@ def _standard_output() -> Generator[BinaryIO]:
 
 @contextmanager
 def _direct(path: Path) -> Generator[BinaryIO]:
-    with path.open("wb") as out:
+    with _blaming_the_place():
+        out = path.open("wb")
+    with out:
         yield out
 
 
@@ -72,22 +74,26 @@ def _direct(path: Path) -> Generator[BinaryIO]:
 def _atomic(target: Path) -> Generator[BinaryIO]:
     _check_place(target)
     temporary = target.parent / f".zava-{secrets.token_hex(8)}.tmp"
+    with _blaming_the_place():
+        # Opened with 0666, as open() would, so that the user's umask decides who may read the file.
+        out = os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
     try:
-        with _create(temporary) as out:
+        with out:
             yield out
             out.flush()
             os.fsync(out.fileno())
-        if target.exists():
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-        temporary.replace(target)
+        with _blaming_the_place():
+            if target.exists():
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _create(temporary: Path) -> BinaryIO:
-    # Opened with 0666, as open() would, so that the user's umask decides who may read the file.
+@contextmanager
+def _blaming_the_place() -> Generator[None]:
     try:
-        return os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
+        yield
     except OSError as error:
         raise _CannotWriteError(error.errno, error.strerror) from error
 

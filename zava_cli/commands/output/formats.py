@@ -121,9 +121,7 @@ def write_result(writer: ResultWriter, result: QueryResult) -> None:
     writer.end()
 
 
-async def write_stream(
-    writer: ResultWriter, stream: QueryStream, on_rows: Callable[[int], None] | None = None
-) -> int:
+async def write_stream(writer: ResultWriter, stream: QueryStream, on_rows: Callable[[int], None] | None = None) -> int:
     """Write an arriving answer; `on_rows` hears each batch's size. Returns the number of rows."""
     count = 0
     writer.begin(stream.columns)

@@ -35,9 +35,7 @@ class JsonLinesWriter:
         if not rows:
             return
         if self._encoders:
-            encoded = [
-                encode(column) for encode, column in zip(self._encoders, zip(*rows, strict=True), strict=True)
-            ]
+            encoded = [encode(column) for encode, column in zip(self._encoders, zip(*rows, strict=True), strict=True)]
             lines = map(self._template.__mod__, zip(*encoded, strict=True))
         else:
             lines = iter(["{}"] * len(rows))
@@ -79,7 +77,7 @@ def _numbers(values: Sequence[str | None]) -> list[str]:
 
 
 def _booleans(values: Sequence[str | None]) -> list[str]:
-    return ["null" if value is None else "true" if value in ("t", "true") else "false" for value in values]
+    return ["null" if value is None else "true" if value == "t" else "false" for value in values]
 
 
 def _documents(values: Sequence[str | None]) -> list[str]:

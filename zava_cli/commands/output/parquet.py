@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, BinaryIO
 
 from zava_cli.commands.output.columns import (
     BOOLEAN_TYPES,
-    FLOAT_TYPES,
-    INTEGER_TYPES,
     NUMERIC_TYPES,
     unique_names,
 )
@@ -17,8 +16,17 @@ from zava_cli.models.query import Column, Row
 
 _GROUP_ROWS = 65_536
 _DECIMAL_DIGITS = 38
-_TIMESTAMP_TYPES = frozenset({"timestamp", "timestamp without time zone"})
 _TIMESTAMPTZ_TYPES = frozenset({"timestamptz", "timestamp with time zone"})
+_ARROW_NAMES = {
+    **dict.fromkeys(("int2", "smallint"), "int16"),
+    **dict.fromkeys(("int4", "integer"), "int32"),
+    **dict.fromkeys(("int8", "bigint"), "int64"),
+    **dict.fromkeys(("float4", "real"), "float32"),
+    **dict.fromkeys(("float8", "double precision"), "float64"),
+    **dict.fromkeys(BOOLEAN_TYPES, "bool"),
+    **dict.fromkeys(("timestamp", "timestamp without time zone"), "timestamp[us]"),
+    "date": "date32",
+}
 
 
 class ParquetResultWriter:
@@ -30,13 +38,13 @@ class ParquetResultWriter:
 
     def __init__(self, out: BinaryIO) -> None:
         self.notes: list[str] = []
-        self._arrow = _import_pyarrow()
+        self._arrow, self._compute, self._parquet = _import_pyarrow()
         if out.isatty():
             raise ConfigurationError(
                 "Parquet is a binary format and cannot be shown in a terminal.",
                 hint="Write it to a file with --output result.parquet.",
             )
-        self._out = out
+        self._sink = _Sink(out)
         self._columns: Sequence[Column] = ()
         self._names: list[str] = []
         self._pending: list[Row] = []
@@ -56,51 +64,37 @@ class ParquetResultWriter:
             self._write_group(group)
 
     def end(self) -> None:
-        if self._pending or self._writer is None:
+        if self._pending or not self._writer:
             self._write_group(self._pending)
             self._pending = []
+        self._sink.is_listening = True
         self._writer.close()
 
     def _write_group(self, rows: Sequence[Row]) -> None:
         arrow = self._arrow
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(self._columns)
         if self._schema is None:
-            types = [
-                self._arrow_type(column, values)
-                for column, values in zip(self._columns, columns, strict=True)
-            ]
+            types = [self._arrow_type(column, values) for column, values in zip(self._columns, columns, strict=True)]
             self._schema = arrow.schema(list(zip(self._names, types, strict=True)))
         arrays = [
             self._array(column, values, field.type)
             for column, values, field in zip(self._columns, columns, self._schema, strict=True)
         ]
         batch = arrow.Table.from_arrays(arrays, schema=self._schema)
-        # Opened after the values were converted, so that an error above leaves no half-open writer behind.
+        self._sink.is_listening = True
         if self._writer is None:
-            self._writer = arrow.parquet.ParquetWriter(self._out, self._schema, compression="zstd")
+            self._writer = self._parquet.ParquetWriter(self._sink, self._schema, compression="zstd")
         self._writer.write_table(batch)
+        self._sink.is_listening = False
 
     def _arrow_type(self, column: Column, values: Sequence[str | None]) -> Any:
-        arrow, name = self._arrow, column.type
-        if name in INTEGER_TYPES:
-            return {
-                "int2": arrow.int16(),
-                "smallint": arrow.int16(),
-                "int4": arrow.int32(),
-                "integer": arrow.int32(),
-            }.get(name, arrow.int64())
-        if name in FLOAT_TYPES:
-            return arrow.float32() if name in ("float4", "real") else arrow.float64()
-        if name in NUMERIC_TYPES:
+        arrow = self._arrow
+        if column.type in NUMERIC_TYPES:
             scale = _decimal_scale(values)
             return arrow.string() if scale is None else arrow.decimal128(_DECIMAL_DIGITS, scale)
-        if name in BOOLEAN_TYPES:
-            return arrow.bool_()
-        if name == "date":
-            return arrow.date32()
-        if name in _TIMESTAMP_TYPES:
-            return arrow.timestamp("us")
-        return arrow.timestamp("us", tz="UTC") if name in _TIMESTAMPTZ_TYPES else arrow.string()
+        if column.type in _TIMESTAMPTZ_TYPES:
+            return arrow.timestamp("us", tz="UTC")
+        return arrow.type_for_alias(_ARROW_NAMES.get(column.type, "string"))
 
     def _array(self, column: Column, values: Sequence[str | None], type_: Any) -> Any:
         arrow = self._arrow
@@ -108,9 +102,9 @@ class ParquetResultWriter:
         if arrow.types.is_string(type_):
             return text
         if arrow.types.is_boolean(type_):
-            return arrow.compute.equal(text, "t")
+            return self._compute.equal(text, "t")
         try:
-            return arrow.compute.cast(text, type_)
+            return self._compute.cast(text, type_)
         except arrow.ArrowInvalid as error:
             raise ValidationError(
                 column.name,
@@ -118,6 +112,36 @@ class ParquetResultWriter:
                 f"this {column.type} column holds a value that parquet's {type_} cannot",
                 hint="Cast the column to text in the query, or to numeric(p,s) if it holds long fractions.",
             ) from error
+
+
+class _Sink:
+    """The file as pyarrow sees it; what pyarrow writes at other times than ours is dropped.
+
+    Its writer adds the footer even when it is only garbage-collected after an error, and half a result would
+    look whole.
+    """
+
+    closed = False
+
+    def __init__(self, out: BinaryIO) -> None:
+        self.is_listening = False
+        self._out = out
+        self._position = 0
+
+    def write(self, data: bytes) -> int:
+        if self.is_listening:
+            self._out.write(data)
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._position
+
+    def flush(self) -> None:
+        """`out` is flushed by whoever opened it."""
+
+    def close(self) -> None:
+        """`out` stays open, as with every other writer."""
 
 
 def _decimal_scale(values: Sequence[str | None]) -> int | None:
@@ -134,14 +158,11 @@ def _decimal_scale(values: Sequence[str | None]) -> int | None:
     return scale if whole_digits + scale <= _DECIMAL_DIGITS else None
 
 
-def _import_pyarrow() -> Any:
+def _import_pyarrow() -> tuple[Any, Any, Any]:
     try:
-        import pyarrow
-        import pyarrow.compute
-        import pyarrow.parquet
+        return import_module("pyarrow"), import_module("pyarrow.compute"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise ConfigurationError(
             "Writing parquet needs the library pyarrow, which is not installed.",
             hint="pip install 'zava[parquet]'",
         ) from error
-    return pyarrow

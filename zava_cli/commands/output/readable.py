@@ -87,5 +87,4 @@ class VerticalWriter:
 def _markdown_cell(value: str | None) -> str:
     if value is None:
         return "*NULL*"
-    lines = (_MARKDOWN_SPECIAL.sub(r"\\\g<0>", line) for line in value.split("\n"))
-    return "<br>".join(visible(line.removesuffix("\r")) for line in lines)
+    return "<br>".join(_MARKDOWN_SPECIAL.sub(r"\\\g<0>", line) for line in visible_lines(value))

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
-from zava_cli.commands.output.columns import is_right_aligned
+from zava_cli.commands.output.columns import is_never_cut, is_right_aligned
 from zava_cli.commands.output.formats import RenderOptions
 from zava_cli.commands.output.readable import VerticalWriter
 from zava_cli.commands.output.visible import visible, visible_lines
@@ -14,6 +14,7 @@ from zava_cli.models.query import Column, Row
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
     from rich.text import Text
 
 _PAGE_ROWS = 1000
@@ -25,8 +26,8 @@ _CUT_NOTE = "Long values were cut to the width of the terminal; --format vertica
 class TableWriter:
     """A table per 1,000 rows, so that memory stays bounded; widths are chosen for each page.
 
-    Numbers are never cut. Text is cut with an ellipsis, except in a result of one column, which is folded.
-    When a column would get less than about six cells, the rest of the result is written vertically.
+    Numbers, dates and times are never cut. Text is cut with an ellipsis, except in a result of one column,
+    which is folded. When a column would get less than six cells, the rest is written vertically.
     """
 
     def __init__(self, out: BinaryIO, options: RenderOptions) -> None:
@@ -61,9 +62,7 @@ class TableWriter:
             if widths is not None:
                 self._write_table(page, widths)
                 return
-            self._vertical = VerticalWriter(
-                self._out, self._options, first_record=self._rows_before_page() + 1
-            )
+            self._vertical = VerticalWriter(self._out, self._options, first_record=self._rows_before_page() + 1)
             self._vertical.begin(self._columns)
         self._vertical.write(page)
 
@@ -80,13 +79,15 @@ class TableWriter:
 
     def _fit(self, page: Sequence[Row]) -> list[int] | None:
         """The width of each column, or None when the page does not fit as a table."""
-        needs = [_widest(values) for values in zip(*page, strict=True)] or [0] * len(self._columns)
+        needs = [_widest(values, folded=len(self._columns) == 1) for values in zip(*page, strict=True)] or [0] * len(
+            self._columns
+        )
         titles = [0 if self._options.tuples_only else _cells(column.name) for column in self._columns]
         natural = [max(need, title, 1) for need, title in zip(needs, titles, strict=True)]
         if self._options.width is None:
             return natural
         least = [
-            max(need, 1) if is_right_aligned(column) else min(full, _NARROWEST_TEXT)
+            max(need, 1) if is_never_cut(column) else min(full, _NARROWEST_TEXT)
             for need, full, column in zip(needs, natural, self._columns, strict=True)
         ]
         widths = share_width(natural, least, self._options.width - _GAP * (len(natural) - 1))
@@ -116,24 +117,30 @@ def render_table(
     options: RenderOptions,
 ) -> str:
     """A rich table as text with exactly these column widths; `right` says which columns are right-aligned."""
-    from rich import box
-    from rich.table import Table
-
     is_single = len(widths) == 1
-    table = Table(
-        box=box.SIMPLE_HEAD if headers else None,
-        show_edge=False,
-        show_header=bool(headers),
-        header_style="bold",
-        pad_edge=False,
-        padding=(0, 1) if headers else (0, _GAP, 0, 0),
-    )
+    table = new_table(has_header=bool(headers))
     for index, width in enumerate(widths):
         title = _cell(headers[index], fold=False) if headers else ""
         table.add_column(title, width=width, justify="right" if right[index] else "left")
     for row in rows:
         table.add_row(*(_cell(value, fold=is_single) for value in row))
     return render(table, options)
+
+
+def new_table(*, has_header: bool) -> Table:
+    """An empty table in zava's look: a line under the header, two cells between columns."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(
+        box=box.SIMPLE_HEAD if has_header else None,
+        show_edge=False,
+        show_header=has_header,
+        header_style="bold",
+        pad_edge=False,
+        # With a header the box adds a blank column divider of its own.
+        padding=(0, _GAP - 1 if has_header else _GAP, 0, 0),
+    )
 
 
 def render(renderable: RenderableType, options: RenderOptions) -> str:
@@ -162,7 +169,9 @@ def _cell(value: str | None, *, fold: bool) -> Text:
     return Text(visible(value), no_wrap=True, overflow="ellipsis")
 
 
-def _widest(values: Sequence[str | None]) -> int:
+def _widest(values: Sequence[str | None], *, folded: bool) -> int:
+    if folded:
+        values = [line for value in values for line in (value or "NULL").split("\n")]
     return max(map(_cells, values), default=0)
 
 

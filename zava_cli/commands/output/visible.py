@@ -15,12 +15,13 @@ _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 def visible(text: str) -> str:
     """`text` on one line, with every control and bidi character written as an escape such as `\\x1b`."""
-    return _UNSAFE.sub(_escape, text)
+    # Nothing that is to be escaped counts as printable, and this test is far cheaper than the search.
+    return text if text.isprintable() else _UNSAFE.sub(_escape, text)
 
 
 def visible_lines(text: str) -> list[str]:
-    """The lines of `text`, each made safe with `visible`; a carriage return before a line end is dropped."""
-    return [visible(line.removesuffix("\r")) for line in text.split("\n")]
+    """The lines of `text`, each made safe with `visible`; `\\r\\n` ends a line as `\\n` does."""
+    return [visible(line) for line in text.replace("\r\n", "\n").split("\n")]
 
 
 def _escape(match: re.Match[str]) -> str:
