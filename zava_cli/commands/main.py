@@ -10,9 +10,9 @@ from zava_cli import __version__
 from zava_cli.commands import runtime
 from zava_cli.commands.config import config_app
 from zava_cli.commands.db import db_app
-from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
 from zava_cli.commands.health import health
 from zava_cli.commands.query import query
+from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
 from zava_cli.commands.whoami import whoami
 
 ASK = "Ask"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _flags: ContextVar[dict[str, Any] | None] = ContextVar("flags", default=None)
+_command: ContextVar[str] = ContextVar("command", default="zava")
 _loaded: ContextVar[Loaded | None] = ContextVar("loaded", default=None)
 
 
@@ -27,6 +28,11 @@ def begin() -> None:
     """Forgets the flags and settings of an earlier invocation in this process."""
     _flags.set({})
     _loaded.set(None)
+
+
+def begin_command(name: str) -> None:
+    """Names the command for the log."""
+    _command.set(name)
 
 
 def remember_flag(name: str, value: Any) -> None:
@@ -101,7 +107,7 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
     async def go() -> T:
         return await work()
 
-    with operation(getattr(work, "__qualname__", "command"), identity=settings().identity):
+    with operation(_command.get(), identity=settings().identity):
         return asyncio.run(go())
 
 

@@ -60,6 +60,11 @@ class ZavaCommand(TyperCommand):
     def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, params=[*(params or []), *_common_options()], **kwargs)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command under its name."""
+        runtime.begin_command(ctx.command_path)
+        return super().invoke(ctx)
+
 
 class ErrorBoundary(TyperGroup):
     """Turns every error of the family into lines on stderr and an exit code."""

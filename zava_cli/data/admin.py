@@ -68,7 +68,7 @@ async def _create_embedded_database(target: Target) -> None:
     try:
         if not await connection.fetchval(named_sql("admin")["database_exists"], target.embedded_database):
             await connection.execute(f'CREATE DATABASE "{target.embedded_database}"')
-    except asyncpg.DuplicateDatabaseError:
+    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
         # Another process was a moment faster.
         return
     finally:

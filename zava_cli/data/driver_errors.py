@@ -28,6 +28,13 @@ _UNAVAILABLE = (
     asyncio.IncompleteReadError,
 )
 
+_NOT_SET_UP = (
+    asyncpg.InvalidPasswordError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidSchemaNameError,
+)
+
 
 @contextmanager
 def translated(query: str | None = None) -> Generator[None]:
@@ -47,14 +54,10 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
             "The query ran past its time limit and was cancelled.", query,
             hint="Narrow it (a period, a store, LIMIT), or allow more with --timeout.", sqlstate="57014",
         )  # fmt: skip
-    if isinstance(exc, (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError)):
+    if isinstance(exc, _NOT_SET_UP):
         return DatabaseUnavailableError(
-            "PostgreSQL did not accept the login.",
-            hint="Check user and password in ZAVA_DATABASE_URL or ZAVA_ADMIN_URL.",
-        )
-    if isinstance(exc, asyncpg.InvalidCatalogNameError):
-        return DatabaseUnavailableError(
-            "The database does not exist yet.", hint="Run `zava db migrate` (embedded) or create it on your server."
+            "This database is not set up, or did not accept the login.",
+            hint="A new one needs `zava db migrate`; otherwise check user and password in ZAVA_DATABASE_URL.",
         )
     if isinstance(exc, _UNAVAILABLE):
         return DatabaseUnavailableError(

@@ -28,6 +28,7 @@ SUPERUSER = "postgres"
 SYSTEM_USER = "pgserver"
 PORT = 5432
 START_SECONDS = 60
+ORPHAN_SECONDS = 10
 LONGEST_SOCKET_PATH = 103
 """Bytes; macOS allows 104 with the final NUL, Linux 108."""
 
@@ -184,19 +185,28 @@ class EmbeddedServer:
         return os.uname().sysname == "Linux"
 
     def _forget_stale_pid(self) -> None:
-        """Removes a pid file whose pid now belongs to some other program (after a reboot, say)."""
+        """Removes the pid file of a server that died, once its last backend has noticed that and gone."""
         import psutil
 
         pid_file = self.data / "postmaster.pid"
         try:
             process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
-            is_postgres = "postgres" in process.name()
+            # After a reboot the number may belong to any other program.
+            is_alive = "postgres" in process.name() and process.status() != psutil.STATUS_ZOMBIE
         except FileNotFoundError:
             return
         except (psutil.Error, ValueError):
-            is_postgres = False
-        if not is_postgres:
-            pid_file.unlink(missing_ok=True)
+            is_alive = False
+        if not is_alive:
+            psutil.wait_procs(self._backends(), timeout=ORPHAN_SECONDS)
+            for leftover in (pid_file, self.socket_folder / f".s.PGSQL.{PORT}.lock"):
+                leftover.unlink(missing_ok=True)
+
+    def _backends(self) -> list[Any]:
+        import psutil
+
+        found = [process for process in psutil.process_iter(["name", "cwd"]) if process.info["name"] == "postgres"]
+        return [process for process in found if process.info["cwd"] == str(self.data)]
 
     def _options(self) -> str:
         options = SERVER_SETTINGS | {"unix_socket_directories": str(self.socket_folder), "port": str(PORT)}

@@ -12,10 +12,12 @@ from zava_cli.data.connections import UNNAMED_TYPE
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.guard.check import CheckedQuery
 from zava_cli.data.named_sql import named_sql
-from zava_cli.infra.errors import QueryTimeoutError
+from zava_cli.infra.errors import DatabaseError, QueryTimeoutError
 from zava_cli.models.query import Column, CopyFormat, QueryStream, Row
 
 PAGE_ROWS = 2_000
+COPY_PREFIX = "COPY ("
+"""What asyncpg puts in front of the statement; the server counts positions from its start."""
 
 
 class Session:
@@ -70,10 +72,15 @@ class TextSession:
         async def sink(data: bytes) -> None:
             write(data)
 
-        with translated(query.sql):
-            status = await self._connection.copy_from_query(
-                query.sql, output=sink, format=format_name, header=header, timeout=self._limit
-            )
+        try:
+            with translated(query.sql):
+                status = await self._connection.copy_from_query(
+                    query.sql, output=sink, format=format_name, header=header
+                )
+        except DatabaseError as error:
+            if error.position is not None:
+                error.position -= len(COPY_PREFIX)
+            raise
         return int(status.split()[-1])
 
     async def _columns(self, statement: Any) -> list[Column]:

@@ -133,13 +133,14 @@ AS $$
     WHERE m.manager_id::text = lower(who)
        OR lower(m.email) = lower(who)
        OR lower(m.name) = lower(who)
+       OR (m.role = 'head_office' AND lower(who) IN ('head office', 'head_office'))
        OR EXISTS (SELECT FROM retail.stores t
                   WHERE t.manager_id = m.manager_id
                     AND (lower(t.name) = lower(who) OR lower(t.location) = lower(who)
                          OR lower(split_part(t.location, ',', 1)) = lower(who)))
     LIMIT 2
 $$;
-COMMENT ON FUNCTION security.resolve_identity(text) IS 'Manager of that id, e-mail, name, or store name or city, with what is needed to sign a context; two rows mean ambiguous.';
+COMMENT ON FUNCTION security.resolve_identity(text) IS 'Manager of that id, e-mail, name, store name or city, or head office, with what is needed to sign a context; two rows mean ambiguous.';
 
 CREATE FUNCTION security.migration_state()
 RETURNS TABLE (version integer, time_zone text, data_version bigint)
