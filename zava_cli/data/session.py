@@ -12,7 +12,7 @@ from zava_cli.data.connections import UNNAMED_TYPE
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.guard.check import CheckedQuery
 from zava_cli.data.named_sql import named_sql
-from zava_cli.infra.errors import DatabaseError, QueryTimeoutError
+from zava_cli.infra.errors import DatabaseError, QueryTimeoutError, ValidationError
 from zava_cli.models.query import Column, CopyFormat, QueryStream, Row
 
 PAGE_ROWS = 2_000
@@ -54,6 +54,12 @@ class TextSession:
         started = time.monotonic()
         with translated(query.sql):
             statement = await self._connection.prepare(query.sql)
+            expected = len(statement.get_parameters())
+            if expected != len(parameters):
+                raise ValidationError(
+                    "parameters", None, f"the query takes {expected} numbered parameters",
+                    hint="Name them instead, $since for example, and give a value for each.",
+                )  # fmt: skip
             columns = await self._columns(statement)
             cursor = await statement.cursor(*parameters)
         stream = QueryStream(columns=columns, batches=_nothing())
