@@ -71,7 +71,7 @@ def _check(source: SourceText) -> CheckedQuery:
         end = next((place for place in semicolons if place > first), len(tokens))
         if len(statements) > 1:
             second = next(token for token in tokens[end:] if token.name != "ASCII_59")
-            source.refuse(
+            raise source.refusal(
                 f"only one statement may be sent, this text has {len(statements)}",
                 "several statements",
                 character=second.start,
@@ -80,8 +80,8 @@ def _check(source: SourceText) -> CheckedQuery:
         kind = check_statement(source, tokens[first:end], statements[0])
     except ParseError as error:
         raise syntax_error(source, error) from error
-    except TooDeepError:
-        source.refuse("the query is nested too deeply", "nesting", hint=NESTING_HINT)
+    except TooDeepError as error:
+        raise source.refusal("the query is nested too deeply", "nesting", hint=NESTING_HINT) from error
     return CheckedQuery(_cut(source.sql, tokens[first].start, tokens[end - 1].end + 1), kind)
 
 

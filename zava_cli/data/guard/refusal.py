@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NoReturn
 
 from zava_cli.infra.errors import QueryRefusedError
 
@@ -26,11 +25,11 @@ class SourceText:
         """The 0-based character at a 0-based byte offset."""
         return len(self.utf8[:byte].decode("utf-8", errors="ignore"))
 
-    def refuse(self, message: str, construct: str, *, character: int | None = None, hint: str) -> NoReturn:
-        """Raise QueryRefusedError; `character` is 0-based in the text."""
+    def refusal(self, message: str, construct: str, *, character: int | None = None, hint: str) -> QueryRefusedError:
+        """The error to raise; `character` is 0-based in the text."""
         position = None if character is None else character + 1
-        raise QueryRefusedError(message, construct, self.sql, hint=hint, position=position)
+        return QueryRefusedError(message, construct, self.sql, hint=hint, position=position)
 
-    def refuse_at_byte(self, message: str, construct: str, *, byte: int, hint: str) -> NoReturn:
+    def refusal_at_byte(self, message: str, construct: str, *, byte: int, hint: str) -> QueryRefusedError:
         """The same for a place that the parse tree gives as a byte offset."""
-        self.refuse(message, construct, character=self.character_at(byte), hint=hint)
+        return self.refusal(message, construct, character=self.character_at(byte), hint=hint)

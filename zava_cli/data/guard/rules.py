@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 
@@ -9,19 +10,6 @@ from zava_cli.data.guard import names
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.tree import Json, JsonObject, Part, strings, text_of
 
-OPEN_NODES = frozenset(
-    """
-    A_ArrayExpr A_Const A_Expr A_Indices A_Indirection A_Star Alias BitString Boolean BoolExpr BooleanTest
-    CTECycleClause CTESearchClause CaseExpr CaseWhen CoalesceExpr CollateClause ColumnDef ColumnRef
-    CommonTableExpr Float FuncCall GroupingFunc GroupingSet Integer JoinExpr JsonAggConstructor JsonArgument
-    JsonArrayAgg JsonArrayConstructor JsonArrayQueryConstructor JsonBehavior JsonFormat JsonFuncExpr
-    JsonIsPredicate JsonKeyValue JsonObjectAgg JsonObjectConstructor JsonOutput JsonParseExpr JsonReturning
-    JsonScalarExpr JsonSerializeExpr JsonTable JsonTableColumn JsonTablePathSpec JsonValueExpr List MinMaxExpr
-    NamedArgExpr NullTest ParamRef RangeFunction RangeSubselect RangeTableFunc RangeTableFuncCol
-    RangeTableSample RangeVar ResTarget RowExpr SQLValueFunction SelectStmt SortBy String SubLink TypeCast
-    TypeName WindowDef WithClause XmlExpr XmlSerialize
-    """.split()
-)
 FUNCTION_HINT = (
     "Queries may only read; functions that change settings, run SQL given as text, wait, lock, "
     "or show the server, its files or other sessions cannot be called."
@@ -39,7 +27,7 @@ def check_function(source: SourceText, part: Part) -> None:
     near = get_close_matches(name, names.allowed_functions(), n=1, cutoff=0.8) if len(name) < 64 else []
     known = name in names.refused_fields() or name.startswith("pg_")
     hint = FUNCTION_HINT if known or not near else f"{FUNCTION_HINT} Did you mean {near[0]}()?"
-    source.refuse_at_byte(f"{name}() is not allowed here", name, byte=part.byte, hint=hint)
+    raise source.refusal_at_byte(f"{name}() is not allowed here", name, byte=part.byte, hint=hint)
 
 
 def check_field(source: SourceText, part: Part) -> None:
@@ -47,7 +35,7 @@ def check_field(source: SourceText, part: Part) -> None:
     path = strings(part.node.get("fields"))[1:] + strings(part.node.get("indirection"))
     for name in path:
         if name in names.refused_fields():
-            source.refuse_at_byte(
+            raise source.refusal_at_byte(
                 f".{name} is not allowed here: PostgreSQL reads it as {name}(…)",
                 name,
                 byte=part.byte,
@@ -59,15 +47,15 @@ def check_relation(source: SourceText, part: Part) -> None:
     """A table or view, by its schema or, without one, by its name."""
     schema, name = text_of(part.node, "schemaname"), text_of(part.node, "relname")
     in_catalog = schema == "pg_catalog" or (not schema and name.startswith("pg_"))
-    if in_catalog and name not in names.OPEN_CATALOGS:
-        closed = name
-    elif schema == "information_schema" and name.startswith(names.CLOSED_INFORMATION_PREFIXES):
-        closed = f"{schema}.{name}"
-    elif _is_closed(schema):
-        closed = f"{schema}.{name}"
-    else:
+    in_standard = schema == "information_schema"
+    closed = name if in_catalog else f"{schema}.{name}"
+    if not (
+        (in_catalog and name not in names.open_catalogs())
+        or (in_standard and name.startswith(names.CLOSED_INFORMATION_PREFIXES))
+        or _is_closed(schema)
+    ):
         return
-    source.refuse_at_byte(
+    raise source.refusal_at_byte(
         f"{closed} cannot be read here",
         closed,
         byte=part.byte,
@@ -80,7 +68,7 @@ def check_type(source: SourceText, part: Part) -> None:
     path = strings(part.node.get("names"))
     if path and (path[-1] == "regrole" or _is_closed(path[-2] if len(path) > 1 else "")):
         name = ".".join(path)
-        source.refuse_at_byte(
+        raise source.refusal_at_byte(
             f"the type {name} is not allowed here", name, byte=part.byte, hint="Use text or a type of your own data."
         )
 
@@ -92,7 +80,7 @@ def check_operator(source: SourceText, part: Part) -> None:
         if len(path) > 1 and path[-2] not in names.FUNCTION_SCHEMAS:
             name = ".".join(path)
             hint = "Use the operator without a schema."
-            source.refuse_at_byte(f"the operator {name} is not allowed here", name, byte=part.byte, hint=hint)
+            raise source.refusal_at_byte(f"the operator {name} is not allowed here", name, byte=part.byte, hint=hint)
 
 
 def check_sample(source: SourceText, part: Part) -> None:
@@ -101,7 +89,7 @@ def check_sample(source: SourceText, part: Part) -> None:
     if path[-1:] and (path[-1] not in names.SAMPLE_METHODS or path[:-1] not in ([], ["pg_catalog"])):
         name = ".".join(path)
         hint = "Use TABLESAMPLE BERNOULLI (percent) or SYSTEM (percent)."
-        source.refuse_at_byte(f"TABLESAMPLE {name} is not allowed here", name, byte=part.byte, hint=hint)
+        raise source.refusal_at_byte(f"TABLESAMPLE {name} is not allowed here", name, byte=part.byte, hint=hint)
 
 
 def _is_closed(schema: str) -> bool:
@@ -129,8 +117,9 @@ WRITES = {"InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"
 def check_part(source: SourceText, part: Part, keyword: Callable[[int, str], int]) -> None:
     """Refuse `part` or return; `keyword(byte, word)` finds the byte of the next such word in the text."""
     word = None
-    if part.is_node and part.key not in OPEN_NODES:
-        word = WRITES.get(part.key, part.key.removesuffix("Stmt"))
+    if part.is_node and part.key not in names.open_nodes():
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", part.key.removesuffix("Stmt"))
+        word = WRITES.get(part.key, words.upper())
     elif part.key == "intoClause":
         word = "INTO"
     elif _has_lock(part.node):
@@ -139,7 +128,7 @@ def check_part(source: SourceText, part: Part, keyword: Callable[[int, str], int
         shown = {"INTO": "SELECT INTO", "FOR": "row locking (FOR UPDATE, FOR SHARE)"}.get(word, word)
         construct = {"INTO": "SELECT INTO", "FOR": "FOR UPDATE"}.get(word, word)
         place = keyword(part.byte, word)
-        source.refuse_at_byte(f"{shown} is not allowed here", construct, byte=place, hint=READ_ONLY_HINT)
+        raise source.refusal_at_byte(f"{shown} is not allowed here", construct, byte=place, hint=READ_ONLY_HINT)
     rule = RULES.get(part.key)
     if rule is not None:
         rule(source, part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
@@ -20,7 +21,7 @@ NESTING_HINT = "Nest less deeply: join long chains with IN (…), AND, array_agg
 def check_characters(source: SourceText, max_bytes: int) -> None:
     """Refuse a text that is too long or that PostgreSQL cannot hold."""
     if len(source.sql) > max_bytes or len(source.sql.encode("utf-8", "surrogatepass")) > max_bytes:
-        source.refuse(
+        raise source.refusal(
             f"the query is longer than {max_bytes} bytes",
             "query size",
             hint="Shorten it: give long lists as one array parameter, $1, and write = ANY ($1).",
@@ -28,9 +29,9 @@ def check_characters(source: SourceText, max_bytes: int) -> None:
     for place, character in enumerate(source.sql):
         if character == "\0" or "\ud800" <= character <= "\udfff":
             kind = "a NUL character" if character == "\0" else "half of a surrogate pair"
-            source.refuse(f"the query holds {kind}", kind, character=place, hint="Remove that character.")
+            raise source.refusal(f"the query holds {kind}", kind, character=place, hint="Remove that character.")
     if (run := LONG_OPERATOR_RUN.search(source.sql)) is not None:
-        source.refuse(
+        raise source.refusal(
             "a run of operator characters is too long", "operator", character=run.start(), hint="Put blanks in it."
         )
 
@@ -54,14 +55,14 @@ def scan(source: SourceText) -> list[Token]:
 def check_tokens(source: SourceText, tokens: list[Token]) -> None:
     """Refuse a text without a statement, and the one form whose parse tree outgrows the memory."""
     if all(token.name == "ASCII_59" for token in tokens):
-        source.refuse("there is no statement in this text", "empty query", hint="Write one SELECT statement.")
+        raise source.refusal("there is no statement in this text", "empty query", hint="Write one SELECT statement.")
     update: Token | None = None
-    for token, following in zip(tokens, tokens[1:], strict=False):
+    for token, following in pairwise(tokens):
         if token.name == "UPDATE":
             update = token
         # `SET (a, b, …) = (row)` repeats the row in the tree for every column: 64 KB become 12 GB.
         if update is not None and token.name == "SET" and following.name == "ASCII_40":
-            source.refuse("UPDATE is not allowed here", "UPDATE", character=update.start, hint=READ_ONLY_HINT)
+            raise source.refusal("UPDATE is not allowed here", "UPDATE", character=update.start, hint=READ_ONLY_HINT)
 
 
 def syntax_error(source: SourceText, error: ParseError) -> DatabaseError:
@@ -69,7 +70,7 @@ def syntax_error(source: SourceText, error: ParseError) -> DatabaseError:
     message: str = error.args[0]
     character: int | None = error.args[1]
     if message.startswith(("memory exhausted", "stack depth limit exceeded")):
-        source.refuse("the query is nested too deeply", "nesting", character=character, hint=NESTING_HINT)
+        return source.refusal("the query is nested too deeply", "nesting", character=character, hint=NESTING_HINT)
     if character is None and message.endswith("at end of input"):
         character = len(source.sql)
     return DatabaseError(

@@ -40,7 +40,7 @@ def check_statement(source: SourceText, tokens: list[Token], statement: JsonObje
         word = source.sql[start : tokens[0].end + 1].upper()
     else:
         start = _keyword(source, tokens, 0, word)
-    source.refuse(f"{word} is not allowed here", word, character=start, hint=READ_ONLY_HINT)
+    raise source.refusal(f"{word} is not allowed here", word, character=start, hint=READ_ONLY_HINT)
 
 
 def _check_tree(source: SourceText, tokens: list[Token], key: str, body: Json) -> None:
@@ -72,7 +72,7 @@ def _check_options(source: SourceText, start: int, body: JsonObject) -> None:
         location = option.get("location")
         place = source.character_at(location) if isinstance(location, int) and location > 0 else start
         reason = "it runs the query" if name == "analyze" else "it belongs to EXPLAIN ANALYZE"
-        source.refuse(f"{word} is not allowed here: {reason}", word, character=place, hint=EXPLAIN_HINT)
+        raise source.refusal(f"{word} is not allowed here: {reason}", word, character=place, hint=EXPLAIN_HINT)
 
 
 def _is_off(value: Json) -> bool:
@@ -85,8 +85,8 @@ def _is_off(value: Json) -> bool:
 
 def _check_setting(source: SourceText, start: int, name: str) -> None:
     setting = name.lower()
-    if setting not in names.OPEN_SETTINGS and not setting.startswith(names.OPEN_SETTING_PREFIXES):
-        source.refuse(f"SHOW {name} is not allowed here", f"SHOW {name}", character=start, hint=SHOW_HINT)
+    if setting not in names.open_settings() and not setting.startswith(names.OPEN_SETTING_PREFIXES):
+        raise source.refusal(f"SHOW {name} is not allowed here", f"SHOW {name}", character=start, hint=SHOW_HINT)
 
 
 def _members(node: Json) -> list[tuple[str, JsonObject]]:
