@@ -8,6 +8,8 @@ SELECT set_config('zava.context', $1, true),
        set_config('jit', $5, true),
        set_config('work_mem', $6, true),
        set_config('search_path', 'retail, public', true),
+       -- The guard reads literals by this rule.
+       set_config('standard_conforming_strings', 'on', true),
        set_config('transaction_read_only', 'on', true),
        set_config('role', $2, true)
 

@@ -92,7 +92,7 @@ def can_copy(request: QueryRequest) -> bool:
 def _prepare(
     provider: PostgreSQLProvider, caller: Caller, request: QueryRequest
 ) -> tuple[CheckedQuery, list[str | None]]:
-    sql, values = bind_named(request.sql, request.parameters)
+    sql, values = bind_named(request.sql, request.parameters, max_bytes=provider.settings.query_max_bytes)
     checked = check_query(sql, max_bytes=provider.settings.query_max_bytes)
     # Estimated costs and row counts come from statistics over every store's rows.
     sees_all = caller.identity.role is ManagerRole.HEAD_OFFICE
