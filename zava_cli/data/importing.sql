@@ -99,8 +99,7 @@ SELECT v.line_no, v.store, v.reference,
            WHEN v.order_date IS NULL THEN format('order_date is not a date: %s', left(v.order_date_text, 40))
            WHEN v.unit_price_text IS NULL THEN 'unit_price is missing'
            WHEN v.unit_price IS NULL THEN format('unit_price is not a number: %s', left(v.unit_price_text, 40))
-           WHEN v.unit_price < 0 THEN format('unit_price is negative: %s', left(v.unit_price_text, 40))
-           WHEN v.unit_price >= 1e10 OR v.unit_price <> round(v.unit_price, 4)
+           WHEN abs(v.unit_price) >= 1e10 OR v.unit_price <> round(v.unit_price, 4)
                THEN format('unit_price has more than ten digits or four decimals: %s', left(v.unit_price_text, 40))
            WHEN v.cost_text IS NOT NULL AND (v.cost IS NULL OR abs(v.cost) >= 1e10)
                THEN format('cost is not a number: %s', left(v.cost_text, 40))

@@ -203,7 +203,7 @@ CREATE TABLE retail.order_items (
     line_no integer NOT NULL CHECK (line_no > 0),
     product_id uuid NOT NULL REFERENCES retail.products,
     quantity integer NOT NULL,
-    unit_price numeric(14,4) NOT NULL CHECK (unit_price >= 0),
+    unit_price numeric(14,4) NOT NULL,
     discount_percent numeric(5,2) NOT NULL DEFAULT 0 CHECK (discount_percent BETWEEN 0 AND 100),
     discount_amount numeric(14,4) NOT NULL DEFAULT 0,
     total_amount numeric(18,4) NOT NULL CHECK (total_amount = quantity * unit_price - discount_amount),
@@ -219,7 +219,7 @@ COMMENT ON COLUMN retail.order_items.order_id IS 'The order.';
 COMMENT ON COLUMN retail.order_items.line_no IS 'Line number within the order, from 1.';
 COMMENT ON COLUMN retail.order_items.product_id IS 'The product.';
 COMMENT ON COLUMN retail.order_items.quantity IS 'Units; negative for returns.';
-COMMENT ON COLUMN retail.order_items.unit_price IS 'Price per unit before the discount.';
+COMMENT ON COLUMN retail.order_items.unit_price IS 'Price per unit before the discount; negative on adjustments such as written-off debt.';
 COMMENT ON COLUMN retail.order_items.discount_percent IS 'Discount in percent of quantity x unit_price.';
 COMMENT ON COLUMN retail.order_items.discount_amount IS 'Discount in money; negative on returned lines.';
 COMMENT ON COLUMN retail.order_items.total_amount IS 'quantity x unit_price - discount_amount, exactly.';
