@@ -10,8 +10,11 @@ from zava_cli import __version__
 from zava_cli.commands import runtime
 from zava_cli.commands.config import config_app
 from zava_cli.commands.db import db_app
+from zava_cli.commands.embed import embed
 from zava_cli.commands.health import health
+from zava_cli.commands.import_ import import_file
 from zava_cli.commands.query import query
+from zava_cli.commands.search import search
 from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
 from zava_cli.commands.whoami import whoami
 
@@ -48,8 +51,10 @@ def zava(
     runtime.begin()
 
 
-app.command(cls=ZavaCommand, rich_help_panel=ASK)(query)
-app.command(cls=ZavaCommand, rich_help_panel=ASK)(whoami)
+for command in (query, search, whoami):
+    app.command(cls=ZavaCommand, rich_help_panel=ASK)(command)
+app.command("import", cls=ZavaCommand, rich_help_panel=LOAD)(import_file)
+app.command(cls=ZavaCommand, rich_help_panel=LOAD)(embed)
 app.command(cls=ZavaCommand, rich_help_panel=OPERATE)(health)
 app.add_typer(db_app, name="db", rich_help_panel=OPERATE)
 app.add_typer(config_app, name="config", rich_help_panel=OPERATE)
