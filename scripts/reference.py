@@ -9,14 +9,16 @@ import typer
 
 from zava_cli.commands.exit_codes import ExitCode
 from zava_cli.commands.main import app
-from zava_cli.infra.settings import Settings, is_guarded
+from zava_cli.data.target import Target
+from zava_cli.infra.settings import Settings, is_guarded, load_settings
+from zava_cli.server.app import build_server
 
 
 def commands() -> str:
     """One line per command: its use and its first sentence."""
     rows = ["| command | what it does |", "|---|---|"]
     for path, command in sorted(_walk(typer.main.get_command(app), "zava")):
-        arguments = [p.make_metavar(typer.Context(command)) for p in command.params if p.param_type_name == "argument"]
+        arguments = [p.name.upper() for p in command.params if p.param_type_name == "argument"]
         rows.append(f"| `{' '.join([path, *arguments])}` | {_first_line(command)} |")
     return "\n".join(rows)
 
@@ -42,13 +44,14 @@ def tools() -> str:
     """One line per MCP tool: its parameters and first sentence."""
     rows = ["| tool | parameters | what it does |", "|---|---|---|"]
     for tool in asyncio.run(_list_tools()):
-        parameters = ", ".join(f"`{name}`" for name in tool.inputSchema.get("properties", {}))
-        rows.append(f"| `{tool.name}` | {parameters} | {tool.description.strip().splitlines()[0]} |")
+        parameters = ", ".join(f"`{name}`" for name in tool.input_schema.get("properties", {}))
+        rows.append(f"| `{tool.name}` | {parameters} | {_first_sentence(tool.description)} |")
     return "\n".join(rows)
 
 
 async def _list_tools() -> list[Any]:
-    raise NotImplementedError
+    server = build_server(Target(load_settings({}).settings), identity=None, administrator=True)
+    return [tool.to_mcp_tool() for tool in await server.list_tools(run_middleware=False)]
 
 
 def _walk(command: Any, path: str) -> list[tuple[str, Any]]:
@@ -61,3 +64,7 @@ def _walk(command: Any, path: str) -> list[tuple[str, Any]]:
 
 def _first_line(command: Any) -> str:
     return (command.help or "").strip().splitlines()[0]
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(text.split()).split(". ")[0].rstrip(".") + "."
