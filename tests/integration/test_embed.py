@@ -1,0 +1,272 @@
+"""Embedding the catalogue: what is embedded, what survives an interrupt, and when search changes its model."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.embedding_server import EmbeddingServer, embedding_server
+from tests.small_data import make_walls, remove_walls
+from zava_cli.data.admin import admin_connection, owner_transaction
+from zava_cli.data.embed import ProductRow, embedding_store
+from zava_cli.data.search import meaning_statement
+from zava_cli.data.target import Target
+from zava_cli.infra.errors import EmbeddingError
+from zava_cli.models.embed import EmbedReport, EmbedRequest
+from zava_cli.services.embed import embed_products, embed_status, product_text
+from zava_cli.services.embedding import embedder_from_settings
+
+NAMES = ["Claw hammer", "Garden hose", "Barn red paint", "Work light", "Door hinge", "Ladder"]
+_ADD = """
+WITH category AS (
+    INSERT INTO categories (name) VALUES ('TOOLS')
+    ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING category_id
+), type AS (
+    INSERT INTO product_types (category_id, name) SELECT category_id, 'KINDS' FROM category
+    ON CONFLICT (category_id, name) DO UPDATE SET name = excluded.name RETURNING category_id, type_id
+)
+INSERT INTO products (sku, name, description, category_id, type_id, price)
+SELECT 'S' || row_number() OVER (), name, 'For the house', category_id, type_id, 5 FROM type, unnest($1::text[]) AS name
+"""
+
+
+async def as_owner(target: Target, sql: str, *arguments: Any) -> list[Any]:
+    async with admin_connection(target) as connection, owner_transaction(connection, target):
+        return await connection.fetch(sql, *arguments)
+
+
+@pytest.fixture
+async def shop(fresh_target: Target) -> Target:
+    """A catalogue of six products that nobody has embedded."""
+    await as_owner(fresh_target, _ADD, NAMES)
+    return fresh_target
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddingServer]:
+    with embedding_server() as running:
+        yield running
+
+
+def remote(target: Target, server: EmbeddingServer, **settings: Any) -> Target:
+    """The same database, to be embedded by the server."""
+    changes = {"embedding_provider": "openai", "embedding_model": "test-model", "embedding_base_url": server.base_url}
+    return Target(target.settings.model_copy(update=changes | settings))
+
+
+async def vectors(target: Target) -> dict[tuple[str, str], Any]:
+    rows = await as_owner(
+        target,
+        "SELECT p.name, e.* FROM product_description_embeddings e JOIN products p USING (product_id)",
+    )
+    return {(row["model"], row["name"]): row for row in rows}
+
+
+async def active(target: Target) -> list[str]:
+    return [row["model"] for row in await as_owner(target, "SELECT model FROM embedding_models WHERE is_active")]
+
+
+async def test_each_product_gets_the_vector_of_its_text(shop: Target) -> None:
+    report = await embed_products(shop, EmbedRequest(batch=4))
+    assert (report.embedded, report.unchanged, report.activated) == (6, 0, True)
+    embedder = embedder_from_settings(shop.settings)
+    expected = await embedder.embed_documents(["Claw hammer. kinds. tools. For the house"])
+    row = (await vectors(shop))[report.model, "Claw hammer"]
+    assert np.array_equal(row["description_embedding"].to_numpy(), expected[0])
+    assert row["dimensions"] == report.dimensions == 256
+    await embedder.aclose()
+
+
+async def test_the_text_of_a_product_names_what_it_is_in_lower_case() -> None:
+    row = ProductRow(None, "Maul, 8 lb", "HAMMERS", "HAND TOOLS", "Splits logs.", None, None)  # type: ignore[arg-type]
+    assert product_text(row) == "Maul, 8 lb. hammers. hand tools. Splits logs."
+
+
+async def test_a_second_run_embeds_only_what_is_new_or_changed(shop: Target) -> None:
+    first = await embed_products(shop, EmbedRequest())
+    before = await vectors(shop)
+    await as_owner(shop, "UPDATE products SET description = 'Rings well' WHERE name = 'Claw hammer'")
+    await as_owner(shop, "UPDATE products SET price = 6 WHERE name = 'Ladder'")
+    await as_owner(shop, "UPDATE products SET sku = 'X' || sku")
+    await as_owner(shop, _ADD, ["Spade"])
+    report = await embed_products(shop, EmbedRequest(batch=2))
+    assert (report.products, report.embedded, report.unchanged, report.activated) == (7, 2, 5, False)
+    after = await vectors(shop)
+    changed = {name for (model, name), row in after.items() if row != before.get((model, name))}
+    assert changed == {"Claw hammer", "Spade"}
+    assert after[first.model, "Claw hammer"]["content_hash"] != before[first.model, "Claw hammer"]["content_hash"]
+
+
+async def test_all_embeds_what_did_not_change_as_well(shop: Target) -> None:
+    await embed_products(shop, EmbedRequest())
+    report = await embed_products(shop, EmbedRequest(all=True))
+    assert (report.embedded, report.unchanged) == (6, 0)
+
+
+async def test_a_deleted_product_takes_its_vector_along(shop: Target) -> None:
+    await embed_products(shop, EmbedRequest())
+    await as_owner(shop, "DELETE FROM products WHERE name = 'Ladder'")
+    assert len(await vectors(shop)) == 5
+
+
+async def test_an_empty_catalogue_is_no_error_and_activates_nothing(fresh_target: Target) -> None:
+    report = await embed_products(fresh_target, EmbedRequest())
+    assert (report.products, report.embedded, report.activated) == (0, 0, False)
+
+
+async def test_another_model_is_embedded_beside_the_first_and_then_takes_over(
+    shop: Target, server: EmbeddingServer
+) -> None:
+    local = await embed_products(shop, EmbedRequest())
+    report = await embed_products(remote(shop, server), EmbedRequest())
+    assert (report.model, report.dimensions, report.activated) == ("test-model", 64, True)
+    assert await active(shop) == ["test-model"]
+    assert {model for model, _ in await vectors(shop)} == {local.model, "test-model"}
+    back = await embed_products(shop, EmbedRequest())
+    assert (back.embedded, back.activated) == (0, True)
+    assert await active(shop) == [local.model]
+
+
+async def test_a_failing_provider_leaves_finished_batches_and_the_active_model(
+    shop: Target, server: EmbeddingServer
+) -> None:
+    local = await embed_products(shop, EmbedRequest())
+
+    def break_down(what: str, done: int, total: int | None) -> None:
+        server.behaviour = "unauthorized"
+
+    with pytest.raises(EmbeddingError) as caught:
+        await embed_products(remote(shop, server), EmbedRequest(batch=2), break_down)
+    stored = [name for model, name in await vectors(shop) if model == "test-model"]
+    assert len(stored) in (2, 4)
+    left = len(NAMES) - len(stored)
+    assert f"{len(stored)} products were embedded in this run; {left} are missing or stale." in caught.value.message
+    assert "next `zava embed` goes on" in str(caught.value.hint)
+    assert await active(shop) == [local.model]
+    server.behaviour = "ok"
+    server.requests.clear()
+    report = await embed_products(remote(shop, server), EmbedRequest())
+    assert (report.embedded, report.activated) == (left, True)
+    assert sum(len(request["input"]) for request in server.requests) == left
+
+
+_KILLED = """
+import asyncio, os, signal, sys
+from tests.conftest import settings_for
+from zava_cli.data.target import Target
+from zava_cli.models.embed import EmbedRequest
+from zava_cli.services.embed import embed_products
+def die(what, done, total):
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(embed_products(Target(settings_for(sys.argv[1])), EmbedRequest(batch=2), die))
+"""
+
+
+async def test_a_killed_run_is_taken_up_where_it_ended(shop: Target) -> None:
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", _KILLED, shop.settings.profile], env=os.environ, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert len(await vectors(shop)) == 2
+    assert await active(shop) == []
+    report = await embed_products(shop, EmbedRequest())
+    assert (report.embedded, report.unchanged, report.activated) == (4, 2, True)
+
+
+async def test_an_interrupted_run_keeps_whole_batches_only(shop: Target) -> None:
+    seen = asyncio.Event()
+    run = asyncio.create_task(embed_products(shop, EmbedRequest(batch=2), lambda *_: seen.set()))
+    await seen.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert len(await vectors(shop)) in (2, 4)
+    assert (await embed_products(shop, EmbedRequest())).activated
+
+
+async def test_two_runs_at_once_embed_every_product_once(shop: Target) -> None:
+    reports = await asyncio.gather(*(embed_products(shop, EmbedRequest(batch=2)) for _ in range(2)))
+    assert sorted(report.embedded for report in reports) == [0, 6]
+
+
+async def test_vectors_of_another_length_are_refused_under_the_same_name(shop: Target, server: EmbeddingServer) -> None:
+    await embed_products(remote(shop, server), EmbedRequest())
+    server.dimensions = 96
+    with pytest.raises(EmbeddingError, match="96 dimensions; those on record have 64") as caught:
+        await embed_products(remote(shop, server), EmbedRequest(all=True))
+    assert "embedding_dimensions to 96" in str(caught.value.hint)
+    report = await embed_products(remote(shop, server, embedding_dimensions=96), EmbedRequest())
+    assert (report.model, report.dimensions, report.activated) == ("test-model@96", 96, True)
+
+
+async def test_status_counts_missing_and_stale_products_per_model(shop: Target, server: EmbeddingServer) -> None:
+    assert (await embed_status(shop)).models == []
+    await embed_products(shop, EmbedRequest())
+    await embed_products(remote(shop, server), EmbedRequest())
+    await as_owner(shop, "UPDATE products SET name = 'Sledge' WHERE name = 'Claw hammer'")
+    await as_owner(shop, "DELETE FROM product_description_embeddings WHERE model = 'test-model'")
+    status = await embed_status(shop)
+    assert status.products == 6
+    assert [(row.active, row.embedded, row.missing, row.stale) for row in status.models] == [
+        (True, 0, 6, 0),
+        (False, 6, 0, 1),
+    ]
+    assert status.models[0].last_updated is None
+    assert status.models[1].last_updated is not None
+
+
+async def test_every_batch_leaves_a_line_in_the_audit_trail(shop: Target) -> None:
+    report = await embed_products(shop, EmbedRequest(batch=4))
+    rows = await as_owner(shop, "SELECT * FROM ops.load_runs WHERE kind = 'embed' ORDER BY created_at")
+    assert {row["source"] for row in rows} == {report.model}
+    assert [row["row_counts"] for row in rows] == [
+        '{"product_description_embeddings": 4}',
+        '{"product_description_embeddings": 2}',
+        '{"product_description_embeddings": 0}',
+    ]
+
+
+@pytest.mark.parametrize("dimensions", [64, 2048])
+async def test_the_index_of_a_model_is_built_once_and_serves_search(
+    shop: Target, server: EmbeddingServer, dimensions: int
+) -> None:
+    server.dimensions = dimensions
+    report = await embed_products(remote(shop, server), EmbedRequest())
+    assert not report.indexed
+    async with embedding_store(shop, exclusive=True) as store:
+        assert not await store.build_index(report.model, dimensions, minimum=7)
+        assert await store.build_index(report.model, dimensions, minimum=6)
+        assert not await store.build_index(report.model, dimensions, minimum=6)
+    async with admin_connection(shop) as connection, owner_transaction(connection, shop):
+        await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        await connection.execute("SET LOCAL enable_sort = off")
+        plan = await connection.fetch(
+            "EXPLAIN " + meaning_statement(dimensions),
+            [1.0] * dimensions,
+            None,
+            None,
+            None,
+            False,
+            None,
+            3,
+            "test-model",
+        )
+    assert "embeddings_hnsw_" in "\n".join(row[0] for row in plan)
+
+
+async def test_an_administrator_who_is_no_superuser_can_embed() -> None:
+    walls = await make_walls("no superuser")
+    try:
+        report: EmbedReport = await embed_products(walls.target, EmbedRequest())
+        assert report.embedded == report.products > 0
+        assert report.activated
+    finally:
+        await remove_walls(walls)

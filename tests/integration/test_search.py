@@ -1,0 +1,233 @@
+"""Searching the catalogue: what is found and why, whose stock is seen, and what happens without embeddings."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import ValidationError as PydanticError
+
+from zava_cli.data.admin import admin_connection
+from zava_cli.data.callers import Caller
+from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.embed import embedding_store
+from zava_cli.data.target import Target
+from zava_cli.infra.errors import AuthorizationError, ValidationError
+from zava_cli.models.embed import EmbedRequest
+from zava_cli.models.search import SearchMode, SearchRequest, SearchResult
+from zava_cli.services.embed import embed_products
+from zava_cli.services.embedding import EmbedderSource
+from zava_cli.services.search import search_products
+
+OUTLET = "waterproof box for an outdoor outlet"
+
+
+async def find(provider: PostgreSQLProvider, caller: Caller, text: str, **options: Any) -> SearchResult:
+    async with EmbedderSource(provider.settings) as source:
+        return await search_products(provider, caller, SearchRequest(query_description=text, **options), source)
+
+
+def names(result: SearchResult) -> list[str]:
+    return [hit.name for hit in result.hits]
+
+
+async def test_a_shoppers_question_finds_the_product_and_says_why(
+    provider: PostgreSQLProvider, seattle: Caller
+) -> None:
+    result = await find(provider, seattle, OUTLET)
+    best = result.hits[0]
+    assert best.name == "Weatherproof Outlet Box, 1-Gang"
+    assert (result.mode, result.model, result.notices) == (SearchMode.HYBRID, "wordllama-l2-256", [])
+    assert best.why.startswith("box, outdoor, outlet (words #1); 0.")
+    assert best.price == Decimal("11.98")
+    assert best.units is None
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("something to hang a heavy mirror on drywall", "Toggle Bolts"),
+        ("unclog a shower drain full of hair", "Hair Clog Remover"),
+        ("fix a leaking roof around the chimney", "Roof Cement"),
+        ("cut curves in plywood", "Jigsaw"),
+        ("charge a phone from the wall", "USB-C"),
+        ("store winter clothes without moths", "Gasket Tote"),
+    ],
+)
+async def test_questions_are_answered_within_the_first_five(
+    provider: PostgreSQLProvider, seattle: Caller, question: str, wanted: str
+) -> None:
+    assert any(wanted in name for name in names(await find(provider, seattle, question, limit=5)))
+
+
+async def test_hits_come_in_the_order_of_the_fused_ranks(provider: PostgreSQLProvider, seattle: Caller) -> None:
+    hits = (await find(provider, seattle, OUTLET, limit=100)).hits
+    for hit in hits:
+        places = [place for place in (hit.semantic_rank, hit.keyword_rank) if place]
+        assert hit.score == pytest.approx(sum(1 / (60 + place) for place in places))
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert {hit.keyword_rank for hit in hits} >= {None, 1, 2}
+    assert {hit.semantic_rank for hit in hits} >= {1, 2}
+
+
+async def test_semantic_hits_are_ordered_by_similarity_and_reach_the_threshold(
+    provider: PostgreSQLProvider, seattle: Caller
+) -> None:
+    result = await find(provider, seattle, OUTLET, mode="semantic", threshold=0.45)
+    similar = [hit.similarity or 0 for hit in result.hits]
+    assert similar == sorted(similar, reverse=True)
+    assert min(similar) >= 0.45
+    everything = (await find(provider, seattle, OUTLET, mode="semantic")).hits
+    assert len(everything) > len(similar) > 1
+    assert min(hit.similarity or 0 for hit in everything) >= 0.3
+
+
+async def test_the_threshold_leaves_hits_by_words_alone(provider: PostgreSQLProvider, seattle: Caller) -> None:
+    result = await find(provider, seattle, OUTLET, threshold=1)
+    assert names(result)[0] == "Weatherproof Outlet Box, 1-Gang"
+    assert {hit.similarity for hit in result.hits} == {None}
+
+
+@pytest.mark.parametrize("mode", list(SearchMode))
+async def test_a_sku_in_any_case_comes_first(provider: PostgreSQLProvider, seattle: Caller, mode: SearchMode) -> None:
+    best = (await find(provider, seattle, " hthm001700 ", mode=mode)).hits[0]
+    assert best.sku == "HTHM001700"
+    assert best.why.startswith("this SKU")
+
+
+async def test_keyword_search_puts_products_with_more_of_the_words_first(
+    provider: PostgreSQLProvider, seattle: Caller
+) -> None:
+    result = await find(provider, seattle, "garage shelf brackets wall", mode="keyword")
+    counts = [len(hit.why.split(" (words")[0].split(", ")) for hit in result.hits]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[-1] * 2 > counts[0] > 1
+
+
+async def test_a_minus_sign_and_quotes_are_obeyed(provider: PostgreSQLProvider, seattle: Caller) -> None:
+    paints = names(await find(provider, seattle, "paint -exterior", mode="keyword", limit=100))
+    assert paints
+    assert not [name for name in paints if "Exterior" in name]
+    assert names(await find(provider, seattle, '"claw hammer"', mode="keyword")) == ["16 oz Curved Claw Hammer"]
+
+
+async def test_words_that_are_operators_elsewhere_do_no_harm(provider: PostgreSQLProvider, seattle: Caller) -> None:
+    for text in ["!(box", "'; --", "a & b | <-> :*", '"', "\\", "in-use & 3/4\" pvc's", "%", "🔨"]:
+        for mode in SearchMode:
+            await find(provider, seattle, text, mode=mode)
+
+
+async def test_filters_hold_for_every_list(provider: PostgreSQLProvider, seattle: Caller) -> None:
+    bounds: dict[str, Any] = {"category": "paint & finishes", "min_price": 20, "max_price": 40, "limit": 100}
+    for mode in SearchMode:
+        hits = (await find(provider, seattle, "white paint", mode=mode, **bounds)).hits
+        assert hits
+        assert {hit.category for hit in hits} == {"PAINT & FINISHES"}
+        assert all(20 <= hit.price <= 40 for hit in hits)
+    assert (await find(provider, seattle, "HTHM001700", mode="keyword", max_price=5)).hits == []
+
+
+async def test_an_unknown_category_is_an_error_that_lists_the_real_ones(
+    provider: PostgreSQLProvider, seattle: Caller
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        await find(provider, seattle, "box", category="toys")
+    assert "PLUMBING" in str(caught.value.hint)
+
+
+async def stock(target: Target, *stores: str) -> dict[str, int]:
+    async with admin_connection(target) as connection:
+        rows = await connection.fetch(
+            "SELECT p.sku, sum(i.stock_level)::int AS units FROM retail.inventory i"
+            " JOIN retail.products p USING (product_id) JOIN retail.stores s USING (store_id)"
+            " WHERE s.name = ANY ($1) OR cardinality($1) = 0 GROUP BY 1",
+            list(stores),
+        )
+    return {row["sku"]: row["units"] for row in rows}
+
+
+async def test_stock_is_counted_in_the_callers_stores_only(
+    provider: PostgreSQLProvider, seattle: Caller, region: Caller, head_office: Caller
+) -> None:
+    for caller, stores in [
+        (seattle, ["Zava Retail Seattle"]),
+        (region, list(region.identity.stores)),
+        (head_office, list[str]()),
+    ]:
+        units = await stock(provider.target, *stores)
+        hits = (await find(provider, caller, "hammer drill", in_stock=True, limit=100)).hits
+        assert hits
+        assert {hit.sku: hit.units for hit in hits} == {hit.sku: units[hit.sku] for hit in hits}
+        assert all(hit.units for hit in hits)
+
+
+async def test_what_is_out_of_stock_in_a_store_is_not_found_there(seeded_copy: Target) -> None:
+    async with admin_connection(seeded_copy) as connection:
+        await connection.execute(
+            "UPDATE retail.inventory i SET stock_level = 0 FROM retail.products p, retail.stores s"
+            " WHERE p.product_id = i.product_id AND s.store_id = i.store_id"
+            " AND p.sku = 'HTHM001700' AND s.name = 'Zava Retail Seattle'"
+        )
+    provider = PostgreSQLProvider(seeded_copy)
+    try:
+        head_office = await provider.identify("Nadia Petrov")
+        for mode in SearchMode:
+            there = await find(provider, head_office, "HTHM001700", mode=mode, store="seattle", limit=100)
+            assert "HTHM001700" not in [hit.sku for hit in there.hits]
+        assert (await find(provider, head_office, "HTHM001700", in_stock=True)).hits[0].sku == "HTHM001700"
+        assert (await find(provider, head_office, "HTHM001700", store="Tacoma")).hits[0].units
+    finally:
+        await provider.close()
+
+
+@pytest.mark.parametrize("store", ["Zava Retail Bellevue", "bellevue", "Atlantis"])
+async def test_a_store_that_one_does_not_see_is_like_one_that_does_not_exist(
+    provider: PostgreSQLProvider, seattle: Caller, store: str
+) -> None:
+    with pytest.raises(AuthorizationError, match=r"^That store is not one that you can see\.$"):
+        await find(provider, seattle, "box", store=store)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"limit": 0}, {"limit": 101}, {"threshold": 2}, {"min_price": 2, "max_price": 1}, {"query_description": "  "}],
+)
+def test_requests_out_of_bounds_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(PydanticError):
+        SearchRequest(**({"query_description": "box"} | options))
+
+
+async def test_narrow_filters_find_everything_behind_an_index_scan_that_gives_up(seeded_copy: Target) -> None:
+    async with admin_connection(seeded_copy) as connection:
+        await connection.execute(
+            "INSERT INTO retail.products (sku, name, category_id, type_id, price)"
+            " SELECT 'SHADE' || n, 'Paint, shade ' || n, category_id, type_id, 1 FROM generate_series(1, 6000) n,"
+            " (SELECT * FROM retail.products WHERE sku = 'PFIP003800')"
+        )
+    await embed_products(seeded_copy, EmbedRequest())
+    async with embedding_store(seeded_copy, exclusive=True) as store:
+        assert await store.build_index("wordllama-l2-256", 256, minimum=1)
+    async with admin_connection(seeded_copy) as connection:
+        name = seeded_copy.embedded_database
+        await connection.execute(f'ALTER DATABASE "{name}" SET hnsw.max_scan_tuples = 1')
+        for way in ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin"):
+            await connection.execute(f'ALTER DATABASE "{name}" SET enable_{way} = off')
+    provider = PostgreSQLProvider(seeded_copy)
+    try:
+        caller = await provider.identify("seattle")
+        options: dict[str, Any] = {"mode": "semantic", "category": "PLUMBING", "threshold": -1, "limit": 100}
+        found = await find(provider, caller, "paint", **options)
+    finally:
+        await provider.close()
+    assert len(found.hits) == (await count_products(seeded_copy, "PLUMBING"))
+
+
+async def count_products(target: Target, category: str) -> int:
+    async with admin_connection(target) as connection:
+        return int(
+            await connection.fetchval(
+                "SELECT count(*) FROM retail.products JOIN retail.categories c USING (category_id) WHERE c.name = $1",
+                category,
+            )
+        )

@@ -1,0 +1,110 @@
+"""Finds products by SKU, words and meaning, in a manager's session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from zava_cli.data.named_sql import named_sql
+from zava_cli.data.session import Session
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LARGEST_VECTOR = 2_000
+"""Dimensions up to which pgvector indexes full vectors; beyond, half precision."""
+
+
+@dataclass(frozen=True)
+class ActiveModel:
+    """The model whose vectors search uses."""
+
+    model: str
+    dimensions: int
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which products may be found. `store` narrows stock to one store; None means every store one sees."""
+
+    category: UUID | None
+    min_price: Decimal | None
+    max_price: Decimal | None
+    in_stock: bool
+    store: UUID | None
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """As parameters $2 to $6 of the `by_…` statements."""
+        return (self.category, self.min_price, self.max_price, self.in_stock, self.store)
+
+
+async def active_model(session: Session) -> ActiveModel | None:
+    """The model that search uses; None before anything was embedded."""
+    rows = await session.rows(named_sql("search")["active_model"])
+    return ActiveModel(**rows[0]) if rows else None
+
+
+async def categories(session: Session) -> dict[str, UUID]:
+    """Key of each category by its name."""
+    return {row["name"]: row["category_id"] for row in await session.rows(named_sql("search")["categories"])}
+
+
+async def visible_stores(session: Session, name_or_city: str) -> list[UUID]:
+    """The stores of that name or city that the caller sees."""
+    return [row["store_id"] for row in await session.rows(named_sql("search")["stores"], name_or_city)]
+
+
+async def by_sku(session: Session, sku: str, filters: Filters) -> list[UUID]:
+    """The product with that SKU in any case; two where SKUs differ in case only."""
+    rows = await session.rows(named_sql("search")["by_sku"], sku, *filters.values)
+    return [row["product_id"] for row in rows]
+
+
+async def by_keyword(session: Session, question: str, filters: Filters, limit: int) -> dict[UUID, float]:
+    """Products that share words with the question, best first, with PostgreSQL's text rank."""
+    rows = await session.rows(named_sql("search")["by_keyword"], question, *filters.values, limit)
+    return {row["product_id"]: row["rank"] for row in rows}
+
+
+async def by_meaning(
+    session: Session, vector: NDArray[np.float32], model: ActiveModel, filters: Filters, limit: int
+) -> dict[UUID, float]:
+    """Products nearest to `vector` (of the model's dimensions), nearest first, with their cosine similarity."""
+    sql = named_sql("search")
+    await session.rows(sql["scan_further"])
+    await session.rows(sql["scan_wider"])
+    arguments = (vector, *filters.values, limit, model.model)
+    rows = await session.rows(meaning_statement(model.dimensions), *arguments)
+    if len(rows) < limit:
+        # An index scan gives up after hnsw.max_scan_tuples; under narrow filters that is too early.
+        rows = await session.rows(meaning_statement(None), *arguments)
+    return {row["product_id"]: row["similarity"] for row in rows}
+
+
+def meaning_statement(dimensions: int | None) -> str:
+    """The statement `by_meaning` as the index of a model of that size serves it; None compares every vector.
+
+    A type's size cannot be a parameter; this one is an integer from the database.
+    """
+    statement = named_sql("search")["by_meaning"]
+    if dimensions is None:
+        return statement.replace("vector(256)", "vector")
+    if dimensions <= LARGEST_VECTOR:
+        return statement.replace("vector(256)", f"vector({dimensions})")
+    statement = statement.replace("$1::vector(256)", f"$1::vector::halfvec({dimensions})")
+    return statement.replace("vector(256)", f"halfvec({dimensions})")
+
+
+async def details(
+    session: Session, products: Sequence[UUID], words: Sequence[str], filters: Filters
+) -> dict[UUID, dict[str, Any]]:
+    """What is shown of each product, by key: see the statement `hits`."""
+    rows = await session.rows(
+        named_sql("search")["hits"], [str(key) for key in products], list(words), filters.in_stock, filters.store
+    )
+    return {row.pop("product_id"): row for row in rows}
