@@ -13,9 +13,13 @@ from zava_cli.commands.db import db_app
 from zava_cli.commands.embed import embed
 from zava_cli.commands.health import health
 from zava_cli.commands.import_ import import_file
+from zava_cli.commands.mcp_config import mcp_config
 from zava_cli.commands.query import query
 from zava_cli.commands.search import search
+from zava_cli.commands.seed import seed
+from zava_cli.commands.serve import serve
 from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
+from zava_cli.commands.store import store
 from zava_cli.commands.whoami import whoami
 
 ASK = "Ask"
@@ -51,10 +55,12 @@ def zava(
     runtime.begin()
 
 
-for command in (query, search, whoami):
+for command in (query, search, store, whoami):
     app.command(cls=ZavaCommand, rich_help_panel=ASK)(command)
+app.command(cls=ZavaCommand, rich_help_panel=LOAD)(seed)
 app.command("import", cls=ZavaCommand, rich_help_panel=LOAD)(import_file)
 app.command(cls=ZavaCommand, rich_help_panel=LOAD)(embed)
-app.command(cls=ZavaCommand, rich_help_panel=OPERATE)(health)
+for command in (serve, mcp_config, health):
+    app.command(cls=ZavaCommand, rich_help_panel=OPERATE)(command)
 app.add_typer(db_app, name="db", rich_help_panel=OPERATE)
 app.add_typer(config_app, name="config", rich_help_panel=OPERATE)
