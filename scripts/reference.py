@@ -37,7 +37,9 @@ def settings() -> str:
 
 def exit_codes() -> str:
     """One line per exit code."""
-    return "\n".join(["| code | meaning |", "|---|---|", *(f"| {code.value} | {code.description} |" for code in ExitCode)])
+    return "\n".join(
+        ["| code | meaning |", "|---|---|", *(f"| {code.value} | {code.description} |" for code in ExitCode)]
+    )
 
 
 def tools() -> str:
