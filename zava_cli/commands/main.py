@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from zava_cli import __version__
-from zava_cli.commands import runtime
 from zava_cli.commands.config import config_app
 from zava_cli.commands.db import db_app
 from zava_cli.commands.embed import embed
@@ -52,7 +51,6 @@ def zava(
 
     Example: zava query "select name, location from stores" --as "head office"
     """
-    runtime.begin()
 
 
 for command in (query, search, store, whoami):

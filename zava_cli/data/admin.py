@@ -14,6 +14,7 @@ from zava_cli.data.driver_errors import translated
 from zava_cli.data.embedded import SUPERUSER
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
+from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.keys import ensure_master_key, manager_key, pads
 
 
@@ -38,9 +39,12 @@ async def admin_connection(target: Target, *, create: bool = False) -> AsyncGene
 @asynccontextmanager
 async def owner_transaction(connection: asyncpg.Connection, target: Target) -> AsyncGenerator[None]:
     """A transaction as the data's owner, in the business time zone; rolled back when the block fails."""
+    sql = named_sql("admin")
     async with connection.transaction():
+        if not await connection.fetchval(sql["has_migrations"]):
+            raise ConfigurationError("This database is not set up yet.", hint="Run `zava db migrate` first.")
         await connection.execute(f'SET LOCAL ROLE "{target.roles.owner}"')
-        await connection.fetchrow(named_sql("admin")["begin_load"])
+        await connection.fetchrow(sql["begin_load"])
         yield
 
 
