@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from zava_cli.commands.shell import ZavaCommand
 
 config_app = typer.Typer(help="Show settings, and trust folders.", no_args_is_help=True)
 MASK = "********"
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+"""User and password in a URL, such as a proxy's in front of an embedding service."""
 
 
 @config_app.command(cls=ZavaCommand)
@@ -27,7 +30,7 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     rows: list[tuple[str, str, str]] = []
     for name in type(loaded.settings).model_fields:
         value = getattr(loaded.settings, name)
-        shown = "" if value is None else MASK if is_secret(name) else str(value)
+        shown = "" if value is None else MASK if is_secret(name) else CREDENTIALS.sub(MASK, str(value))
         rows.append((name, shown, loaded.origins[name]))
     if as_json:
         print_json([{"setting": name, "value": value, "origin": origin} for name, value, origin in rows])

@@ -10,10 +10,10 @@ import typer
 
 from zava_cli.commands import runtime
 from zava_cli.commands.output.console import print_json, print_key_values, print_table
-from zava_cli.models.importing import ImportReport, ImportRequest
 
 if TYPE_CHECKING:
     from zava_cli.data.target import Target
+    from zava_cli.models.importing import ImportReport
 
 
 def import_file(
@@ -50,6 +50,7 @@ def import_file(
     Example: zava import online-retail.csv.xz --time-zone Europe/London --dry-run
     """
     from zava_cli.commands.output.destination import open_output
+    from zava_cli.models.importing import ImportRequest
     from zava_cli.services.importing.importing import import_file as load
     from zava_cli.services.importing.mapping import read_columns
 

@@ -12,11 +12,11 @@ from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.output.destination import open_output
 from zava_cli.commands.output.formats import Format, RenderOptions, choose_format, make_writer, write_stream
 from zava_cli.infra.errors import ConfigurationError, ValidationError
-from zava_cli.models.query import CopyFormat, QueryRequest
 
 if TYPE_CHECKING:
     from zava_cli.data.callers import Caller
     from zava_cli.data.database import PostgreSQLProvider
+    from zava_cli.models.query import CopyFormat, QueryRequest
 
 READABLE = {Format.TABLE, Format.VERTICAL, Format.MARKDOWN}
 COPY_FORMATS: dict[Format, CopyFormat] = {Format.CSV: "csv", Format.TSV: "text"}
@@ -54,6 +54,8 @@ def query(
 
     Example: zava query "select name, price from products where price > \\$min" -p min=200 --as seattle
     """
+    from zava_cli.models.query import QueryRequest
+
     shorthand = {
         Format.CSV: csv, Format.TSV: tsv, Format.JSON: json, Format.JSONL: jsonl,
         Format.MARKDOWN: markdown, Format.VERTICAL: vertical, Format.UNALIGNED: unaligned,
@@ -83,7 +85,7 @@ async def _answer(
 ) -> None:
     from zava_cli.services.query import can_copy, copy_query, open_query
 
-    if chosen in COPY_FORMATS and can_copy(request):
+    if chosen in COPY_FORMATS and can_copy(provider, request):
         with open_output(output) as out:
             await copy_query(provider, caller, request, COPY_FORMATS[chosen], out.write, header=not tuples_only)
         return
@@ -123,15 +125,17 @@ def _sql_text(sql: str | None, file: Path | None) -> str:
             "sql", None, "give the SQL as an argument or with -f, not both" if sql else "no SQL was given",
             hint='For example: zava query "select name from stores", or zava query - < question.sql',
         )  # fmt: skip
-    if sql == "-" or str(file) == "-":
-        return sys.stdin.read()
-    if file is None:
+    if sql != "-" and file is None:
         return sql or ""
+    source = "standard input" if sql == "-" or str(file) == "-" else str(file)
     try:
-        return file.read_text(encoding="utf-8")
+        data = file.read_bytes() if file is not None and str(file) != "-" else sys.stdin.buffer.read()
+        return data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(f"{file} cannot be read: {reason}.", hint="Check the path given with -f.") from None
+        raise ConfigurationError(
+            f"{source} cannot be read: {reason}.", hint="Give UTF-8 text with one query."
+        ) from None
 
 
 def _parameters(given: list[str]) -> dict[str, str | None]:

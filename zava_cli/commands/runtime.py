@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -102,6 +101,8 @@ def administrator(work: Callable[[Target], Awaitable[T]]) -> T:
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
     """Runs a coroutine to its end as one logged operation."""
+    import asyncio
+
     from zava_cli.infra.operations import operation
 
     async def go() -> T:

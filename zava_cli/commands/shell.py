@@ -41,6 +41,11 @@ def _common(
         typer.Option("--log-level", help="debug, info, warning or error.", metavar="LEVEL",
                      rich_help_panel=PANEL, callback=_remember),
     ] = None,
+    log_file: Annotated[
+        Path | None,
+        typer.Option("--log-file", help="Log to this file, with the details of unforeseen errors.",
+                     rich_help_panel=PANEL, callback=_remember),
+    ] = None,
 ) -> None:  # fmt: skip
     """Only its parameters are used."""
 
@@ -67,20 +72,22 @@ class ZavaCommand(TyperCommand):
 
 
 class ErrorBoundary(TyperGroup):
-    """Turns every error of the family into lines on stderr and an exit code."""
+    """The root: takes the common options too, and turns every error into lines on stderr and an exit code."""
+
+    def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, params=[*(params or []), *_common_options()], **kwargs)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Starts an invocation before the first option is read."""
+        runtime.begin()
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command; nothing but Typer's own exits leaves it."""
-        from pydantic import ValidationError as PydanticError
-
         try:
             return super().invoke(ctx)
         except MCPError as error:
             self._end(error)
-        except PydanticError as exc:
-            first = exc.errors(include_url=False)[0]
-            field = ".".join(str(part) for part in first["loc"]) or exc.title
-            self._end(ValidationError(field, None, first["msg"], hint="See --help for what it may be."))
         except KeyboardInterrupt:
             diagnostics.note("Interrupted.")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -90,11 +97,22 @@ class ErrorBoundary(TyperGroup):
             # Typer carries a click of its own, whose usage errors and exits have no public base class.
             if type(exc).__module__.startswith("typer"):
                 raise
-            self._end(_unforeseen(exc))
+            self._end(_invalid_request(exc) or _unforeseen(exc))
 
     def _end(self, error: MCPError) -> None:
         diagnostics.report(error)
         raise typer.Exit(exit_code_for(error))
+
+
+def _invalid_request(exc: Exception) -> MCPError | None:
+    """A request model's complaint as one of the family; None for any other error."""
+    from pydantic import ValidationError as PydanticError
+
+    if not isinstance(exc, PydanticError):
+        return None
+    first = exc.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or exc.title
+    return ValidationError(field, None, first["msg"], hint="See --help for what it may be.")
 
 
 def _unforeseen(exc: Exception) -> InternalError:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zava_cli.commands import runtime
-from zava_cli.models.store import DEFAULT_PERIOD, StorePerformance, StoreRequest
 
 if TYPE_CHECKING:
     from zava_cli.data.callers import Caller
     from zava_cli.data.database import PostgreSQLProvider
+    from zava_cli.models.store import StorePerformance
 
 
 class ReportFormat(StrEnum):
@@ -32,7 +32,7 @@ def store(
             help="2025, 2025-Q1, 2025-03, 2025-03-09, 2025-01-01..2025-02-15,"
             " last-30-days, yesterday, this-month or ytd.",
         ),
-    ] = DEFAULT_PERIOD,
+    ] = "last-30-days",
     top: Annotated[int, typer.Option("--top", "-n", min=1, max=100, help="Most products and categories.")] = 5,
     format: Annotated[ReportFormat, typer.Option("--format", help="How to write the report.")] = ReportFormat.TABLE,
 ) -> None:  # fmt: skip
@@ -42,6 +42,7 @@ def store(
     """
     from zava_cli.commands.output.console import print_json
     from zava_cli.commands.output.store_report import print_markdown_report, print_report
+    from zava_cli.models.store import StoreRequest
 
     request = StoreRequest(store=store, time_period=time_period, top=top)
 

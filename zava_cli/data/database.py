@@ -143,10 +143,12 @@ class PostgreSQLProvider:
             if kind not in self._pools:
                 try:
                     self._pools[kind] = await self._open(kind)
-                except OSError:
+                except (OSError, asyncpg.CannotConnectNowError):
                     embedded = self.target.embedded
-                    if embedded is None or not await asyncio.to_thread(embedded.start):
+                    if embedded is None:
                         raise
+                    # False would only say that another process started it meanwhile.
+                    await asyncio.to_thread(embedded.start)
                     self._pools[kind] = await self._open(kind)
             return self._pools[kind]
 

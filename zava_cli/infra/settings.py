@@ -11,10 +11,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra import trust
@@ -23,6 +24,25 @@ from zava_cli.infra.paths import config_directory, default_data_directory
 
 ENV_PREFIX = "ZAVA_"
 TOML_NAME = "zava.toml"
+
+# A relative folder would mean another place to every program that the path is handed to.
+FullPath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+
+def _checked_url(value: SecretStr) -> SecretStr:
+    try:
+        url = urlsplit(value.get_secret_value())
+        is_usable = url.scheme in {"postgresql", "postgres"} and (url.port is None or url.port > 0)
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ValueError("this is no URL of the form postgresql://user:password@host:port/database")
+    return value
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_checked_url)]
+# Every variable is a text, and a Literal compares without converting.
+ServerVersion = Annotated[Literal[16, 18], BeforeValidator(lambda value: {"16": 16, "18": 18}.get(str(value), value))]
 
 
 def _setting(default: Any, description: str, *, guarded: bool = False, **bounds: Any) -> Any:
@@ -43,18 +63,18 @@ class Settings(BaseModel):
         "Who asks: a manager's name, e-mail or id, or a store's name or city",
         guarded=True,
     )
-    database_url: SecretStr | None = _setting(
+    database_url: DatabaseUrl | None = _setting(
         None, "Where PostgreSQL is, as the gateway login; empty means the embedded server", guarded=True
     )
-    admin_url: SecretStr | None = _setting(
+    admin_url: DatabaseUrl | None = _setting(
         None, "Administrator's login for migrate, seed, import and embed", guarded=True
     )
-    data_dir: Path = Field(
+    data_dir: FullPath = Field(
         default_factory=default_data_directory,
         description="Folder of the embedded server and the keys",
         json_schema_extra={"guarded": True},
     )
-    postgres_version: Literal[16, 18] = _setting(18, "Version of the embedded server")
+    postgres_version: ServerVersion = _setting(18, "Version of the embedded server")
     role_prefix: str = _setting(
         "zava_", "Put in front of every role name in PostgreSQL", guarded=True, pattern=r"^[a-z][a-z0-9_]{0,20}$"
     )
@@ -76,7 +96,7 @@ class Settings(BaseModel):
     serve_rows: int = _setting(1_000, "Most rows that a tool returns", ge=1, le=100_000)
     serve_bytes: int = _setting(1_000_000, "Most bytes of rows that a tool returns", ge=1_000)
     serve_grace: float = _setting(5.0, "Seconds that running requests get when the server stops", ge=0)
-    embedding_provider: Literal["local", "openai"] = _setting("local", "Who makes embeddings")
+    embedding_provider: Literal["local", "openai"] = _setting("local", "Who makes embeddings", guarded=True)
     embedding_model: str | None = _setting(None, "Model of that provider; empty means its default")
     embedding_dimensions: int | None = _setting(None, "Dimensions to ask for", ge=64, le=3072)
     embedding_base_url: str | None = _setting(None, "Base URL of an OpenAI-compatible service", guarded=True)
@@ -90,7 +110,7 @@ class Settings(BaseModel):
         guarded=True,
     )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("warning", "Least severe line that is logged")
-    log_file: Path | None = _setting(None, "Log to this file instead of stderr", guarded=True)
+    log_file: FullPath | None = _setting(None, "Log to this file instead of stderr", guarded=True)
 
     @property
     def is_embedded(self) -> bool:
@@ -117,10 +137,12 @@ def load_settings(flags: dict[str, Any], folder: Path | None = None) -> Loaded:
         ("environment", _environment()),
         (".env", _dotenv(folder, warnings)),
     ]
-    profile = next((values["profile"] for _, values in layers if "profile" in values), None)
-    layers.append((str(config_directory() / TOML_NAME), _toml(config_directory() / TOML_NAME, profile)))
+    files = {str(config_directory() / TOML_NAME): _toml(config_directory() / TOML_NAME)}
     if config_directory() != folder:
-        layers.append((TOML_NAME, _folder_toml(folder, profile, warnings)))
+        files[TOML_NAME] = _folder_toml(folder, warnings)
+    candidates = [*(values for _, values in layers), *files.values()]
+    profile = next((str(values["profile"]) for values in candidates if "profile" in values), "default")
+    layers += [(origin, _of_profile(content, profile, origin)) for origin, content in files.items()]
     merged: dict[str, Any] = {}
     origins = dict.fromkeys(Settings.model_fields, "default")
     for origin, values in layers:
@@ -164,7 +186,11 @@ def _dotenv(folder: Path, warnings: list[str]) -> dict[str, Any]:
     path = folder / ".env"
     if not path.is_file():
         return {}
-    values = _known(dotenv_values(path))
+    try:
+        # Not interpolated: a file of a folder has no business with the environment's values.
+        values = _known(dotenv_values(path, interpolate=False))
+    except (UnicodeDecodeError, OSError) as exc:
+        raise ConfigurationError(f".env cannot be read: {exc}", hint="Mend or remove the file.") from None
     if trust.is_trusted(folder):
         return values
     guarded = sorted(name for name in values if is_guarded(name))
@@ -173,29 +199,38 @@ def _dotenv(folder: Path, warnings: list[str]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name not in guarded}
 
 
-def _folder_toml(folder: Path, profile: str | None, warnings: list[str]) -> dict[str, Any]:
+def _folder_toml(folder: Path, warnings: list[str]) -> dict[str, Any]:
     path = folder / TOML_NAME
     if path.is_file() and not trust.is_trusted(folder):
         warnings.append(f"ignored {TOML_NAME}: this folder is not trusted (zava config trust)")
         return {}
-    return _toml(path, profile)
+    return _toml(path)
 
 
-def _toml(path: Path, profile: str | None) -> dict[str, Any]:
+def _toml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as exc:
-        raise ConfigurationError(f"{path.name} cannot be read: {exc}", hint="Mend or remove the file.") from None
-    profiles: dict[str, dict[str, Any]] = content.pop("profiles", {})
-    values = content | profiles.get(str(profile or content.get("profile") or "default"), {})
+        raise ConfigurationError(f"{path} cannot be read: {exc}", hint="Mend or remove the file.") from None
+
+
+def _of_profile(content: dict[str, Any], profile: str, origin: str) -> dict[str, Any]:
+    """A file's settings with those of the profile's own table on top."""
+    profiles = content.pop("profiles", {})
+    own = cast("dict[str, Any]", profiles).get(profile, {}) if isinstance(profiles, dict) else None
+    if not isinstance(own, dict):
+        raise ConfigurationError(
+            f"{origin}: profiles.{profile} is not a table", hint=f"Write [profiles.{profile}] and settings below it."
+        )
+    values = content | cast("dict[str, Any]", own)
     if "as" in values:
         values["identity"] = values.pop("as")
     unknown = sorted(set(values) - set(Settings.model_fields))
     if unknown:
         raise ConfigurationError(
-            f"{path.name}: unknown setting {', '.join(unknown)}", hint="`zava config show` lists every setting."
+            f"{origin}: unknown setting {', '.join(unknown)}", hint="`zava config show` lists every setting."
         )
     return values
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.paths import config_directory
+
+_Folders = TypeAdapter(list[str])
 
 
 def _register() -> Path:
@@ -15,7 +20,16 @@ def _register() -> Path:
 def trusted_folders() -> list[str]:
     """The trusted folders, as absolute paths."""
     register = _register()
-    return json.loads(register.read_text(encoding="utf-8")) if register.is_file() else []
+    if not register.is_file():
+        return []
+    try:
+        return _Folders.validate_json(register.read_bytes())
+    except (ValueError, OSError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not a list of paths"
+        raise ConfigurationError(
+            f"The list of trusted folders cannot be read: {reason}.",
+            hint=f"Remove {register}; `zava config trust` begins a new one.",
+        ) from None
 
 
 def is_trusted(folder: Path) -> bool:
@@ -24,7 +38,11 @@ def is_trusted(folder: Path) -> bool:
 
 
 def trust_folder(folder: Path) -> None:
-    """Remembers a folder as trusted."""
+    """Remembers a folder as trusted; ConfigurationError when there is no such folder."""
+    if not folder.is_dir():
+        raise ConfigurationError(
+            f"There is no folder {folder}.", hint="Give the path of a folder, or none for this one."
+        )
     _write(sorted({*trusted_folders(), str(folder.resolve())}))
 
 

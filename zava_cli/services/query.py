@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.guard.check import CheckedQuery, check_query
-from zava_cli.data.guard.placeholders import bind_named
+from zava_cli.data.guard.explain import ExplainedQuery, explained
+from zava_cli.data.guard.placeholders import bind_named, original_position
 from zava_cli.data.query import relation_names
 from zava_cli.infra.errors import DatabaseError
 from zava_cli.models.identity import ManagerRole
@@ -53,11 +54,12 @@ async def open_query(
     provider: PostgreSQLProvider, caller: Caller, request: QueryRequest, *, page: int | None = None
 ) -> AsyncGenerator[QueryStream]:
     """The answer as it arrives; the transaction ends with the block. Errors as for run_query."""
-    checked, values = _prepare(provider, caller, request)
+    prepared = _prepare(provider, caller, request)
     options: dict[str, Any] = {} if page is None else {"page": page}
     try:
-        async with provider.text_reader(caller, timeout=request.timeout) as session:
-            yield await session.stream(checked, values, limit=request.limit, **options)
+        with prepared.places():
+            async with provider.text_reader(caller, timeout=request.timeout) as session:
+                yield await session.stream(prepared.query, prepared.values, limit=request.limit, **options)
     except DatabaseError as error:
         await _suggest_table(provider, caller, error)
         raise
@@ -73,35 +75,79 @@ async def copy_query(
     header: bool,
 ) -> int:
     """Streams every row to `write` in PostgreSQL's own `csv` or `text` format; returns the number of rows."""
-    checked, _ = _prepare(provider, caller, request)
+    prepared = _prepare(provider, caller, request)
+    failed: list[OSError] = []
+
+    def write_or_remember(data: bytes) -> None:
+        try:
+            write(data)
+        except OSError as error:
+            failed.append(error)
+            raise
+
     try:
-        async with provider.text_reader(caller, timeout=request.timeout) as session:
-            return await session.copy_out(checked, format_name, write, header=header)
+        with prepared.places():
+            async with provider.text_reader(caller, timeout=request.timeout) as session:
+                return await session.copy_out(prepared.query, format_name, write_or_remember, header=header)
     except DatabaseError as error:
+        if failed:
+            # The reader or the disk at this end, not the database.
+            raise failed[0] from None
         await _suggest_table(provider, caller, error)
         raise
 
 
-def can_copy(request: QueryRequest) -> bool:
+def can_copy(provider: PostgreSQLProvider, request: QueryRequest) -> bool:
     """Whether the answer may travel by COPY: a plain select of every row, without parameters."""
-    if request.parameters or request.limit is not None or request.explain:
+    if request.limit is not None or request.explain or "$" in request.sql:
         return False
-    return check_query(request.sql).kind == "select"
+    return check_query(request.sql, max_bytes=provider.settings.query_max_bytes).kind == "select"
 
 
-def _prepare(
-    provider: PostgreSQLProvider, caller: Caller, request: QueryRequest
-) -> tuple[CheckedQuery, list[str | None]]:
-    sql, values = bind_named(request.sql, request.parameters, max_bytes=provider.settings.query_max_bytes)
-    checked = check_query(sql, max_bytes=provider.settings.query_max_bytes)
-    # Estimated costs and row counts come from statistics over every store's rows.
+@dataclass(frozen=True)
+class _Prepared:
+    """A statement ready to be sent, and the text that it was made from."""
+
+    text: str
+    max_bytes: int
+    values: list[str | None]
+    explained: ExplainedQuery
+
+    @property
+    def query(self) -> CheckedQuery:
+        """What is sent."""
+        return self.explained.query
+
+    @contextmanager
+    def places(self) -> Generator[None]:
+        """Makes a server's error in the block point into the text that the user wrote."""
+        try:
+            yield
+        except DatabaseError as error:
+            if error.position is not None:
+                error.position = self.explained.original_position(error.position)
+            _show_original(error, self.text, self.max_bytes)
+            raise
+
+
+def _prepare(provider: PostgreSQLProvider, caller: Caller, request: QueryRequest) -> _Prepared:
+    max_bytes = provider.settings.query_max_bytes
+    sql, values = bind_named(request.sql, request.parameters, max_bytes=max_bytes)
+    try:
+        checked = check_query(sql, max_bytes=max_bytes)
+    except DatabaseError as error:
+        _show_original(error, request.sql, max_bytes)
+        raise
     sees_all = caller.identity.role is ManagerRole.HEAD_OFFICE
-    if request.explain and checked.kind == "select":
-        options = "" if sees_all else "(COSTS OFF) "
-        return replace(checked, sql=f"EXPLAIN {options}{checked.sql}", kind="explain"), values
-    if checked.kind == "explain" and not sees_all:
-        return replace(checked, sql=checked.without_costs()), values
-    return checked, values
+    query = explained(checked, wanted=request.explain, costs=sees_all)
+    return _Prepared(request.sql, max_bytes, values, query)
+
+
+def _show_original(error: DatabaseError, text: str, max_bytes: int) -> None:
+    """Undoes the numbering of placeholders in what an error shows."""
+    error.query = text
+    if error.position is not None:
+        error.position = original_position(text, error.position, max_bytes=max_bytes)
 
 
 async def _suggest_table(provider: PostgreSQLProvider, caller: Caller, error: DatabaseError) -> None:

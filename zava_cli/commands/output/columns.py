@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from zava_cli.models.query import Column
+if TYPE_CHECKING:
+    from zava_cli.models.query import Column
 
 INTEGER_TYPES = frozenset({"int2", "int4", "int8", "smallint", "integer", "bigint"})
 FLOAT_TYPES = frozenset({"float4", "float8", "real", "double precision"})

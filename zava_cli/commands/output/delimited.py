@@ -7,10 +7,12 @@ searches over one joined string instead of a decision per value, which is what m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from zava_cli.commands.output.formats import RenderOptions
-from zava_cli.models.query import Column, Row
+
+if TYPE_CHECKING:
+    from zava_cli.models.query import Column, Row
 
 _COPY_ESCAPES = {
     "\b": r"\b",

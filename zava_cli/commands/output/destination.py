@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Generator
@@ -72,6 +71,8 @@ def _direct(path: Path) -> Generator[BinaryIO]:
 
 @contextmanager
 def _atomic(target: Path) -> Generator[BinaryIO]:
+    import secrets
+
     _check_place(target)
     temporary = target.parent / f".zava-{secrets.token_hex(8)}.tmp"
     with _blaming_the_place():

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from zava_cli.infra.errors import ValidationError
-from zava_cli.models.query import Column, QueryResult, QueryStream, Row
+
+if TYPE_CHECKING:
+    from zava_cli.models.query import Column, QueryResult, QueryStream, Row
 
 
 class Format(StrEnum):
@@ -124,12 +126,16 @@ def write_result(writer: ResultWriter, result: QueryResult) -> None:
 async def write_stream(writer: ResultWriter, stream: QueryStream, on_rows: Callable[[int], None] | None = None) -> int:
     """Write an arriving answer; `on_rows` hears each batch's size. Returns the number of rows."""
     count = 0
+    batches = aiter(stream.batches)
+    # The query runs when the first rows are asked for: one that fails should leave no half-begun output.
+    batch = await anext(batches, None)
     writer.begin(stream.columns)
-    async for batch in stream.batches:
+    while batch is not None:
         writer.write(batch)
         count += len(batch)
         if on_rows is not None:
             on_rows(len(batch))
+        batch = await anext(batches, None)
     writer.end()
     return count
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from json.encoder import encode_basestring as _quote
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from zava_cli.commands.output.columns import BOOLEAN_TYPES, JSON_TYPES, NUMBER_TYPES, unique_names
-from zava_cli.models.query import Column, Row
+
+if TYPE_CHECKING:
+    from zava_cli.models.query import Column, Row
 
 _NON_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
 _ONE_LINE = str.maketrans("\n\r", "  ")

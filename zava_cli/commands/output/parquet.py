@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from zava_cli.commands.output.columns import (
     BOOLEAN_TYPES,
@@ -12,7 +12,9 @@ from zava_cli.commands.output.columns import (
     unique_names,
 )
 from zava_cli.infra.errors import ConfigurationError, ValidationError
-from zava_cli.models.query import Column, Row
+
+if TYPE_CHECKING:
+    from zava_cli.models.query import Column, Row
 
 _GROUP_ROWS = 65_536
 _DECIMAL_DIGITS = 38

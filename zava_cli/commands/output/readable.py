@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from zava_cli.commands.output.columns import is_right_aligned
 from zava_cli.commands.output.formats import RenderOptions
 from zava_cli.commands.output.visible import visible, visible_lines
-from zava_cli.models.query import Column, Row
+
+if TYPE_CHECKING:
+    from zava_cli.models.query import Column, Row
 
 # Underscores inside a word (store_id) mean nothing to GitHub, so they stay readable.
 _MARKDOWN_SPECIAL = re.compile(r"[\\|`*\[\]<~]|(?<!\w)_|_(?!\w)|&(?=[#a-zA-Z])")

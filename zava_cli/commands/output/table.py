@@ -10,12 +10,13 @@ from zava_cli.commands.output.columns import is_never_cut, is_right_aligned
 from zava_cli.commands.output.formats import RenderOptions
 from zava_cli.commands.output.readable import VerticalWriter
 from zava_cli.commands.output.visible import visible, visible_lines
-from zava_cli.models.query import Column, Row
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
     from rich.text import Text
+
+    from zava_cli.models.query import Column, Row
 
 _PAGE_ROWS = 1000
 _GAP = 2
