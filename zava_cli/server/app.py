@@ -1,0 +1,60 @@
+"""The MCP server: its tools, its instructions, and what it owns while it runs."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastmcp import FastMCP
+
+from zava_cli import __version__
+from zava_cli.data.target import Target
+from zava_cli.server.errors import ErrorMiddleware
+from zava_cli.server.instructions import INSTRUCTIONS
+from zava_cli.server.state import ServerState, opened
+from zava_cli.server.tools.admin import embed_products, seed_database
+from zava_cli.server.tools.clock import get_current_utc_date
+from zava_cli.server.tools.health import check_health
+from zava_cli.server.tools.query import execute_sales_query
+from zava_cli.server.tools.schema import get_table_schemas
+from zava_cli.server.tools.search import search_products
+from zava_cli.server.tools.store import get_store_performance
+
+READING = [
+    get_table_schemas, execute_sales_query, search_products, get_store_performance, get_current_utc_date, check_health,
+]  # fmt: skip
+WRITING = [seed_database, embed_products]
+
+
+def build_server(target: Target, *, identity: str | None, administrator: bool = False) -> FastMCP[dict[str, Any]]:
+    """A server that answers as `identity`; `administrator` adds the tools that write.
+
+    Entering its lifespan connects and looks the identity up: AuthorizationError, ValidationError,
+    DatabaseUnavailableError. An administrator starts without, since a new database has no managers yet.
+    """
+    _silence_libraries()
+    if administrator:
+        # Fails here, not in the middle of a conversation.
+        _ = target.admin_dsn
+
+    def lifespan(_: FastMCP[dict[str, Any]]) -> AbstractAsyncContextManager[dict[str, Any]]:
+        return opened(ServerState(target, identity), identify=not administrator)
+
+    server = FastMCP(
+        "zava",
+        INSTRUCTIONS,
+        version=__version__,
+        lifespan=lifespan,
+        middleware=[ErrorMiddleware(identity)],
+        mask_error_details=True,
+    )
+    for tool in [*READING, *(WRITING if administrator else [])]:
+        server.add_tool(tool)
+    return server
+
+
+def _silence_libraries() -> None:
+    """Keeps tracebacks of handled errors, with whatever values they hold, off stderr; zava's own log has its own."""
+    for name in ("fastmcp", "mcp", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

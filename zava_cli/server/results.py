@@ -1,0 +1,89 @@
+"""Compact answers: columns once, rows as arrays, and one copy of it all, as JSON text, which every client reads."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from fastmcp.tools.base import ToolResult
+
+from zava_cli.infra.errors import ValidationError
+from zava_cli.models.query import QueryResult
+
+INTEGERS = {"int2", "int4", "int8", "oid"}
+FRACTIONS = {"numeric", "float4", "float8"}
+LARGEST_EXACT = 2**53
+"""Integers beyond it change when a client reads JSON numbers as doubles."""
+
+
+def json_result(value: Mapping[str, Any]) -> ToolResult:
+    """A JSON object without white space; members that are None, empty lists or empty objects are left out."""
+    return ToolResult(content=_json({name: item for name, item in value.items() if item not in (None, [], {})}))
+
+
+def query_result(result: QueryResult, max_bytes: int) -> ToolResult:
+    """Rows of a query; ValidationError when a single row is larger than `max_bytes`."""
+    if len(result.rows) == 1 and sum(len(value) for value in result.rows[0] if value) > max_bytes:
+        raise ValidationError(
+            "postgresql_query", None, f"a row of the answer is larger than {max_bytes} bytes",
+            hint="Select fewer columns, or cut long values with left().",
+        )  # fmt: skip
+    convert = [_converter(column.type) for column in result.columns]
+    rows = [[read(value) for read, value in zip(convert, row, strict=True)] for row in result.rows]
+    notices = list(result.notices)
+    if result.truncated:
+        notices.append(f"Only the first {len(rows)} rows; aggregate or narrow the query for a complete answer.")
+    return table_result([column.name for column in result.columns], rows, result.truncated, notices)
+
+
+def table_result(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], truncated: bool, notices: Sequence[str] = ()
+) -> ToolResult:
+    """Rows under their columns; `truncated` is there in every answer."""
+    body: dict[str, Any] = {"columns": columns, "rows": rows, "row_count": len(rows), "truncated": truncated}
+    if notices:
+        body["notices"] = notices
+    return ToolResult(content=_json(body))
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> object:
+    return _fraction(str(value)) if isinstance(value, Decimal) else str(value)
+
+
+def _converter(type_name: str) -> Callable[[str | None], Any]:
+    if type_name in INTEGERS:
+        return _integer
+    if type_name in FRACTIONS:
+        return _fraction
+    return _boolean if type_name == "bool" else _text
+
+
+def _integer(value: str | None) -> int | str | None:
+    if value is None or abs(int(value)) > LARGEST_EXACT:
+        return value
+    return int(value)
+
+
+def _fraction(value: str | None) -> float | int | str | None:
+    """A number if a double holds exactly that value; otherwise, and for NaN and infinities, the text."""
+    if value is None:
+        return None
+    number = float(value)
+    if not math.isfinite(number) or Decimal(repr(number)) != Decimal(value):
+        return value
+    return int(number) if number.is_integer() and abs(number) < LARGEST_EXACT else number
+
+
+def _boolean(value: str | None) -> bool | None:
+    return None if value is None else value == "t"
+
+
+def _text(value: str | None) -> str | None:
+    return value

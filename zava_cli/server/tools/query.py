@@ -1,0 +1,29 @@
+"""The tool that runs SQL."""
+
+from __future__ import annotations
+
+from fastmcp.dependencies import Depends
+from fastmcp.tools import tool
+from fastmcp.tools.base import ToolResult
+
+from zava_cli.models.query import QueryRequest, SqlText
+from zava_cli.server.results import query_result
+from zava_cli.server.state import ServerState, current_state
+from zava_cli.server.tools.annotations import READS
+from zava_cli.services.query import run_query
+
+
+@tool(annotations=READS, output_schema=None)
+async def execute_sales_query(
+    postgresql_query: SqlText,
+    state: ServerState = Depends(current_state),  # noqa: B008
+) -> ToolResult:
+    """Run one read-only PostgreSQL statement over the manager's own stores.
+
+    Look at get_table_schemas first. Join for names instead of showing ids, aggregate in SQL, ORDER BY and LIMIT.
+    Answers {"columns","rows","row_count","truncated"}; truncated true means there were more rows than shown.
+    """
+    settings = state.settings
+    request = QueryRequest(sql=postgresql_query, limit=settings.serve_rows)
+    result = await run_query(state.provider, await state.caller(), request, max_bytes=settings.serve_bytes)
+    return query_result(result, settings.serve_bytes)

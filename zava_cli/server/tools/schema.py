@@ -1,0 +1,28 @@
+"""The tool that describes the tables."""
+
+from __future__ import annotations
+
+from fastmcp.dependencies import Depends
+from fastmcp.tools import tool
+from fastmcp.tools.base import ToolResult
+
+from zava_cli.models.schema import SchemaDetail, SchemaRequest, TableNames
+from zava_cli.server.schema_text import schema_text
+from zava_cli.server.state import ServerState, current_state
+from zava_cli.server.tools.annotations import READS
+from zava_cli.services import schema
+
+
+@tool(annotations=READS, output_schema=None)
+async def get_table_schemas(
+    table_names: TableNames | None = None,
+    detail: SchemaDetail = "summary",
+    state: ServerState = Depends(current_state),  # noqa: B008
+) -> ToolResult:
+    """Describe tables: columns, keys, joins, valid values (stores, categories, years) and rules.
+
+    Call it once before the first query.
+    """
+    request = SchemaRequest(table_names=table_names, detail=detail)
+    found = await schema.get_table_schemas(state.provider, await state.caller(), request)
+    return ToolResult(content=schema_text(found))

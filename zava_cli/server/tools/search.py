@@ -1,0 +1,33 @@
+"""The tool that finds products."""
+
+from __future__ import annotations
+
+from fastmcp.dependencies import Depends
+from fastmcp.tools import tool
+from fastmcp.tools.base import ToolResult
+
+from zava_cli.models.search import HitLimit, SearchRequest, SearchText, Similarity
+from zava_cli.server.results import table_result
+from zava_cli.server.state import ServerState, current_state
+from zava_cli.server.tools.annotations import READS
+from zava_cli.services import search
+
+COLUMNS = ["sku", "name", "category", "price", "description", "similarity", "why"]
+
+
+@tool(annotations=READS, output_schema=None)
+async def search_products(
+    query_description: SearchText,
+    max_rows: HitLimit = 20,
+    similarity_threshold: Similarity | None = None,
+    state: ServerState = Depends(current_state),  # noqa: B008
+) -> ToolResult:
+    """Find products by meaning and words, best first, each with why it fits. Use the sku to query their sales."""
+    request = SearchRequest(query_description=query_description, limit=max_rows, threshold=similarity_threshold)
+    found = await search.search_products(state.provider, await state.caller(), request, state.embedder)
+    rows = [[_short(getattr(hit, name)) for name in COLUMNS] for hit in found.hits]
+    return table_result(COLUMNS, rows, False, found.notices)
+
+
+def _short(value: object) -> object:
+    return round(value, 3) if isinstance(value, float) else value
