@@ -37,7 +37,8 @@ INSERT INTO ops.schema_migrations (version, name, checksum) VALUES ($1, $2, $3)
 
 -- name: has_migrations
 -- Whether the database was ever migrated.
-SELECT to_regclass('ops.schema_migrations') IS NOT NULL
+SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = 'ops' AND c.relname = 'schema_migrations')
 
 -- name: lock_migrations
 -- Lets one process migrate at a time.

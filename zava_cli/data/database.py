@@ -163,6 +163,7 @@ class PostgreSQLProvider:
             max_inactive_connection_lifetime=settings.pool_idle,
             connection_class=TextConnection if is_text else asyncpg.Connection,
             init=prepare_text_connection if is_text else prepare_own_connection,
+            reset=_forget_everything if is_text else None,
             statement_cache_size=cached,
             timeout=settings.connect_timeout,
             command_timeout=None,
@@ -178,3 +179,8 @@ class PostgreSQLProvider:
                 await asyncio.wait_for(pool.close(), self.settings.serve_grace)
             except (TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
                 pool.terminate()
+
+
+async def _forget_everything(connection: Any) -> None:
+    """Leaves nothing of one caller's SQL to the next: prepared statements and roles survive the default reset."""
+    await connection.execute("DISCARD ALL")

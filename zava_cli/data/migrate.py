@@ -18,6 +18,10 @@ from zava_cli.data.scram import scram_verifier
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError
 
+ROLES_VERSION = 1
+SETTINGS_VERSION = 3
+"""Migrations after which, in the same transaction, the configured password and time zone are set."""
+
 
 class _RoleTemplate(Template):
     delimiter = "@"
@@ -48,6 +52,7 @@ def migrations(roles: Roles) -> list[Migration]:
 
 async def migrate(target: Target, on_step: Callable[[str], None] = lambda _: None) -> list[str]:
     """Brings the database up to date; returns the names of what was applied. Idempotent and safe in parallel."""
+    _check_login(target)
     async with admin_connection(target, create=True) as connection:
         sql = named_sql("admin")
         await connection.execute(sql["lock_migrations"])
@@ -55,8 +60,6 @@ async def migrate(target: Target, on_step: Callable[[str], None] = lambda _: Non
             applied = await pending(connection, target)
             for migration in applied:
                 await _apply(connection, target, migration, on_step)
-            if any(migration.version == 1 for migration in applied):
-                await _set_up(connection, target)
             await register_keys(connection, target)
         finally:
             await connection.execute(sql["unlock_migrations"])
@@ -102,23 +105,27 @@ async def _apply(
     on_step(migration.name)
     async with connection.transaction():
         await connection.execute(migration.sql)
+        if migration.version == ROLES_VERSION:
+            await connection.execute("RESET ROLE")
+            await _set_password(connection, target)
         await connection.execute(f'SET LOCAL ROLE "{target.roles.owner}"')
+        if migration.version == SETTINGS_VERSION:
+            await connection.execute(named_sql("admin")["set_time_zone"], target.settings.time_zone)
         await connection.execute(
             named_sql("admin")["record_migration"], migration.version, migration.name, migration.checksum
         )
 
 
-async def _set_up(connection: asyncpg.Connection, target: Target) -> None:
-    """What a new database needs beside the files: its time zone, and the gateway's password if one is configured."""
-    async with connection.transaction():
-        await connection.execute(f'SET LOCAL ROLE "{target.roles.owner}"')
-        await connection.execute(named_sql("admin")["set_time_zone"], target.settings.time_zone)
-    url = urlsplit(target.gateway_dsn)
-    if url.username != target.roles.gateway:
+def _check_login(target: Target) -> None:
+    if urlsplit(target.gateway_dsn).username != target.roles.gateway:
         raise ConfigurationError(
             f"ZAVA_DATABASE_URL must log in as {target.roles.gateway}.",
             hint="That is the only login which may not do more than ask. `role_prefix` changes its name.",
         )
-    if url.password and target.embedded is None:
-        verifier = scram_verifier(unquote(url.password))
+
+
+async def _set_password(connection: asyncpg.Connection, target: Target) -> None:
+    password = urlsplit(target.gateway_dsn).password
+    if password and target.embedded is None:
+        verifier = scram_verifier(unquote(password))
         await connection.execute(f"ALTER ROLE \"{target.roles.gateway}\" PASSWORD '{verifier}'")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import asyncpg
@@ -16,6 +17,8 @@ from zava_cli.infra.errors import DatabaseError, QueryTimeoutError, ValidationEr
 from zava_cli.models.query import Column, CopyFormat, QueryStream, Row
 
 PAGE_ROWS = 2_000
+CLIENT_MARGIN = 1.0
+"""Seconds by which our own deadline comes after the server's, which leaves the connection in better order."""
 COPY_PREFIX = "COPY ("
 """What asyncpg puts in front of the statement; the server counts positions from its start."""
 
@@ -39,8 +42,8 @@ class Session:
 class TextSession:
     """Runs one statement that a caller wrote; every value is the server's own text.
 
-    `limit` bounds, in seconds, the time that the server works on it: the server's own timeout starts again
-    with every page.
+    `limit` bounds, in seconds, the time that the server works on it. It is watched here as well: the server's
+    own timeout starts again with every page, and a statement may change it for the pages that follow.
     """
 
     def __init__(self, connection: asyncpg.Connection, limit: float) -> None:
@@ -52,8 +55,8 @@ class TextSession:
     ) -> QueryStream:
         """Starts the statement and returns its columns with the rows still to come, at most `limit`."""
         started = time.monotonic()
-        with translated(query.sql):
-            statement = await self._connection.prepare(query.sql)
+        with _bounded(query.sql):
+            statement = await self._connection.prepare(query.sql, timeout=self._left(0))
             expected = len(statement.get_parameters())
             if expected != len(parameters):
                 raise ValidationError(
@@ -61,7 +64,7 @@ class TextSession:
                     hint="Name them instead, $since for example, and give a value for each.",
                 )  # fmt: skip
             columns = await self._columns(statement)
-            cursor = await statement.cursor(*parameters)
+            cursor = await statement.cursor(*parameters, timeout=self._left(0))
         stream = QueryStream(columns=columns, batches=_nothing())
         stream.batches = self._pages(stream, cursor, query.sql, limit, page, time.monotonic() - started)
         return stream
@@ -71,13 +74,15 @@ class TextSession:
     ) -> int:
         """Streams all rows in PostgreSQL's own csv or text format to `write`; returns the number of rows.
 
-        The guard's check makes sure that the text is one statement: COPY takes no parameters and travels in
-        the protocol that would allow several.
+        COPY takes no parameters and travels in the protocol that would allow several statements; therefore the
+        server first says, in the other one, that the text by itself is a single statement.
         """
 
         async def sink(data: bytes) -> None:
             write(data)
 
+        with _bounded(query.sql):
+            await self._connection.prepare(query.sql, timeout=self._left(0))
         try:
             with translated(query.sql):
                 status = await self._connection.copy_from_query(
@@ -88,6 +93,9 @@ class TextSession:
                 error.position -= len(COPY_PREFIX)
             raise
         return int(status.split()[-1])
+
+    def _left(self, spent: float) -> float:
+        return max(self._limit - spent, 0) + CLIENT_MARGIN
 
     async def _columns(self, statement: Any) -> list[Column]:
         attributes = statement.get_attributes()
@@ -106,8 +114,8 @@ class TextSession:
         while True:
             size = page if left is None else min(page, left + 1)
             started = time.monotonic()
-            with translated(sql):
-                rows: list[Row] = [tuple(row) for row in await cursor.fetch(size)]
+            with _bounded(sql):
+                rows: list[Row] = [tuple(row) for row in await cursor.fetch(size, timeout=self._left(spent))]
             spent += time.monotonic() - started
             if left is not None and len(rows) > left:
                 stream.truncated = True
@@ -117,11 +125,28 @@ class TextSession:
             if stream.truncated or len(rows) < size:
                 return
             if spent > self._limit:
-                raise QueryTimeoutError(
-                    "The query ran past its time limit and was cancelled.", sql,
-                    hint="Narrow it (a period, a store, LIMIT), or allow more with --timeout.", sqlstate="57014",
-                )  # fmt: skip
+                raise _too_slow(sql)
             left = None if left is None else left - len(rows)
+
+
+@contextmanager
+def _bounded(sql: str) -> Generator[None]:
+    """Like `translated`, and what ran past our own deadline is a timeout as well."""
+    with translated(sql):
+        try:
+            yield
+        except TimeoutError as exc:
+            if exc.errno is not None:
+                # The network's, not ours.
+                raise
+            raise _too_slow(sql) from exc
+
+
+def _too_slow(sql: str) -> QueryTimeoutError:
+    return QueryTimeoutError(
+        "The query ran past its time limit and was cancelled.", sql,
+        hint="Narrow it (a period, a store, LIMIT), or allow more with --timeout.", sqlstate="57014",
+    )  # fmt: skip
 
 
 async def _nothing() -> AsyncIterator[Sequence[Row]]:

@@ -5,20 +5,31 @@ DO $roles$
 DECLARE
     wanted text;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['@{owner}', '@{security}', '@{store_managers}', '@{regional_managers}', '@{head_office}']
+    FOREACH wanted IN ARRAY ARRAY[
+        '@{owner}', '@{security}', '@{store_managers}', '@{regional_managers}', '@{head_office}', '@{gateway}']
     LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
-            EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', wanted);
-        END IF;
+        -- Roles belong to the whole cluster: another database's migration may make them at the same moment.
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+                EXECUTE format('CREATE ROLE %I %s NOINHERIT', wanted,
+                               CASE wanted WHEN '@{gateway}' THEN 'LOGIN' ELSE 'NOLOGIN' END);
+            END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
     END LOOP;
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '@{gateway}') THEN
-        CREATE ROLE @{gateway} LOGIN NOINHERIT;
-    END IF;
+    FOREACH wanted IN ARRAY ARRAY[
+        'GRANT @{owner} TO CURRENT_USER', 'GRANT @{security} TO CURRENT_USER', 'GRANT @{store_managers} TO @{gateway}',
+        'GRANT @{regional_managers} TO @{gateway}', 'GRANT @{head_office} TO @{gateway}']
+    LOOP
+        BEGIN
+            EXECUTE wanted || ' WITH INHERIT FALSE, SET TRUE';
+        EXCEPTION WHEN unique_violation THEN
+            NULL;
+        END;
+    END LOOP;
 END
 $roles$;
-
-GRANT @{owner}, @{security} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE;
-GRANT @{store_managers}, @{regional_managers}, @{head_office} TO @{gateway} WITH INHERIT FALSE, SET TRUE;
 
 DO $database$
 BEGIN
