@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -57,7 +58,7 @@ def test_migrate_prints_what_would_run_runs_it_and_then_has_nothing_to_do(zava: 
         f"-- {m.name}" for m in MIGRATIONS
     ]
     assert "CREATE TABLE retail.orders (" in printed.out
-    assert "@{" not in printed.out
+    assert re.search(r"@\{[a-z]", printed.out) is None
     assert "does not exist" in zava("db", "psql", "-P", "new", "--admin", "-c", "select 1").err
     applied = zava("db", "migrate", "-P", "new")
     assert (applied.code, applied.out) == (0, f"Applied {len(MIGRATIONS)} migrations.\n")
