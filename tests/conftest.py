@@ -38,7 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_OWNED] = folder
     for name in [name for name in os.environ if name.startswith("ZAVA_") and name != ROOT]:
         del os.environ[name]
-    os.environ.pop("OPENAI_API_KEY", None)
+    for name in ("OPENAI_API_KEY", "COLUMNS", "LINES"):
+        os.environ.pop(name, None)
     os.environ |= {"ZAVA_DATA_DIR": str(root() / "d"), "XDG_CONFIG_HOME": str(root() / "config"), "NO_COLOR": "1"}
 
 

@@ -64,9 +64,7 @@ async def test_no_texts_give_no_rows(embedder: Embedder) -> None:
     assert (await embedder.embed_documents([])).shape == (0, 256)
 
 
-@pytest.mark.parametrize(
-    "text", ["\udcff broken bytes", "\x00", "😀" * 9_000, "日本語のハンマー", "x" * 100_000]
-)
+@pytest.mark.parametrize("text", ["\udcff broken bytes", "\x00", "😀" * 9_000, "日本語のハンマー", "x" * 100_000])
 async def test_odd_text_still_gives_a_vector_of_length_one(embedder: Embedder, text: str) -> None:
     assert np.isclose(np.linalg.norm(await embedder.embed_query(text)), 1, atol=1e-6)
 
@@ -79,9 +77,7 @@ async def test_odd_text_still_gives_a_vector_of_length_one(embedder: Embedder, t
         (EmbeddingConfig(model="wordllama-l2-128"), "wordllama-l2-128", 128),
     ],
 )
-async def test_smaller_sizes_have_names_of_their_own(
-    config: EmbeddingConfig, model: str, dimensions: int
-) -> None:
+async def test_smaller_sizes_have_names_of_their_own(config: EmbeddingConfig, model: str, dimensions: int) -> None:
     smaller = create_embedder(config)
     assert (smaller.model, smaller.dimensions) == (model, dimensions)
     assert (await smaller.embed_query("hammer")).shape == (dimensions,)

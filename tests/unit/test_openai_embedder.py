@@ -256,9 +256,7 @@ async def test_the_key_for_openai_in_the_environment_does_not_travel_to_another_
 
 
 @pytest.mark.parametrize("key", ["sk-ünïcode", "sk-two\nlines"])
-async def test_a_key_with_odd_characters_is_refused_and_not_repeated(
-    server: EmbeddingServer, key: str
-) -> None:
+async def test_a_key_with_odd_characters_is_refused_and_not_repeated(server: EmbeddingServer, key: str) -> None:
     async with embedder_for(server, api_key=SecretStr(key)) as embedder:
         with pytest.raises(EmbeddingError, match="characters that no key has") as caught:
             await embedder.check()

@@ -44,7 +44,7 @@ class PostgreSQLProvider:
                 "as", who, "nobody is asking",
                 hint="Say who you are with --as NAME or ZAVA_AS, for example --as seattle or --as 'head office'.",
             )  # fmt: skip
-        async with self._connection("own") as connection, connection.transaction(readonly=True):
+        async with self._connection("own") as connection:
             rows = await connection.fetch(named_sql("identity")["resolve_identity"], who)
         if len(rows) != 1:
             raise AuthorizationError(
@@ -63,7 +63,7 @@ class PostgreSQLProvider:
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:
         """A read-only transaction as the login itself, which sees the catalog and no data."""
-        async with self._connection("own") as connection, connection.transaction(readonly=True):
+        async with self._connection("own") as connection:
             yield Session(connection)
 
     @asynccontextmanager
@@ -85,17 +85,10 @@ class PostgreSQLProvider:
     ) -> AsyncGenerator[asyncpg.Connection]:
         limit = timeout or self.settings.statement_timeout
         async with self._connection(kind) as connection:
-            transaction = connection.transaction(readonly=True)
-            await transaction.start()
-            try:
-                await connection.fetchrow(
-                    named_sql("session")["begin"], *self._session_values(kind, caller, connection, limit)
-                )
-                yield connection
-            finally:
-                # Rolled back, not committed: session settings that a query made are undone with it.
-                if not connection.is_closed():
-                    await transaction.rollback()
+            await connection.fetchrow(
+                named_sql("session")["begin"], *self._session_values(kind, caller, connection, limit)
+            )
+            yield connection
 
     def _session_values(
         self, kind: str, caller: Caller, connection: asyncpg.Connection, limit: float
@@ -113,22 +106,34 @@ class PostgreSQLProvider:
 
     @asynccontextmanager
     async def _connection(self, kind: str) -> AsyncGenerator[asyncpg.Connection]:
+        """A connection in a read-only transaction."""
         with translated():
-            pool = await self._pool(kind)
+            pool, connection = await self._acquire(kind)
+            transaction = connection.transaction(readonly=True)
             try:
-                connection = await pool.acquire(timeout=self.settings.connect_timeout)
-            except TimeoutError:
-                raise DatabaseUnavailableError(
-                    "All connections are busy.", hint="Try again in a moment, or raise pool_max."
-                ) from None
-            try:
+                await transaction.start()
                 yield connection  # pyright: ignore[reportReturnType]
             finally:
-                self._release_later(pool, connection)
+                self._give_back_later(pool, connection, transaction)
 
-    def _release_later(self, pool: asyncpg.Pool, connection: Any) -> None:
-        """Resets and returns a connection after the answer has gone out, not before."""
-        task = asyncio.ensure_future(pool.release(connection))
+    async def _acquire(self, kind: str) -> tuple[asyncpg.Pool, Any]:
+        pool = await self._pool(kind)
+        wait = self.settings.connect_timeout
+        try:
+            return pool, await pool.acquire(timeout=wait)
+        except TimeoutError:
+            raise DatabaseUnavailableError(
+                "All connections are busy.", hint="Try again in a moment, or raise pool_max."
+            ) from None
+        except (OSError, asyncpg.CannotConnectNowError):
+            # The server died after the pool was opened.
+            if not await self._start_embedded():
+                raise
+            return pool, await pool.acquire(timeout=wait)
+
+    def _give_back_later(self, pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:
+        """Ends and resets after the answer has gone out, not before, and also when the caller was cancelled."""
+        task = asyncio.ensure_future(_give_back(pool, connection, transaction))
         self._releases.add(task)
         task.add_done_callback(self._released)
 
@@ -144,13 +149,17 @@ class PostgreSQLProvider:
                 try:
                     self._pools[kind] = await self._open(kind)
                 except (OSError, asyncpg.CannotConnectNowError):
-                    embedded = self.target.embedded
-                    if embedded is None:
+                    if not await self._start_embedded():
                         raise
-                    # False would only say that another process started it meanwhile.
-                    await asyncio.to_thread(embedded.start)
                     self._pools[kind] = await self._open(kind)
             return self._pools[kind]
+
+    async def _start_embedded(self) -> bool:
+        """Makes sure that the embedded server runs; False when the database is not an embedded one."""
+        if self.target.embedded is None:
+            return False
+        await asyncio.to_thread(self.target.embedded.start)
+        return True
 
     async def _open(self, kind: str) -> asyncpg.Pool:
         settings = self.settings
@@ -179,6 +188,15 @@ class PostgreSQLProvider:
                 await asyncio.wait_for(pool.close(), self.settings.serve_grace)
             except (TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
                 pool.terminate()
+
+
+async def _give_back(pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:
+    try:
+        # Rolled back, not committed: session settings that a query made are undone with it.
+        if not connection.is_closed():
+            await transaction.rollback()
+    finally:
+        await pool.release(connection)
 
 
 async def _forget_everything(connection: Any) -> None:

@@ -66,7 +66,9 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
             f"PostgreSQL cannot be reached: {_plain(exc)}", query, hint="Try again; `zava health` tells more."
         )
     if isinstance(exc, asyncpg.InsufficientPrivilegeError):
-        return AuthorizationError(f"Not allowed: {exc}")
+        needs_superuser = 'extension "vector"' in str(exc)
+        hint = "Have a superuser run CREATE EXTENSION vector in this database first." if needs_superuser else None
+        return AuthorizationError(f"Not allowed: {exc}", hint=hint)
     if isinstance(exc, asyncpg.PostgresError):
         return _server_error(exc, query)
     return DatabaseError("The database driver failed.", query)

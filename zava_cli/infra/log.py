@@ -14,8 +14,9 @@ from zava_cli.infra.errors import ConfigurationError
 
 def configure_logging(level: str, file: Path | None) -> None:
     """Sets logging up for this process; `level` is debug, info, warning or error."""
-    stream: TextIO = sys.stderr if file is None else _opened(file)
-    to_terminal = file is None and stream.isatty()
+    if file is not None:
+        _check(file)
+    to_terminal = file is None and sys.stderr.isatty()
     renderer: Any = structlog.processors.JSONRenderer()
     if to_terminal:
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -34,14 +35,32 @@ def configure_logging(level: str, file: Path | None) -> None:
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Lines(file))),
         cache_logger_on_first_use=False,
     )
 
 
-def _opened(file: Path) -> TextIO:
+class _Lines:
+    """Where lines go: to the file, opened for each of the few there are, or to whatever stderr is by then."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        if self._file is None:
+            sys.stderr.write(text)
+            return
+        with self._file.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+
+    def flush(self) -> None:
+        if self._file is None:
+            sys.stderr.flush()
+
+
+def _check(file: Path) -> None:
     try:
-        return file.open("a", encoding="utf-8", buffering=1)
+        file.open("a", encoding="utf-8").close()
     except OSError as exc:
         raise ConfigurationError(
             f"log_file: {file} cannot be written: {exc.strerror}", hint="Name a file in a folder where you may write."

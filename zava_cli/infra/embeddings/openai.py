@@ -117,9 +117,7 @@ class OpenAIEmbedder:
         except APIStatusError as exc:
             raise self._refused(exc) from None
         except OpenAIError as exc:
-            raise EmbeddingError(
-                f"{self._place} could not embed ({type(exc).__name__}).", hint=_FALL_BACK
-            ) from None
+            raise EmbeddingError(f"{self._place} could not embed ({type(exc).__name__}).", hint=_FALL_BACK) from None
         return answer.http_response.content
 
     def _client(self) -> AsyncOpenAI:
