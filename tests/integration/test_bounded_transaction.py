@@ -159,7 +159,7 @@ async def test_nothing_of_the_set_up_survives_the_transaction(walls: Walls, gate
         async with gateway._connection(kind) as connection:
             row = await connection.fetchrow(
                 "SELECT current_user::text, current_setting('zava.context', true), current_setting('search_path'),"
-                " current_setting('transaction_read_only'), current_setting('statement_timeout')"
+                " current_setting('default_transaction_read_only'), current_setting('statement_timeout')"
             )
         assert row is not None
         assert [value or "" for value in row] == [walls.role("gateway"), "", '"$user", public', "off", "0"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
@@ -246,3 +248,14 @@ def test_a_placeholder_text_is_bounded_like_a_query() -> None:
         bind_named("select $a, '" + "x" * 65_536 + "'", {"a": "1"})
     with pytest.raises(DatabaseError):
         bind_named("select $a, 'x", {"a": "1"})
+
+
+def test_a_process_that_checked_thousands_of_queries_can_still_start_tls() -> None:
+    program = (
+        "import ssl\n"
+        "from zava_cli.data.guard.check import check_query\n"
+        "for _ in range(1_100): check_query('select 1')\n"
+        "ssl.create_default_context()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.scanning import NESTING_HINT, check_characters, check_tokens, scan, syntax_error
@@ -36,26 +37,25 @@ def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     """
     source = SourceText(sql)
     check_characters(source, max_bytes)
-    answer: Future[CheckedQuery] = Future()
-
-    def work() -> None:
-        try:
-            answer.set_result(_check(source))
-        except BaseException as error:  # noqa: BLE001  # handed to the caller, who raises it
-            answer.set_exception(error)
-
-    _start_with_known_stack(threading.Thread(target=work, name="sql-guard", daemon=True))
-    return answer.result()
+    return _parser_thread().submit(_check, source).result()
 
 
-def _start_with_known_stack(thread: threading.Thread) -> None:
-    """Start `thread` with STACK_BYTES; the size is one setting of the whole process, hence the lock."""
+@cache
+def _parser_thread() -> ThreadPoolExecutor:
+    """The one thread that parses, with a known stack, for as long as the process lives.
+
+    libpg_query makes a pthread key in every thread that it is first used in and never gives it back; a process
+    has 1,024, and without one TLS cannot start.
+    """
     with _stack_size_lock:
+        # One setting of the whole process, therefore put back at once.
         before = threading.stack_size(STACK_BYTES)
         try:
-            thread.start()
+            executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sql-guard")
+            executor.submit(int).result()
         finally:
             threading.stack_size(before)
+    return executor
 
 
 def _check(source: SourceText) -> CheckedQuery:
