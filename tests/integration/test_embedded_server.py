@@ -84,7 +84,8 @@ def execute(server: EmbeddedServer, sql: str) -> Any:
             with translated():
                 return await connection.fetchval(sql)
         finally:
-            await connection.close()
+            # The server may be gone by now: a full disk can end it.
+            connection.terminate()
 
     return asyncio.run(go())
 

@@ -32,8 +32,10 @@ async def admin_connection(target: Target, *, create: bool = False) -> AsyncGene
         try:
             await prepare_own_connection(connection)
             yield connection
-        finally:
             await connection.close(timeout=5)
+        finally:
+            # After an error, politeness to a server that may be gone must not hide what went wrong.
+            connection.terminate()
 
 
 @asynccontextmanager
