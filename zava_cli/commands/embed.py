@@ -30,7 +30,7 @@ def embed(
         typer.Option(
             "--batch", min=1, max=10_000, help="Products per transaction; finished ones survive an interrupt."
         ),
-    ] = 2_000,
+    ] = 8_000,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make the catalogue searchable by meaning; safe to interrupt and repeat.

@@ -18,7 +18,7 @@ class EmbedRequest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     all: bool = Field(default=False, description="Embed every product again, also those that did not change")
-    batch: BatchSize = 2_000
+    batch: BatchSize = 8_000
 
 
 class EmbedReport(BaseModel):

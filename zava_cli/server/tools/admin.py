@@ -44,7 +44,7 @@ async def seed_database(
 async def embed_products(
     context: Context,
     all: Annotated[bool, EMBED["all"]] = False,
-    batch: Annotated[int, EMBED["batch"]] = 2_000,
+    batch: Annotated[int, EMBED["batch"]] = 8_000,
     state: ServerState = Depends(current_state),  # noqa: B008
 ) -> ToolResult:
     """Embed new and changed products for search by meaning; safe to interrupt and repeat."""
