@@ -115,7 +115,9 @@ async def test_a_minus_sign_and_quotes_are_obeyed(provider: PostgreSQLProvider, 
 async def test_words_that_are_operators_elsewhere_do_no_harm(provider: PostgreSQLProvider, seattle: Caller) -> None:
     for text in ["!(box", "'; --", "a & b | <-> :*", '"', "\\", "in-use & 3/4\" pvc's", "%", "🔨"]:
         for mode in SearchMode:
-            await find(provider, seattle, text, mode=mode)
+            found = await find(provider, seattle, text, mode=mode)
+            assert len(found.hits) <= 20
+            assert found.mode in SearchMode
 
 
 async def test_filters_hold_for_every_list(provider: PostgreSQLProvider, seattle: Caller) -> None:

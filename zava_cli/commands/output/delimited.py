@@ -6,6 +6,7 @@ searches over one joined string instead of a decision per value, which is what m
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -26,7 +27,7 @@ _COPY_ESCAPES = {
 _COPY_TRANSLATION = str.maketrans(_COPY_ESCAPES)
 
 
-class _DelimitedWriter:
+class _DelimitedWriter(ABC):
     separator: str
 
     def __init__(self, out: BinaryIO, options: RenderOptions) -> None:
@@ -51,11 +52,11 @@ class _DelimitedWriter:
         self._out.write(("\n".join(lines) + "\n").encode())
 
     def end(self) -> None:
-        pass
+        self._out.flush()
 
+    @abstractmethod
     def _encode(self, values: Sequence[str | None]) -> Sequence[str]:
         """The values of one column as they stand in the line."""
-        raise NotImplementedError
 
 
 class CsvWriter(_DelimitedWriter):
