@@ -53,12 +53,13 @@ class CommandLine:
             [*ZAVA, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment()
         )
 
-    def on_terminal(self, *arguments: str) -> Finished:
-        """Runs a command whose standard output is a terminal."""
+    def on_terminal(self, *arguments: str | bytes | Path, errors_too: bool = False, **environment: str) -> Finished:
+        """Runs a command whose standard output is a terminal; with `errors_too` the same one takes its errors."""
         controller, terminal = pty.openpty()
         process = subprocess.Popen(
-            [*ZAVA, *arguments], stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.PIPE,
-            env=self.environment(COLUMNS="100", LINES="50"),
+            [*ZAVA, *arguments], stdin=subprocess.DEVNULL, stdout=terminal,
+            stderr=terminal if errors_too else subprocess.PIPE, cwd=self.folder,
+            env=self.environment(COLUMNS="100", LINES="50", **environment),
         )  # fmt: skip
         os.close(terminal)
         received = b""
@@ -66,7 +67,8 @@ class CommandLine:
         with os.fdopen(controller, "rb", buffering=0) as screen, suppress(OSError):
             while piece := screen.read(65_536):
                 received += piece
-        assert process.stderr is not None
-        err = process.stderr.read().decode()
-        process.stderr.close()
+        err = ""
+        if process.stderr is not None:
+            with process.stderr:
+                err = process.stderr.read().decode()
         return Finished(process.wait(), received.decode().replace("\r\n", "\n"), err)

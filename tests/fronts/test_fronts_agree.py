@@ -49,7 +49,8 @@ OPERATIONS = [
         command_names={"parameters": "parameter"},
         tool_names={"sql": "postgresql_query"},
         command_only=dict.fromkeys(
-            ["output", "format", "csv", "tsv", "json", "jsonl", "markdown", "vertical", "unaligned", "tuples_only"],
+            ["output", "format", "csv", "tsv", "json", "jsonl", "markdown", "vertical", "unaligned", "tuples_only",
+             "csv_safe"],
             OUTPUT,
         ) | {"file": "another place that the SQL may come from"},
         not_in_tool={

@@ -211,7 +211,7 @@ async def test_schemas_come_in_three_sizes(target: Target) -> None:
     assert "order_date" not in names
     assert "join (store_id, order_id) = orders(store_id, order_id)" in summary
     assert "order_date timestamptz" in summary
-    assert "orders.status: completed, pending, returned" in summary
+    assert "orders.status: 'completed', 'pending', 'returned'" in summary
     assert "orders.order_date (years): " in summary
     assert "order_date timestamptz -- When it was placed" in full
 

@@ -8,8 +8,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from zava_cli.commands.output.visible import visible, visible_lines
 from zava_cli.infra.errors import DatabaseError, MCPError
+from zava_cli.infra.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import Console

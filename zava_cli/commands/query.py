@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zava_cli.commands import diagnostics, runtime
-from zava_cli.commands.output.destination import open_output
+from zava_cli.commands.output.destination import is_terminal, open_output
 from zava_cli.commands.output.formats import Format, RenderOptions, choose_format, make_writer, write_stream
 from zava_cli.infra.errors import ConfigurationError, ValidationError
 
@@ -49,6 +50,9 @@ def query(
     vertical: Annotated[bool, typer.Option("--expanded", "-x", help="One line per column.")] = False,
     unaligned: Annotated[bool, typer.Option("--no-align", "-A", help="Fields separated by |.")] = False,
     tuples_only: Annotated[bool, typer.Option("--tuples-only", "-t", help="No header.")] = False,
+    csv_safe: Annotated[
+        bool, typer.Option("--csv-safe", help="csv or tsv for spreadsheets: texts that look like formulas get a '.")
+    ] = False,
 ) -> None:  # fmt: skip
     """Run one read-only statement; you see your stores' rows only.
 
@@ -60,7 +64,7 @@ def query(
         Format.CSV: csv, Format.TSV: tsv, Format.JSON: json, Format.JSONL: jsonl,
         Format.MARKDOWN: markdown, Format.VERTICAL: vertical, Format.UNALIGNED: unaligned,
     }  # fmt: skip
-    chosen = _chosen_format(output, format, [name for name, given in shorthand.items() if given])
+    chosen = _chosen_format(output, format, [name for name, given in shorthand.items() if given], csv_safe)
     request = QueryRequest(
         sql=_sql_text(sql, file),
         parameters=_parameters(parameter or []),
@@ -69,30 +73,42 @@ def query(
         explain=explain,
     )
 
+    layout = _Layout(chosen, output, tuples_only, csv_safe)
+
     async def answer(provider: PostgreSQLProvider, caller: Caller) -> None:
-        await _answer(provider, caller, request, chosen, output, tuples_only)
+        await _answer(provider, caller, request, layout)
 
     runtime.manager(answer)
 
 
-async def _answer(
-    provider: PostgreSQLProvider,
-    caller: Caller,
-    request: QueryRequest,
-    chosen: Format,
-    output: Path | None,
-    tuples_only: bool,
-) -> None:
+@dataclass(frozen=True)
+class _Layout:
+    """Where an answer goes, and in which form."""
+
+    format: Format
+    output: Path | None
+    tuples_only: bool
+    csv_safe: bool
+
+    @property
+    def is_the_servers(self) -> bool:
+        """Whether the server's own export is what is wanted, byte for byte."""
+        return self.format in COPY_FORMATS and not self.csv_safe and not is_terminal(self.output)
+
+
+async def _answer(provider: PostgreSQLProvider, caller: Caller, request: QueryRequest, layout: _Layout) -> None:
     from zava_cli.services.query import can_copy, copy_query, open_query
 
-    if chosen in COPY_FORMATS and can_copy(provider, request):
-        with open_output(output) as out:
-            await copy_query(provider, caller, request, COPY_FORMATS[chosen], out.write, header=not tuples_only)
+    if layout.is_the_servers and can_copy(provider, request):
+        copy_format, header = COPY_FORMATS[layout.format], not layout.tuples_only
+        with open_output(layout.output) as out:
+            await copy_query(provider, caller, request, copy_format, out.write, header=header)
         return
     # Opened first: a query that fails leaves an existing file as it was and standard output empty.
     async with open_query(provider, caller, request) as stream:
-        with open_output(output) as out:
-            writer = make_writer(chosen, out, RenderOptions.for_output(out, tuples_only=tuples_only))
+        with open_output(layout.output) as out:
+            options = RenderOptions.for_output(out, tuples_only=layout.tuples_only, csv_safe=layout.csv_safe)
+            writer = make_writer(layout.format, out, options)
             count = await write_stream(writer, stream)
     for text in writer.notes:
         diagnostics.note(text)
@@ -100,14 +116,20 @@ async def _answer(
         diagnostics.note(f"First {count} rows; there are more (--limit 0 shows all).")
 
 
-def _chosen_format(output: Path | None, asked: Format | None, shorthand: list[Format]) -> Format:
+def _chosen_format(output: Path | None, asked: Format | None, shorthand: list[Format], csv_safe: bool) -> Format:
     wanted = {*shorthand, *([asked] if asked else [])}
     if len(wanted) > 1:
         raise ValidationError(
             "format", None, f"{' and '.join(sorted(wanted))} contradict each other", hint="Name one format."
         )
-    default = Format.TABLE if sys.stdout.isatty() else Format.CSV
-    return choose_format(output, next(iter(wanted), None), default)
+    default = Format.TABLE if sys.stdout.isatty() and not csv_safe else Format.CSV
+    chosen = choose_format(output, next(iter(wanted), None), default)
+    if csv_safe and chosen not in COPY_FORMATS:
+        raise ValidationError(
+            "csv-safe", None, f"{chosen} is no format that spreadsheets read formulas from",
+            hint="Leave --csv-safe out, or write --csv or --tsv.",
+        )  # fmt: skip
+    return chosen
 
 
 def _effective_limit(limit: int | None, chosen: Format, output: Path | None) -> int | None:

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.exit_codes import ExitCode, exit_code_for
 from zava_cli.infra.errors import InternalError, MCPError, ValidationError
+from zava_cli.infra.visible import visible_lines
 
 PANEL = "Who and where"
 
@@ -80,7 +81,11 @@ class ErrorBoundary(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Starts an invocation before the first option is read."""
         runtime.begin()
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as exc:
+            _show_plainly(exc)
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command; nothing but Typer's own exits leaves it."""
@@ -96,12 +101,20 @@ class ErrorBoundary(TyperGroup):
         except Exception as exc:
             # Typer carries a click of its own, whose usage errors and exits have no public base class.
             if type(exc).__module__.startswith("typer"):
+                _show_plainly(exc)
                 raise
             self._end(_invalid_request(exc) or _unforeseen(exc))
 
     def _end(self, error: MCPError) -> None:
         diagnostics.report(error)
         raise typer.Exit(exit_code_for(error))
+
+
+def _show_plainly(exc: Exception) -> None:
+    """Keeps what a usage error repeats, such as the name of a file, from steering the terminal."""
+    message = getattr(exc, "message", None)
+    if isinstance(message, str):
+        exc.message = "\n".join(visible_lines(message))  # type: ignore[attr-defined]
 
 
 def _invalid_request(exc: Exception) -> MCPError | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import overload
 
 import asyncpg
 
@@ -16,6 +17,9 @@ from zava_cli.infra.errors import (
     MCPError,
     QueryTimeoutError,
 )
+
+MOST_CHARACTERS = 2_000
+"""Of a server's message, which may quote a value of any length."""
 
 _UNAVAILABLE = (
     asyncpg.PostgresConnectionError,
@@ -80,13 +84,21 @@ def _server_error(exc: asyncpg.PostgresError, query: str | None) -> DatabaseErro
     # A position inside a function's own text says nothing about what the caller wrote.
     usable = position is not None and fields.get("internal_query") is None
     return DatabaseError(
-        str(fields.get("message") or exc),
+        _short(str(fields.get("message") or exc)),
         query,
-        hint=fields.get("hint"),
-        detail=fields.get("detail"),
+        hint=_short(fields.get("hint")),
+        detail=_short(fields.get("detail")),
         position=int(position) if usable and position else None,
         sqlstate=exc.sqlstate,
     )
+
+
+@overload
+def _short(text: str) -> str: ...
+@overload
+def _short(text: str | None) -> str | None: ...
+def _short(text: str | None) -> str | None:
+    return text if text is None or len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}…"
 
 
 def _plain(exc: BaseException) -> str:

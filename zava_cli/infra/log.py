@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, TextIO, cast
 import structlog
 
 from zava_cli.infra.errors import ConfigurationError
+from zava_cli.infra.visible import visible_lines
 
 
 def configure_logging(level: str, file: Path | None) -> None:
@@ -19,7 +21,8 @@ def configure_logging(level: str, file: Path | None) -> None:
     to_terminal = file is None and sys.stderr.isatty()
     renderer: Any = structlog.processors.JSONRenderer()
     if to_terminal:
-        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        # Values as Python writes them and tracebacks line by line: neither may steer the terminal.
+        renderer = structlog.dev.ConsoleRenderer(repr_native_str=True, exception_formatter=_visible_traceback)
     processors: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -56,6 +59,12 @@ class _Lines:
     def flush(self) -> None:
         if self._file is None:
             sys.stderr.flush()
+
+
+def _visible_traceback(stream: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    stream.write("\n".join(visible_lines(text.getvalue())))
 
 
 def _check(file: Path) -> None:

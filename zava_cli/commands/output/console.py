@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zava_cli.commands.output.destination import open_output
 from zava_cli.commands.output.formats import RenderOptions
-from zava_cli.commands.output.visible import visible, visible_lines
+from zava_cli.infra.visible import revealed_json, visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,7 +29,8 @@ def print_json(value: Any) -> None:
     """Print a model, dataclass, mapping or list as indented JSON."""
     from pydantic_core import to_json
 
-    _write(to_json(value, indent=2, inf_nan_mode="strings").decode() + "\n")
+    document = to_json(value, indent=2, inf_nan_mode="strings").decode()
+    _write((revealed_json(document) if sys.stdout.isatty() else document) + "\n")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:

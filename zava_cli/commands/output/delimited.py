@@ -1,16 +1,21 @@
 """One line per row: csv and tsv byte for byte as PostgreSQL's COPY writes them, and psql's unaligned format.
 
+On a terminal characters that would steer it are visible escapes instead.
+
 Rows are encoded column by column: whether any value of a column needs quoting is then a handful of
 searches over one joined string instead of a decision per value, which is what makes large exports fast.
 """
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from zava_cli.commands.output.columns import is_right_aligned
 from zava_cli.commands.output.formats import RenderOptions
+from zava_cli.infra.visible import visible
 
 if TYPE_CHECKING:
     from zava_cli.models.query import Column, Row
@@ -25,6 +30,8 @@ _COPY_ESCAPES = {
     "\\": r"\\",
 }
 _COPY_TRANSLATION = str.maketrans(_COPY_ESCAPES)
+# What a spreadsheet may take for a formula, also in full width; it skips what it does not show in front of one.
+_FORMULA = re.compile(r"[\t\r\n]|[\s\u200b\u2060\ufeff]*[=+\-@＝＋－＠]")
 
 
 class _DelimitedWriter(ABC):
@@ -34,12 +41,17 @@ class _DelimitedWriter(ABC):
         self.notes: list[str] = []
         self._out = out
         self._header = not options.tuples_only
+        self._is_for_eyes = out.isatty()
+        self._is_for_spreadsheets = options.csv_safe
         self._width = 0
+        self._are_texts: Sequence[bool] = ()
 
     def begin(self, columns: Sequence[Column]) -> None:
         self._width = len(columns)
+        self._are_texts = [True] * self._width
         if self._header:
             self.write([tuple(column.name for column in columns)])
+        self._are_texts = [not is_right_aligned(column) for column in columns]
 
     def write(self, rows: Sequence[Row]) -> None:
         if not rows:
@@ -47,12 +59,18 @@ class _DelimitedWriter(ABC):
         if self._width == 0:
             self._out.write(b"\n" * len(rows))
             return
-        encoded = [self._encode(column) for column in zip(*rows, strict=True)]
+        encoded = [self._cells(*column) for column in zip(zip(*rows, strict=True), self._are_texts, strict=True)]
         lines = map(self.separator.join, zip(*encoded, strict=True))
         self._out.write(("\n".join(lines) + "\n").encode())
 
     def end(self) -> None:
         self._out.flush()
+
+    def _cells(self, values: Sequence[str | None], is_text: bool) -> Sequence[str]:
+        if self._is_for_spreadsheets and is_text:
+            values = list(map(_not_a_formula, values))
+        encoded = self._encode(values)
+        return list(map(visible, encoded)) if self._is_for_eyes else encoded
 
     @abstractmethod
     def _encode(self, values: Sequence[str | None]) -> Sequence[str]:
@@ -105,6 +123,11 @@ class UnalignedWriter(_DelimitedWriter):
 
     def _encode(self, values: Sequence[str | None]) -> Sequence[str]:
         return [value or "" for value in values]
+
+
+def _not_a_formula(value: str | None) -> str | None:
+    """As OWASP says: the quote in front makes a spreadsheet take the cell for text."""
+    return f"'{value}" if value is not None and _FORMULA.match(value) else value
 
 
 def _without_nulls(values: Sequence[str | None]) -> Sequence[str]:

@@ -40,6 +40,20 @@ def open_output(path: Path | None) -> Generator[BinaryIO]:
         raise
 
 
+def is_terminal(path: Path | None) -> bool:
+    """Whether what is written to `path`, or to standard output for None and `-`, goes to a terminal."""
+    if path is None or str(path) == "-":
+        return sys.stdout.isatty()
+    try:
+        if not path.is_char_device():
+            return False
+        with path.open("wb", buffering=0) as device:
+            return device.isatty()
+    except OSError:
+        # open_output says what is wrong with it.
+        return False
+
+
 class _CannotWriteError(OSError):
     """The place itself failed, as opposed to an OSError of the code that produces the rows."""
 

@@ -47,16 +47,20 @@ class RenderOptions:
     """How to lay out a result.
 
     `width` is in terminal cells, None for as wide as the values need; `tuples_only` leaves out headers;
-    `separator` stands between the fields of the format `unaligned`.
+    `separator` stands between the fields of the format `unaligned`; `csv_safe` keeps spreadsheets from taking
+    texts in csv and tsv for formulas.
     """
 
     width: int | None = None
     color: bool = False
     tuples_only: bool = False
     separator: str = "|"
+    csv_safe: bool = False
 
     @classmethod
-    def for_output(cls, out: BinaryIO, *, tuples_only: bool = False, separator: str = "|") -> RenderOptions:
+    def for_output(
+        cls, out: BinaryIO, *, tuples_only: bool = False, separator: str = "|", csv_safe: bool = False
+    ) -> RenderOptions:
         """Options that suit `out`: a terminal's own width and colours, otherwise COLUMNS or no bound at all.
 
         A file is never cut to a width, so what is in the table is in the file.
@@ -67,7 +71,7 @@ class RenderOptions:
         if terminal or (out is sys.stdout.buffer and asked.isdecimal() and int(asked) > 0):
             width = shutil.get_terminal_size().columns
         color = terminal and not os.environ.get("NO_COLOR")
-        return cls(width=width, color=color, tuples_only=tuples_only, separator=separator)
+        return cls(width=width, color=color, tuples_only=tuples_only, separator=separator, csv_safe=csv_safe)
 
 
 class ResultWriter(Protocol):

@@ -1,4 +1,7 @@
-"""json and jsonl: one object per row and line, with numbers exactly as PostgreSQL wrote them."""
+"""json and jsonl: one object per row and line, with numbers exactly as PostgreSQL wrote them.
+
+On a terminal characters that would steer it are JSON's own escapes: the same values.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from json.encoder import encode_basestring as _quote
 from typing import TYPE_CHECKING, BinaryIO
 
 from zava_cli.commands.output.columns import BOOLEAN_TYPES, JSON_TYPES, NUMBER_TYPES, unique_names
+from zava_cli.infra.visible import revealed_json
 
 if TYPE_CHECKING:
     from zava_cli.models.query import Column, Row
@@ -23,6 +27,7 @@ class JsonLinesWriter:
     def __init__(self, out: BinaryIO) -> None:
         self.notes: list[str] = []
         self._out = out
+        self._is_for_eyes = out.isatty()
         self._template = ""
         self._encoders: list[Callable[[Sequence[str | None]], list[str]]] = []
         self._rows_written = False
@@ -42,6 +47,8 @@ class JsonLinesWriter:
         else:
             lines = iter(["{}"] * len(rows))
         text = self._separator.join(lines)
+        if self._is_for_eyes:
+            text = revealed_json(text)
         self._out.write((self._separator + text if self._rows_written else text).encode())
         self._rows_written = True
 

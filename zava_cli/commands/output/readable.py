@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from zava_cli.commands.output.columns import is_right_aligned
 from zava_cli.commands.output.formats import RenderOptions
-from zava_cli.commands.output.visible import visible, visible_lines
+from zava_cli.infra.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from zava_cli.models.query import Column, Row

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from zava_cli.commands.output.destination import open_output
 from zava_cli.commands.output.formats import RenderOptions
-from zava_cli.commands.output.visible import visible
+from zava_cli.infra.visible import visible
 from zava_cli.models.store import Comparison, Figure, StorePerformance, TopCategory, TopProduct
 from zava_cli.services.insights import change_in_words, in_words
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from zava_cli.commands.output.columns import is_never_cut, is_right_aligned
 from zava_cli.commands.output.formats import RenderOptions
 from zava_cli.commands.output.readable import VerticalWriter
-from zava_cli.commands.output.visible import visible, visible_lines
+from zava_cli.infra.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

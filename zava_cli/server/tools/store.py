@@ -24,4 +24,4 @@ async def get_store_performance(
     and last year, with insights. Give the store's name or city rather than its id."""
     service = SalesAnalyticsService(state.provider, await state.caller())
     report = await service.get_store_performance(store_id, time_period)
-    return json_result(compact_report(report))
+    return json_result(compact_report(report), untrusted=True)
