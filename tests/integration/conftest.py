@@ -1,14 +1,20 @@
-"""The small known database on every kind of server, made once and read by many tests."""
+"""The small known database on every kind of server, made once and read by many tests; and places for servers."""
 
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from tests.own_server import SmallDisk, remove, short_folder
 from tests.small_data import KINDS, Walls, make_walls, remove_walls
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.embedded import EmbeddedServer
+from zava_cli.infra.errors import DatabaseUnavailableError
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -33,3 +39,25 @@ async def gateway(walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
     provider = PostgreSQLProvider(walls.target)
     yield provider
     await provider.close()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """An empty data directory; what runs in it is stopped afterwards."""
+    folder = short_folder()
+    yield folder
+    remove(folder)
+
+
+@pytest.fixture
+def small_disk(folder: Path) -> Iterator[SmallDisk]:
+    """A disk that can be filled; mounting one takes root."""
+    disk = SmallDisk(folder / "disk")
+    try:
+        disk.resize(20)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting a tmpfs needs root with CAP_SYS_ADMIN")
+    yield disk
+    with suppress(DatabaseUnavailableError):
+        EmbeddedServer(disk.place / "d", 18).stop()
+    subprocess.run(["umount", "--lazy", disk.place], check=True)

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from tests.conftest import root
+from tests.own_server import execute, kill, pid_of, remove, short_folder, wait_until
 from zava_cli.data import embedded
-from zava_cli.data.driver_errors import translated
 from zava_cli.data.embedded import SUPERUSER, EmbeddedServer
-from zava_cli.infra.errors import ConfigurationError, DatabaseError, DatabaseUnavailableError
+from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError
 
 AS_ROOT = os.geteuid() == 0
 START = """
@@ -35,21 +29,6 @@ print(EmbeddedServer(Path(sys.argv[1]), 18).start())
 """
 
 
-def short_folder() -> Path:
-    """A new folder with a path that is short enough for a socket, and open to the server's user."""
-    folder = Path(tempfile.mkdtemp(prefix="z-", dir="/var/tmp" if Path("/var/tmp").is_dir() else None))
-    folder.chmod(0o711)
-    return folder
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """An empty data directory; what runs in it is stopped afterwards."""
-    folder = short_folder()
-    yield folder
-    _remove(folder)
-
-
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[EmbeddedServer]:
     """A server that tests stop, kill and start again; it holds the one row of `kept`."""
@@ -58,7 +37,7 @@ def cluster() -> Iterator[EmbeddedServer]:
     server.start()
     execute(server, "CREATE TABLE kept AS SELECT 42 AS answer")
     yield server
-    _remove(folder)
+    remove(folder)
 
 
 @pytest.fixture
@@ -66,48 +45,6 @@ def server(cluster: EmbeddedServer) -> EmbeddedServer:
     """The cluster, running."""
     cluster.start()
     return cluster
-
-
-def _remove(folder: Path) -> None:
-    for home in folder.rglob("postgresql-18"):
-        with suppress(DatabaseUnavailableError, OSError):
-            EmbeddedServer(home.parent, 18).stop()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def execute(server: EmbeddedServer, sql: str) -> Any:
-    """The first value that a statement of the superuser returns."""
-
-    async def go() -> Any:
-        connection = await asyncpg.connect(server.dsn(SUPERUSER, "postgres"))
-        try:
-            with translated():
-                return await connection.fetchval(sql)
-        finally:
-            # The server may be gone by now: a full disk can end it.
-            connection.terminate()
-
-    return asyncio.run(go())
-
-
-def pid_of(server: EmbeddedServer) -> int:
-    """The postmaster."""
-    return int((server.data / "postmaster.pid").read_text().split("\n", 1)[0])
-
-
-def kill(pid: int) -> None:
-    """Ends a process at once and waits until it is gone."""
-    os.kill(pid, signal.SIGKILL)
-    _wait_until(lambda: not Path(f"/proc/{pid}").exists() or "State:\tZ" in Path(f"/proc/{pid}/status").read_text())
-
-
-def _wait_until(happened: Callable[[], bool]) -> None:
-    for _ in range(3000):
-        with suppress(OSError):
-            if happened():
-                return
-        time.sleep(0.01)
-    pytest.fail("it did not happen within 30 s")
 
 
 def start_elsewhere(folder: Path, **options: Any) -> subprocess.Popen[str]:
@@ -152,7 +89,7 @@ def test_a_first_start_that_was_killed_halfway_can_be_repeated(folder: Path) -> 
     server = EmbeddedServer(folder, 18)
     starter = start_elsewhere(folder)
     # PostgreSQL writes this file early: it alone does not make a cluster.
-    _wait_until(lambda: any(server.home.glob("data*/PG_VERSION")))
+    wait_until(lambda: any(server.home.glob("data*/PG_VERSION")))
     starter.kill()
     starter.communicate()
     assert not server.data.exists()
@@ -180,7 +117,7 @@ def test_a_backend_that_outlives_its_postmaster_does_not_stop_the_next_start(
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     busy = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%AS busy' AND pid <> pg_backend_pid()"
-    _wait_until(lambda: execute(server, busy) == 1)
+    wait_until(lambda: execute(server, busy) == 1)
     kill(pid_of(server))
     assert server.start()
     psql.wait(timeout=30)
@@ -279,83 +216,3 @@ def test_a_closed_umask_does_not_lock_the_server_out(folder: Path) -> None:
     out, err = starter.communicate(timeout=60)
     assert out == "True\n", err
     assert EmbeddedServer(folder / "new" / "zava", 18).is_running()
-
-
-class SmallDisk:
-    """A file system of its own size."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self.place.mkdir()
-
-    def resize(self, megabytes: int) -> None:
-        """Mounts the disk, or makes the mounted one larger."""
-        change = "remount," if self.place.is_mount() else ""
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"{change}size={megabytes}m,mode=711", "tmpfs", self.place], check=True
-        )
-
-
-@pytest.fixture
-def small_disk(folder: Path) -> Iterator[SmallDisk]:
-    """A disk that can be filled; mounting one takes root."""
-    disk = SmallDisk(folder / "disk")
-    try:
-        disk.resize(20)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("mounting a tmpfs needs root with CAP_SYS_ADMIN")
-    yield disk
-    with suppress(DatabaseUnavailableError):
-        EmbeddedServer(disk.place / "d", 18).stop()
-    subprocess.run(["umount", "--lazy", disk.place], check=True)
-
-
-@pytest.mark.parametrize("megabytes", [20, 60], ids=["for the programs", "for a new cluster"])
-def test_a_disk_too_small_for_the_first_start_is_said_and_with_room_it_works(
-    small_disk: SmallDisk, megabytes: int
-) -> None:
-    small_disk.resize(megabytes)
-    server = EmbeddedServer(small_disk.place / "d", 18)
-    with pytest.raises(DatabaseUnavailableError, match=r"(?i)no space left") as raised:
-        server.start()
-    assert str(raised.value.hint).startswith(f"Free disk space below {server.home}")
-    small_disk.resize(300)
-    server.start()
-    assert execute(server, "SELECT 1") == 1
-
-
-def test_a_disk_that_fills_up_under_a_load_loses_nothing_of_before(
-    small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(embedded, "STOP_SECONDS", 3)
-    small_disk.resize(200)
-    server = EmbeddedServer(small_disk.place / "d", 18)
-    server.start()
-    execute(server, "CREATE TABLE kept AS SELECT n, repeat('x', 100) AS text FROM generate_series(1, 1000) n")
-    load = "INSERT INTO kept SELECT n, repeat(md5(n::text), 100) FROM generate_series(1, 1000000) n"
-    with pytest.raises(DatabaseError, match=r"(?i)no space left|cannot be reached"):
-        execute(server, load)
-    # It may still be recovering.
-    assert server.stop()
-    small_disk.resize(600)
-    server.start()
-    assert execute(server, "SELECT count(*) FROM kept WHERE length(text) = 100") == 1000
-    assert execute(server, "SELECT count(*) FROM kept") == 1000
-
-
-def test_a_server_that_cannot_start_for_want_of_room_says_so_and_keeps_its_data(small_disk: SmallDisk) -> None:
-    small_disk.resize(200)
-    server = EmbeddedServer(small_disk.place / "d", 18)
-    server.start()
-    execute(server, "CREATE TABLE kept AS SELECT 42 AS answer")
-    server.stop()
-    filler = small_disk.place / "filler"
-    with suppress(OSError), filler.open("wb") as stream:
-        while True:
-            stream.write(b"\0" * 65_536)
-    with pytest.raises(DatabaseUnavailableError, match=r"(?i)no space left") as raised:
-        server.start()
-    assert "the data is kept" in str(raised.value.hint)
-    filler.unlink()
-    server.start()
-    assert execute(server, "SELECT answer FROM kept") == 42
