@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 3, "no connection to the database; worth a retry"
     TIMEOUT = 4, "the query ran past its deadline and was cancelled"
     INTERRUPTED = 130, "interrupted with Ctrl+C"
+    TERMINATED = 143, "ended by SIGTERM or SIGHUP"
 
     def __new__(cls, value: int, description: str) -> ExitCode:
         member = int.__new__(cls, value)

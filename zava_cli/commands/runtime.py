@@ -106,10 +106,42 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
     from zava_cli.infra.operations import operation
 
     async def go() -> T:
-        return await work()
+        with _ended_by_signals():
+            return await work()
 
     with operation(_command.get(), identity=settings().identity):
         return asyncio.run(go())
+
+
+@contextmanager
+def _ended_by_signals() -> Generator[None]:
+    """Lets SIGTERM and SIGHUP end the block as Ctrl+C does: the server's work is cancelled, half a file removed."""
+    import asyncio
+    import signal
+
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    received: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        received.append(number)
+        if task is not None:
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Under nohup the terminal's end is to be outlived.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, end, number)
+    try:
+        yield
+    except (asyncio.CancelledError, Exception):
+        # What the interruption made fail is of no interest to whoever asked for it.
+        if received:
+            raise Terminated from None
+        raise
+
+
+class Terminated(BaseException):
+    """The process was asked to end."""
 
 
 @contextmanager

@@ -96,6 +96,9 @@ class ErrorBoundary(TyperGroup):
         except KeyboardInterrupt:
             diagnostics.note("Interrupted.")
             raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except runtime.Terminated:
+            diagnostics.note("Terminated.")
+            raise typer.Exit(ExitCode.TERMINATED) from None
         except BrokenPipeError:
             raise typer.Exit(ExitCode.OK) from None
         except Exception as exc:
