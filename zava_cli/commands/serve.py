@@ -97,13 +97,15 @@ def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) ->
 
 
 def _application(settings: Settings, *, no_auth: bool) -> HttpApplication:
-    from zava_cli.server.authentication import authentication
     from zava_cli.server.http.app import build_http_app
     from zava_cli.server.state import ServerState
 
     state = ServerState(runtime.target(), settings.identity if no_auth else None)
-    auth = None if no_auth else authentication(state.target, state.provider, settings.http_public_url)
-    return build_http_app(state, auth=auth)
+    if no_auth:
+        return build_http_app(state, auth=None)
+    from zava_cli.server.authentication import authentication
+
+    return build_http_app(state, auth=authentication(state.target, state.provider, settings.http_public_url))
 
 
 def _say_where(settings: Settings, bound: socket.socket) -> None:
