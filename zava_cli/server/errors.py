@@ -61,7 +61,9 @@ def error_result(error: MCPError) -> ToolResult:
 def _original(exc: Exception, tool: str) -> Exception:
     """What FastMCP wrapped: an error of the family, a bad argument, or something unforeseen."""
     if isinstance(exc, NotFoundError):
-        return ValidationError("tool", tool, "there is no such tool", hint="tools/list names them.")
+        return ValidationError(
+            "tool", tool, "there is no such tool for you", hint="tools/list names those that you have."
+        )
     cause = exc.__cause__ or exc
     if isinstance(cause, PydanticError):
         first = cause.errors(include_url=False, include_input=False)[0]
