@@ -261,7 +261,11 @@ async def test_a_server_that_cannot_answer_ends_at_the_start_and_says_why(
 
 async def test_garbage_on_the_wire_does_not_end_the_conversation(target: Target) -> None:
     with serving(target) as served:
-        served.stdin.write(b'\n{"jsonrpc": "2.0", \xff\n[]\nnot json\n')
+        served.stdin.write(b'\n{"jsonrpc": "2.0", \xff\n[]\nnot json\n{"id": 7, "method": "ping"}\n')
+        served.stdin.flush()
+        refused = [await served.hear() for _ in range(4)]
+        assert [message["error"]["code"] for message in refused] == [-32700, -32600, -32700, -32600]
+        assert [message["id"] for message in refused] == [None, None, None, 7]
         await greet(served)
         served.say(question(2, "select 1"))
         assert (await served.hear())["result"]["isError"] is False

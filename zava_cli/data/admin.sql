@@ -2,6 +2,9 @@
 -- Lets a load take its time and counts days in the business time zone.
 SELECT set_config('TimeZone', (SELECT time_zone FROM ops.settings), true),
        set_config('statement_timeout', '0', true),
+       -- A caller whose process or network died without a word is noticed while the statement runs.
+       set_config('client_connection_check_interval',
+                  CASE current_setting('dynamic_shared_memory_type') WHEN 'windows' THEN '0' ELSE '500' END, true),
        set_config('search_path', 'retail, public', true)
 
 -- name: database_exists

@@ -7,6 +7,9 @@ SELECT set_config('zava.context', $1, true),
        set_config('TimeZone', $4, true),
        set_config('jit', $5, true),
        set_config('work_mem', $6, true),
+       -- A caller whose process or network died without a word is noticed while the statement runs.
+       set_config('client_connection_check_interval',
+                  CASE current_setting('dynamic_shared_memory_type') WHEN 'windows' THEN '0' ELSE '500' END, true),
        set_config('search_path', 'retail, public', true),
        -- The guard reads literals by this rule.
        set_config('standard_conforming_strings', 'on', true),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,6 +17,9 @@ from fastmcp import FastMCP
 from fastmcp.server.context import reset_transport, set_transport
 from mcp.shared.message import SessionMessage
 from mcp_types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    ErrorData,
     JSONRPCError,
     JSONRPCNotification,
     JSONRPCRequest,
@@ -25,8 +28,9 @@ from mcp_types import (
     jsonrpc_message_adapter,
 )
 from pydantic import ValidationError as PydanticError
+from pydantic_core import from_json
 
-from zava_cli.server.wire import LineReader, LineWriter, standard_streams
+from zava_cli.server.wire import LONGEST_LINE, LineReader, LineWriter, standard_streams
 
 
 async def serve_stdio(server: FastMCP[Any], grace: float) -> None:
@@ -73,13 +77,16 @@ class Connection:
         self._unanswered: set[RequestId] = set()
         self._answered = anyio.Event()
         self._last_chance = anyio.CancelScope()
+        self._refusing = anyio.CancelScope()
         self._stopping = False
 
     def stop(self) -> None:
         """Takes no more requests; a second call gives those up that are in progress."""
         if self._stopping:
             self._last_chance.cancel()
+            self._refusing.cancel()
         self._stopping = True
+        self._refusing.deadline = anyio.current_time() + self._grace
         self._reader.stop()
 
     async def next_message(self) -> SessionMessage | PydanticError:
@@ -91,11 +98,14 @@ class Connection:
         try:
             message = jsonrpc_message_adapter.validate_json(line, by_name=False)
         except PydanticError as exc:
+            await self._refuse(line)
             return exc
         if isinstance(message, JSONRPCRequest):
             self._unanswered.add(message.id)
         elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
-            self._settle((message.params or {}).get("requestId"))
+            request = (message.params or {}).get("requestId")
+            if isinstance(request, int | str):
+                self._settle(request)
         return SessionMessage(message)
 
     async def send(self, item: SessionMessage) -> None:
@@ -110,6 +120,11 @@ class Connection:
         if isinstance(item.message, JSONRPCResponse | JSONRPCError):
             self._settle(item.message.id)
 
+    async def _refuse(self, line: str) -> None:
+        """Says what is wrong with a line: whoever sent it as a request would wait for ever."""
+        with anyio.CancelScope() as self._refusing, suppress(OSError):
+            await self._writer.write_line(_refusal(line), shield=False)
+
     def _settle(self, request: RequestId | None) -> None:
         self._unanswered.discard(request)  # pyright: ignore[reportArgumentType]
         self._answered.set()
@@ -121,6 +136,19 @@ class Connection:
                 self._answered = anyio.Event()
                 await self._answered.wait()
         self._writer.abandon()
+
+
+def _refusal(line: str) -> str:
+    identifier: RequestId | None = None
+    error = ErrorData(code=PARSE_ERROR, message="This line is no JSON.")
+    if not line:
+        error = ErrorData(code=INVALID_REQUEST, message=f"A message may have {LONGEST_LINE} bytes.")
+    with suppress(ValueError):
+        content: Any = from_json(line)
+        error = ErrorData(code=INVALID_REQUEST, message="This is no JSON-RPC 2.0 message; batches are not taken.")
+        given = content.get("id") if isinstance(content, dict) else None  # pyright: ignore
+        identifier = given if isinstance(given, int | str) and not isinstance(given, bool) else None
+    return JSONRPCError(jsonrpc="2.0", id=identifier, error=error).model_dump_json(exclude_unset=True)
 
 
 class _Stream:

@@ -12,6 +12,8 @@ import anyio.lowlevel
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 CHUNK = 65_536
+LONGEST_LINE = 8_000_000
+"""Bytes; the longest query that can be allowed fits, also when every character of it is escaped."""
 
 
 @contextmanager
@@ -41,6 +43,7 @@ class LineReader:
         self._descriptor = descriptor
         self._lines: list[bytes] = []
         self._rest: list[bytes] = []
+        self._size = 0
         self._waiting = anyio.CancelScope()
         self._ended = False
 
@@ -51,7 +54,7 @@ class LineReader:
         self._waiting.cancel()
 
     async def next_line(self) -> str | None:
-        """The next line that is not empty; None at the end."""
+        """The next line that is not empty; None at the end, and an empty one for a line that was too long to keep."""
         while not self._lines and not self._ended:
             with anyio.CancelScope() as self._waiting:
                 await _when_ready(anyio.wait_readable, self._descriptor)
@@ -60,15 +63,32 @@ class LineReader:
 
     def _take(self, chunk: bytes) -> None:
         if chunk and b"\n" not in chunk:
-            # Joined once, when the line is complete: a long one comes in many chunks.
-            self._rest.append(chunk)
+            self._keep(chunk)
             return
-        *lines, rest = b"".join([*self._rest, chunk]).split(b"\n")
-        self._rest = [rest]
-        if not chunk:
-            self._ended = True
-            lines.append(rest)
-        self._lines += [line for line in lines if line.strip()]
+        first, *others = chunk.split(b"\n")
+        self._keep(first)
+        self._complete()
+        for line in others[:-1]:
+            self._keep(line)
+            self._complete()
+        if others:
+            self._keep(others[-1])
+        self._ended = not chunk
+
+    def _keep(self, piece: bytes) -> None:
+        # Joined once, when the line is complete: a long one comes in many pieces.
+        self._size += len(piece)
+        if self._size <= LONGEST_LINE:
+            self._rest.append(piece)
+        else:
+            self._rest.clear()
+
+    def _complete(self) -> None:
+        line = b"".join(self._rest)
+        if line.strip() or self._size > LONGEST_LINE:
+            self._lines.append(line)
+        self._rest.clear()
+        self._size = 0
 
 
 class LineWriter:
@@ -83,14 +103,14 @@ class LineWriter:
         """Gives the line up that is being written; the reader on the other side does not take it."""
         self._writing.cancel()
 
-    async def write_line(self, text: str) -> None:
+    async def write_line(self, text: str, *, shield: bool = True) -> None:
         """Writes it to the end, even if the caller is cancelled meanwhile: half a line would spoil all that follow.
 
-        Raises OSError when nobody reads any more.
+        Without `shield` a cancelled caller leaves the rest of it out. Raises OSError when nobody reads any more.
         """
         data = memoryview(text.encode() + b"\n")
         async with self._turn:
-            with anyio.CancelScope(shield=True) as self._writing:
+            with anyio.CancelScope(shield=shield) as self._writing:
                 while data:
                     await _when_ready(anyio.wait_writable, self._descriptor)
                     # As much as a pipe takes without blocking once it is ready.
