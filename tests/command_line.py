@@ -34,7 +34,10 @@ class CommandLine:
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a process."""
-        own = {} if self.target is None else {"ZAVA_PROFILE": self.target.settings.profile}
+        own: dict[str, str] = {}
+        if self.target is not None:
+            settings = self.target.settings
+            own = {"ZAVA_PROFILE": settings.profile, "ZAVA_DATA_DIR": str(settings.data_dir)}
         own |= {} if self.who is None else {"ZAVA_AS": self.who}
         return {**os.environ, **own, **more}
 
@@ -47,11 +50,12 @@ class CommandLine:
         )  # fmt: skip
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
         """Starts a command and does not wait for it."""
         return subprocess.Popen(
-            [*ZAVA, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment()
-        )
+            [*ZAVA, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=self.folder, env=self.environment(**environment),
+        )  # fmt: skip
 
     def on_terminal(self, *arguments: str | bytes | Path, errors_too: bool = False, **environment: str) -> Finished:
         """Runs a command whose standard output is a terminal; with `errors_too` the same one takes its errors."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 
 from zava_cli.data.driver_errors import translated
@@ -61,6 +62,16 @@ def kill(pid: int) -> None:
     """Ends a process at once and waits until it is gone."""
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not Path(f"/proc/{pid}").exists() or "State:\tZ" in Path(f"/proc/{pid}/status").read_text())
+
+
+def kill_all(server: EmbeddedServer) -> None:
+    """Ends the server and everything that works for it, as the loss of power does."""
+    postmaster = psutil.Process(pid_of(server))
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=30)
 
 
 def wait_until(happened: Callable[[], bool]) -> None:

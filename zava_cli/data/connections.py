@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import asyncpg
@@ -9,6 +10,10 @@ from asyncpg.protocol.protocol import BUILTIN_TYPE_OID_MAP
 from pgvector.asyncpg import register_vector
 
 UNNAMED_TYPE = "?"
+
+
+# Its pool logs with a traceback what the next caller is told in a sentence.
+logging.getLogger("asyncpg").addHandler(logging.NullHandler())
 
 
 class TextConnection(asyncpg.Connection):
