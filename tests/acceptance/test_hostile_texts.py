@@ -117,6 +117,18 @@ def test_names_of_files_and_mistaken_options_are_shown_harmlessly(
     assert_harmless(done.out + done.err)
 
 
+def test_the_report_of_an_import_is_shown_harmlessly(seattle: CommandLine, tmp_path: Path) -> None:
+    header = HOSTILE.replace('"', "")
+    with (tmp_path / "lines.csv").open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([f"order_id{header}", "product", "quantity", "order_date", "unit_price", "store"])
+        writer.writerows([[n, HOSTILE, 1 if n else HOSTILE, "2025-01-01", "9.50", HOSTILE] for n in range(20)])
+    given = ("import", tmp_path / "lines.csv", "--map", f"order_id=order_id{header}", "--dry-run")
+    done = seattle.on_terminal(*given)
+    assert (done.code, "First rejected lines" in done.out, "2J" in done.out) == (0, True, True), done
+    assert_harmless(done.out + done.err)
+
+
 def test_the_log_on_a_terminal_shows_hostile_texts_harmlessly(seattle: CommandLine) -> None:
     done = seattle.on_terminal("whoami", "--log-level", "debug", "--as", HOSTILE, errors_too=True)
     assert "failed" in done.out

@@ -125,6 +125,27 @@ def test_the_suffix_of_a_file_says_its_format(seattle: CommandLine, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("format", ["csv", "tsv"])
+def test_csv_safe_makes_a_file_that_spreadsheets_read_as_text(
+    seattle: CommandLine, tmp_path: Path, format: str
+) -> None:
+    sql = "select '=1+1' as \"@a\", -3.5 as n, sku from products where sku = 'SKU1'"
+    separator = {"csv": ",", "tsv": "\t"}[format]
+    expected = f"'@a{separator}n{separator}sku\n'=1+1{separator}-3.5{separator}SKU1\n"
+    for more in ((), ("--limit", "5")):
+        assert seattle("query", sql, "--csv-safe", "--format", format, *more).out == expected
+        done = seattle("query", sql, "--csv-safe", "-o", tmp_path / f"result.{format}", *more)
+        assert (done.code, (tmp_path / f"result.{format}").read_text()) == (0, expected)
+
+
+def test_csv_safe_means_csv_on_a_terminal_too_and_goes_with_no_other_format(seattle: CommandLine) -> None:
+    assert seattle.on_terminal("query", "select '-1' as n", "--csv-safe").out == "n\n'-1\n"
+    for format in ("table", "json", "jsonl", "markdown", "vertical", "unaligned", "parquet"):
+        done = seattle("query", "select 1", "--csv-safe", "--format", format)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f"Error: csv-safe: {format} is no format that spreadsheets")
+
+
 @pytest.mark.parametrize("format", ["csv", "json"])
 def test_a_query_that_fails_late_leaves_the_old_file_as_it_was(
     seattle: CommandLine, tmp_path: Path, format: str

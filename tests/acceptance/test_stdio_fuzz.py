@@ -155,10 +155,3 @@ def test_a_line_without_an_end_is_not_kept_and_is_said_to_be_too_long(conversati
     assert conversation.memory() - before < MOST_GROWTH
     conversation.send(b"")
     assert "result" in conversation.answer_to({"method": "ping"})
-
-
-def test_two_hundred_calls_at_once_are_all_answered(conversation: Conversation) -> None:
-    before = conversation.memory()
-    conversation.served.say(*(question(1_000 + number, f"select {number}") for number in range(200)))
-    assert conversation.answer_to(question(0, "select 1"))["result"]["isError"] is False
-    assert conversation.memory() - before < MOST_GROWTH

@@ -117,13 +117,13 @@ class Settings(BaseModel):
     http_tls_certificate: FullPath | None = _setting(None, "Certificate chain (PEM); makes it https", guarded=True)
     http_tls_key: FullPath | None = _setting(None, "Private key of that certificate (PEM)", guarded=True)
     embedding_provider: Literal["local", "openai"] = _setting("local", "Who makes embeddings", guarded=True)
-    embedding_model: str | None = _setting(None, "Model of that provider; empty means its default")
+    embedding_model: str | None = _setting(None, "Model of that provider; empty means its default", max_length=200)
     embedding_dimensions: int | None = _setting(None, "Dimensions to ask for", ge=64, le=3072)
     embedding_base_url: str | None = _setting(None, "Base URL of an OpenAI-compatible service", guarded=True)
     embedding_threshold: float | None = _setting(
         None, "Lowest similarity that search shows; empty means the model's own", ge=-1, le=1
     )
-    embedding_timeout: float = _setting(30.0, "Seconds to wait for the provider", gt=0)
+    embedding_timeout: float = _setting(30.0, "Seconds to wait for the provider", gt=0, le=600)
     openai_api_key: SecretStr | None = _setting(
         None,
         "Key of the openai provider; OPENAI_API_KEY works too",

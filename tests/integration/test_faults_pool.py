@@ -1,0 +1,110 @@
+"""More callers than connections: each gets their own answer or a plain refusal, and nothing is used up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from tests.small_data import ORDERS, Walls
+from zava_cli.data.callers import Caller
+from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.target import Target
+from zava_cli.infra.errors import DatabaseUnavailableError
+from zava_cli.models.query import QueryRequest
+from zava_cli.services.query import run_query
+
+CALLERS = 200
+COUNT = QueryRequest(sql="select count(*) from orders")
+SLOW = QueryRequest(sql="select count(*) from (select generate_series(1, 1000000000000)) n")
+
+
+async def connections(walls: Walls) -> int:
+    """Of the gateway to this database."""
+    rows = await walls.as_superuser(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = $1",
+        walls.role("gateway"),
+    )
+    return rows[0][0]
+
+
+async def until_closed(walls: Walls) -> None:
+    """Waits until the gateway has gone."""
+    async with asyncio.timeout(20):
+        while await connections(walls):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def serving(own_walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
+    """The pools of a server that nobody waits for long."""
+    settings = own_walls.target.settings.model_copy(update={"connect_timeout": 0.5, "serve_grace": 1.0})
+    provider = PostgreSQLProvider(Target(settings), serving=True)
+    yield provider
+    await provider.close()
+    await until_closed(own_walls)
+
+
+async def count_of(provider: PostgreSQLProvider, caller: Caller) -> int:
+    """How many orders the caller sees."""
+    return int((await run_query(provider, caller, COUNT)).rows[0][0] or "")
+
+
+async def test_two_hundred_callers_at_once_each_get_their_own_rows(own_walls: Walls) -> None:
+    provider = PostgreSQLProvider(own_walls.target, serving=True)
+    callers = {city: await provider.identify(city) for city in ORDERS}
+    cities = [city for _ in range(CALLERS) for city in ORDERS][:CALLERS]
+    counts = await asyncio.gather(*(count_of(provider, callers[city]) for city in cities))
+    assert counts == [ORDERS[city] for city in cities]
+    assert await connections(own_walls) <= provider.settings.pool_max
+    await provider.close()
+    await until_closed(own_walls)
+
+
+async def test_who_finds_every_connection_busy_is_told_so_and_the_next_one_is_answered(
+    serving: PostgreSQLProvider, own_walls: Walls
+) -> None:
+    seattle = await serving.identify("seattle")
+    busy = [asyncio.create_task(run_query(serving, seattle, SLOW)) for _ in range(serving.settings.pool_max)]
+    await asyncio.sleep(0.3)
+    refused = await asyncio.gather(*(count_of(serving, seattle) for _ in range(CALLERS)), return_exceptions=True)
+    assert {type(error) for error in refused} == {DatabaseUnavailableError}
+    assert {str(error) for error in refused} == {"All connections are busy."}
+    for task in busy:
+        task.cancel()
+    await asyncio.wait(busy)
+    assert await count_of(serving, seattle) == ORDERS["Seattle"]
+    assert await connections(own_walls) <= serving.settings.pool_max
+
+
+async def test_callers_who_leave_while_they_wait_use_nothing_up(serving: PostgreSQLProvider) -> None:
+    seattle = await serving.identify("seattle")
+    for _ in range(5):
+        callers = [asyncio.create_task(run_query(serving, seattle, SLOW)) for _ in range(40)]
+        await asyncio.sleep(0.1)
+        for task in callers:
+            task.cancel()
+        await asyncio.wait(callers)
+    counts = await asyncio.gather(*(count_of(serving, seattle) for _ in range(20)))
+    assert counts == [ORDERS["Seattle"]] * 20
+
+
+async def test_callers_whose_backends_are_ended_are_told_so_and_the_next_one_is_answered(
+    serving: PostgreSQLProvider, own_walls: Walls
+) -> None:
+    seattle = await serving.identify("seattle")
+    busy = [asyncio.create_task(run_query(serving, seattle, SLOW)) for _ in range(4)]
+    await asyncio.sleep(0.3)
+    await own_walls.as_superuser(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND datname = current_database()",
+        own_walls.role("gateway"),
+    )
+    ended = await asyncio.gather(*busy, return_exceptions=True)
+    assert {type(error) for error in ended} == {DatabaseUnavailableError}
+    assert not any(
+        isinstance(error.__cause__, asyncpg.InternalClientError) for error in ended if isinstance(error, Exception)
+    )
+    for _ in range(10):
+        assert await count_of(serving, seattle) == ORDERS["Seattle"]
