@@ -21,6 +21,7 @@ from pydantic import ValidationError as PydanticError
 from zava_cli.infra import trust
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.paths import config_directory, default_data_directory
+from zava_cli.infra.setting_types import Algorithms, Items, Networks, SafeUrl
 
 ENV_PREFIX = "ZAVA_"
 TOML_NAME = "zava.toml"
@@ -96,6 +97,31 @@ class Settings(BaseModel):
     serve_rows: int = _setting(1_000, "Most rows that a tool returns", ge=1, le=100_000)
     serve_bytes: int = _setting(1_000_000, "Most bytes of rows that a tool returns", ge=1_000)
     serve_grace: float = _setting(5.0, "Seconds that running requests get when the server stops", ge=0)
+    oidc_issuer: SafeUrl | None = _setting(
+        None, "Issuer of the JWTs that are accepted over HTTP, exactly as in their iss; empty means none", guarded=True
+    )
+    oidc_audience: str | None = _setting(None, "What the aud of a JWT must name", guarded=True)
+    oidc_jwks_url: SafeUrl | None = _setting(
+        None, "Where the issuer's keys are; empty means where its discovery document says", guarded=True
+    )
+    oidc_algorithms: Algorithms = _setting("RS256,ES256", "Signatures that are accepted", guarded=True)
+    oidc_manager_claim: str = _setting(
+        "email", "Claim with the e-mail or id of the manager", guarded=True, min_length=1
+    )
+    oidc_scope_claim: str | None = _setting(
+        None, "Claim with the scopes; empty means scope, or else scp", guarded=True, min_length=1
+    )
+    oidc_scope_prefix: str = _setting("zava:", "Put in front of reports, search and sql by the issuer", guarded=True)
+    http_identity_header: str | None = _setting(
+        None, "Header in which a listed proxy names the manager by e-mail or id", guarded=True,
+        pattern=r"^[A-Za-z][A-Za-z0-9-]*$",
+    )  # fmt: skip
+    http_trusted_proxies: Networks | None = _setting(
+        None, "Addresses or networks of the proxies whose identity header is believed", guarded=True
+    )
+    http_identity_scopes: Items = _setting(
+        "reports,search,sql", "What a manager whom a proxy names may use", guarded=True
+    )
     embedding_provider: Literal["local", "openai"] = _setting("local", "Who makes embeddings", guarded=True)
     embedding_model: str | None = _setting(None, "Model of that provider; empty means its default")
     embedding_dimensions: int | None = _setting(None, "Dimensions to ask for", ge=64, le=3072)

@@ -1,0 +1,65 @@
+"""Settings that say whom to trust over HTTP: what each may hold, checked when it is read."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+SIGNATURES = {
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448",
+}  # fmt: skip
+"""Algorithms whose verifying key signs nothing; with any other one, whoever can verify can forge."""
+
+
+def items(text: str) -> list[str]:
+    """The parts of a text with commas in it."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def is_safe_url(text: str) -> bool:
+    """Whether nobody on the way can change what is fetched from there: https, or this very machine."""
+    try:
+        url = urlsplit(text)
+        is_whole = bool(url.hostname) and (url.port is None or url.port > 0) and not (url.username or url.fragment)
+    except ValueError:
+        return False
+    return is_whole and (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK))
+
+
+def _joined(value: Any) -> Any:
+    """A TOML array is as good as a text with commas."""
+    return ",".join(map(str, cast("list[Any]", value))) if isinstance(value, list) else value
+
+
+def _checked_url(value: str) -> str:
+    if not is_safe_url(value):
+        raise ValueError("this is no https URL; plain http is for this machine alone")
+    return value
+
+
+def _checked_algorithms(value: str) -> str:
+    unknown = [name for name in items(value) if name not in SIGNATURES]
+    if unknown or not items(value):
+        raise ValueError(f"only signatures with a private key are accepted: {', '.join(sorted(SIGNATURES))}")
+    return value
+
+
+def _checked_networks(value: str) -> str:
+    for text in items(value):
+        try:
+            is_everybody = ip_network(text).prefixlen == 0
+        except ValueError:
+            raise ValueError(f"{text} is no address and no network such as 10.0.0.0/8") from None
+        if is_everybody:
+            raise ValueError(f"{text} is everybody; list the proxy's own addresses")
+    return value
+
+
+Items = Annotated[str, BeforeValidator(_joined)]
+SafeUrl = Annotated[str, AfterValidator(_checked_url)]
+Algorithms = Annotated[Items, AfterValidator(_checked_algorithms)]
+Networks = Annotated[Items, AfterValidator(_checked_networks)]
