@@ -303,7 +303,7 @@ async def test_clients_find_out_where_to_get_a_token(served: Endpoint, issuer: I
 
 async def test_another_claim_and_other_scopes_can_be_configured(walls: Walls, issuer: Issuer) -> None:
     [row] = await walls.as_superuser("SELECT manager_id::text FROM retail.managers WHERE name = 'Rita Region'")
-    settings = {"oidc_manager_claim": "employee", "oidc_scope_claim": "roles", "oidc_scope_prefix": ""}
+    settings = {"oidc_manager_claim": "employee", "oidc_scope_claim": "roles", "oidc_scopes": "r,s,sql"}
     async with endpoint(walls.target, oidc_issuer=issuer.url, oidc_audience=AUDIENCE, **settings) as served:
         found = await served.who(issuer.token(employee=row[0].upper(), roles=["sql", "admin"]))
         assert (found["name"], found["scopes"]) == ("Rita Region", ["sql"])

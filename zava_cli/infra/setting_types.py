@@ -59,7 +59,14 @@ def _checked_networks(value: str) -> str:
     return value
 
 
+def _checked_scopes(value: str) -> str:
+    if len(set(items(value))) != len(items(value)) or len(items(value)) != 3 or len(value.split()) > 1:
+        raise ValueError("these are not three names without spaces: what stands for reports, search and sql")
+    return value
+
+
 Items = Annotated[str, BeforeValidator(_joined)]
 SafeUrl = Annotated[str, AfterValidator(_checked_url)]
 Algorithms = Annotated[Items, AfterValidator(_checked_algorithms)]
 Networks = Annotated[Items, AfterValidator(_checked_networks)]
+ScopeNames = Annotated[Items, AfterValidator(_checked_scopes)]

@@ -21,7 +21,7 @@ from pydantic import ValidationError as PydanticError
 from zava_cli.infra import trust
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.paths import config_directory, default_data_directory
-from zava_cli.infra.setting_types import Algorithms, Items, Networks, SafeUrl
+from zava_cli.infra.setting_types import Algorithms, Items, Networks, SafeUrl, ScopeNames
 
 ENV_PREFIX = "ZAVA_"
 TOML_NAME = "zava.toml"
@@ -111,7 +111,9 @@ class Settings(BaseModel):
     oidc_scope_claim: str | None = _setting(
         None, "Claim with the scopes; empty means scope, or else scp", guarded=True, min_length=1
     )
-    oidc_scope_prefix: str = _setting("zava:", "Put in front of reports, search and sql by the issuer", guarded=True)
+    oidc_scopes: ScopeNames = _setting(
+        "zava:reports,zava:search,zava:sql", "How the issuer calls reports, search and sql", guarded=True
+    )
     http_identity_header: str | None = _setting(
         None, "Header in which a listed proxy names the manager by e-mail or id", guarded=True,
         pattern=r"^[A-Za-z][A-Za-z0-9-]*$",

@@ -137,6 +137,6 @@ def _discoverable(oidc: OidcTokens | None, settings: Settings, public_url: str |
         token_verifier=oidc,
         authorization_servers=[AnyHttpUrl(settings.oidc_issuer)],
         base_url=public_url,
-        scopes_supported=[f"{settings.oidc_scope_prefix}{scope}" for scope in Scope],
+        scopes_supported=items(settings.oidc_scopes),
         resource_name="zava",
     )

@@ -118,7 +118,8 @@ class OidcTokens(TokenVerifier):
         claim = self._settings.oidc_scope_claim
         given: Any = verified.scopes if claim is None else verified.claims.get(claim)
         named: list[Any] = given.split() if isinstance(given, str) else cast("list[Any]", given) or []
-        return [scope.value for scope in Scope if f"{self._settings.oidc_scope_prefix}{scope}" in named]
+        known = zip(Scope, items(self._settings.oidc_scopes), strict=True)
+        return [scope.value for scope, name in known if name in named]
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
