@@ -16,8 +16,9 @@ from starlette.types import ASGIApp
 
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
+from zava_cli.infra.settings import Settings
 from zava_cli.server.authentication.authentication import authentication
-from zava_cli.server.authentication.tokens import MANAGER_CLAIM
+from zava_cli.server.state import MANAGER_CLAIM
 
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}
 HEADERS = {"accept": "application/json, text/event-stream"}
@@ -47,8 +48,6 @@ class Endpoint:
 @asynccontextmanager
 async def endpoint(target: Target, *, host: str = "127.0.0.1", **settings: Any) -> AsyncIterator[Endpoint]:
     """The endpoint on a port of its own, with those settings on top of the target's."""
-    from zava_cli.infra.settings import Settings
-
     merged = Settings.model_validate({**target.settings.model_dump(exclude_unset=True), **settings})
     provider = PostgreSQLProvider(Target(merged), serving=True)
     server = FastMCP("who", auth=authentication(Target(merged), provider, "https://zava.example"))

@@ -95,6 +95,11 @@ GUARDED = {
     "embedding_provider": "openai",
     "openai_api_key": "sk-secret",
     "log_file": "/var/tmp/elsewhere.log",
+    "http_host": "0.0.0.0",
+    "http_public_url": "https://elsewhere.example",
+    "http_allowed_hosts": "elsewhere.example",
+    "http_tls_certificate": "/var/tmp/elsewhere.pem",
+    "http_tls_key": "/var/tmp/elsewhere.key",
     "oidc_issuer": "https://elsewhere.example",
     "oidc_audience": "elsewhere",
     "oidc_jwks_url": "https://elsewhere.example/keys",
@@ -286,7 +291,9 @@ def test_a_list_may_be_an_array_in_a_file_and_has_commas_in_a_variable(machine: 
     (machine.config / "zava.toml").write_text('http_trusted_proxies = ["10.0.0.1", "2001:db8::/32"]\n')
     machine.say("environment", "oidc_algorithms", "ES256, EdDSA")
     settings = machine.load().settings
-    assert (settings.http_trusted_proxies, settings.oidc_algorithms) == ("10.0.0.1,2001:db8::/32", "ES256, EdDSA")
+    assert (settings.http_trusted_proxies, settings.oidc_algorithms) == (
+        ["10.0.0.1", "2001:db8::/32"], ["ES256", "EdDSA"],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("url", ["https://login.example/tenant", "http://127.0.0.1:8080", "http://[::1]:8080/realm"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
@@ -13,11 +13,6 @@ SIGNATURES = {
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448",
 }  # fmt: skip
 """Algorithms whose verifying key signs nothing; with any other one, whoever can verify can forge."""
-
-
-def items(text: str) -> list[str]:
-    """The parts of a text with commas in it."""
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def is_safe_url(text: str) -> bool:
@@ -30,9 +25,9 @@ def is_safe_url(text: str) -> bool:
     return is_whole and (url.scheme == "https" or (url.scheme == "http" and url.hostname in LOOPBACK))
 
 
-def _joined(value: Any) -> Any:
-    """A TOML array is as good as a text with commas."""
-    return ",".join(map(str, cast("list[Any]", value))) if isinstance(value, list) else value
+def _split(value: Any) -> Any:
+    """In the environment a list is one text."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _checked_url(value: str) -> str:
@@ -41,15 +36,14 @@ def _checked_url(value: str) -> str:
     return value
 
 
-def _checked_algorithms(value: str) -> str:
-    unknown = [name for name in items(value) if name not in SIGNATURES]
-    if unknown or not items(value):
+def _checked_algorithms(value: list[str]) -> list[str]:
+    if not value or set(value) - SIGNATURES:
         raise ValueError(f"only signatures with a private key are accepted: {', '.join(sorted(SIGNATURES))}")
     return value
 
 
-def _checked_networks(value: str) -> str:
-    for text in items(value):
+def _checked_networks(value: list[str]) -> list[str]:
+    for text in value:
         try:
             is_everybody = ip_network(text).prefixlen == 0
         except ValueError:
@@ -59,14 +53,14 @@ def _checked_networks(value: str) -> str:
     return value
 
 
-def _checked_scopes(value: str) -> str:
-    if len(set(items(value))) != len(items(value)) or len(items(value)) != 3 or len(value.split()) > 1:
+def _checked_scopes(value: list[str]) -> list[str]:
+    if len(value) != 3 or len(set(value)) != 3 or any(len(name.split()) != 1 for name in value):
         raise ValueError("these are not three names without spaces: what stands for reports, search and sql")
     return value
 
 
-Items = Annotated[str, BeforeValidator(_joined)]
+Names = Annotated[list[str], BeforeValidator(_split)]
 SafeUrl = Annotated[str, AfterValidator(_checked_url)]
-Algorithms = Annotated[Items, AfterValidator(_checked_algorithms)]
-Networks = Annotated[Items, AfterValidator(_checked_networks)]
-ScopeNames = Annotated[Items, AfterValidator(_checked_scopes)]
+Algorithms = Annotated[Names, AfterValidator(_checked_algorithms)]
+Networks = Annotated[Names, AfterValidator(_checked_networks)]
+ScopeNames = Annotated[Names, AfterValidator(_checked_scopes)]

@@ -21,7 +21,7 @@ from pydantic import ValidationError as PydanticError
 from zava_cli.infra import trust
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.paths import config_directory, default_data_directory
-from zava_cli.infra.setting_types import Algorithms, Items, Networks, SafeUrl, ScopeNames
+from zava_cli.infra.setting_types import Algorithms, Names, Networks, SafeUrl, ScopeNames
 
 ENV_PREFIX = "ZAVA_"
 TOML_NAME = "zava.toml"
@@ -97,6 +97,21 @@ class Settings(BaseModel):
     serve_rows: int = _setting(1_000, "Most rows that a tool returns", ge=1, le=100_000)
     serve_bytes: int = _setting(1_000_000, "Most bytes of rows that a tool returns", ge=1_000)
     serve_grace: float = _setting(5.0, "Seconds that running requests get when the server stops", ge=0)
+    http_host: str = _setting("127.0.0.1", "Address that `zava serve --http` listens on", guarded=True)
+    http_port: int = _setting(8000, "Port that it listens on; 0 takes any that is free", ge=0, le=65_535)
+    http_public_url: str | None = _setting(
+        None, "URL that clients reach it at, where that differs, such as https://zava.example", guarded=True
+    )
+    http_allowed_hosts: Names = _setting(
+        [], "Host headers to accept beside the address itself, separated by commas", guarded=True
+    )
+    http_sessions: bool = _setting(True, "Keep sessions for clients of older protocol versions")
+    http_json: bool = _setting(False, "Answer those clients with JSON instead of event streams")
+    http_body_bytes: int = _setting(1_000_000, "Most bytes of a request's body", ge=10_000)
+    http_connections: int = _setting(1_000, "Most connections at once; further ones get 503", ge=1)
+    http_rate: float = _setting(50.0, "Requests a second that one identity may make over HTTP", gt=0)
+    http_tls_certificate: FullPath | None = _setting(None, "Certificate chain (PEM); makes it https", guarded=True)
+    http_tls_key: FullPath | None = _setting(None, "Private key of that certificate (PEM)", guarded=True)
     oidc_issuer: SafeUrl | None = _setting(
         None, "Issuer of the JWTs that are accepted over HTTP, exactly as in their iss; empty means none", guarded=True
     )
@@ -104,7 +119,7 @@ class Settings(BaseModel):
     oidc_jwks_url: SafeUrl | None = _setting(
         None, "Where the issuer's keys are; empty means where its discovery document says", guarded=True
     )
-    oidc_algorithms: Algorithms = _setting("RS256,ES256", "Signatures that are accepted", guarded=True)
+    oidc_algorithms: Algorithms = _setting(["RS256", "ES256"], "Signatures that are accepted", guarded=True)
     oidc_manager_claim: str = _setting(
         "email", "Claim with the e-mail or id of the manager", guarded=True, min_length=1
     )
@@ -112,17 +127,17 @@ class Settings(BaseModel):
         None, "Claim with the scopes; empty means scope, or else scp", guarded=True, min_length=1
     )
     oidc_scopes: ScopeNames = _setting(
-        "zava:reports,zava:search,zava:sql", "How the issuer calls reports, search and sql", guarded=True
+        ["zava:reports", "zava:search", "zava:sql"], "How the issuer calls reports, search and sql", guarded=True
     )
     http_identity_header: str | None = _setting(
         None, "Header in which a listed proxy names the manager by e-mail or id", guarded=True,
         pattern=r"^[A-Za-z][A-Za-z0-9-]*$",
     )  # fmt: skip
-    http_trusted_proxies: Networks | None = _setting(
-        None, "Addresses or networks of the proxies whose identity header is believed", guarded=True
+    http_trusted_proxies: Networks = _setting(
+        [], "Addresses or networks of the proxies whose identity header is believed", guarded=True
     )
-    http_identity_scopes: Items = _setting(
-        "reports,search,sql", "What a manager whom a proxy names may use", guarded=True
+    http_identity_scopes: Names = _setting(
+        ["reports", "search", "sql"], "What a manager whom a proxy names may use", guarded=True
     )
     embedding_provider: Literal["local", "openai"] = _setting("local", "Who makes embeddings", guarded=True)
     embedding_model: str | None = _setting(None, "Model of that provider; empty means its default")
@@ -272,3 +287,8 @@ def is_guarded(name: str) -> bool:
 def is_secret(name: str) -> bool:
     """Whether a setting's value must never be shown."""
     return "SecretStr" in str(Settings.model_fields[name].annotation)
+
+
+def as_text(value: object) -> str:
+    """A setting's value as one would write it into a variable."""
+    return ",".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)

@@ -20,13 +20,13 @@ from zava_cli.data.target import Target
 from zava_cli.data.token import resolve_subject
 from zava_cli.infra.errors import ConfigurationError, MCPError
 from zava_cli.infra.log import logger
-from zava_cli.infra.setting_types import items
 from zava_cli.infra.settings import Settings
 from zava_cli.infra.token_text import MARK
 from zava_cli.models.scopes import Scope
 from zava_cli.server.authentication.oidc import OidcTokens
 from zava_cli.server.authentication.proxy import VOUCHED, TrustedProxy
-from zava_cli.server.authentication.tokens import MANAGER_CLAIM, ZavaTokens
+from zava_cli.server.authentication.tokens import ZavaTokens
+from zava_cli.server.state import MANAGER_CLAIM
 
 
 def authentication(target: Target, provider: PostgreSQLProvider, public_url: str | None) -> Authentication:
@@ -110,7 +110,7 @@ def _unavailable(_: HTTPConnection, __: Exception) -> Response:
 
 
 def _proxies(settings: Settings) -> list[Middleware]:
-    header, listed = settings.http_identity_header, items(settings.http_trusted_proxies or "")
+    header, listed = settings.http_identity_header, settings.http_trusted_proxies
     if header is None:
         return []
     if not listed or header.lower() in {"authorization", "host", "cookie", "forwarded", "x-forwarded-for"}:
@@ -123,7 +123,7 @@ def _proxies(settings: Settings) -> list[Middleware]:
 
 def _identity_scopes(settings: Settings) -> list[str]:
     try:
-        return [Scope(name).value for name in items(settings.http_identity_scopes)]
+        return [Scope(name).value for name in settings.http_identity_scopes]
     except ValueError:
         raise ConfigurationError(
             "http_identity_scopes names a scope that does not exist.", hint=f"There are {', '.join(Scope)}."
@@ -137,6 +137,6 @@ def _discoverable(oidc: OidcTokens | None, settings: Settings, public_url: str |
         token_verifier=oidc,
         authorization_servers=[AnyHttpUrl(settings.oidc_issuer)],
         base_url=public_url,
-        scopes_supported=items(settings.oidc_scopes),
+        scopes_supported=settings.oidc_scopes,
         resource_name="zava",
     )

@@ -14,12 +14,11 @@ from fastmcp.utilities.auth import decode_jwt_header
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.token import resolve_subject
 from zava_cli.infra.errors import ConfigurationError
-from zava_cli.infra.setting_types import items
 from zava_cli.infra.settings import Settings
 from zava_cli.models.scopes import Scope
 from zava_cli.server.authentication.discovery import Discovery
 from zava_cli.server.authentication.fetching import small_client
-from zava_cli.server.authentication.tokens import MANAGER_CLAIM
+from zava_cli.server.state import MANAGER_CLAIM
 
 LONGEST_TOKEN = 16_384
 LONGEST_SUBJECT = 320
@@ -49,7 +48,7 @@ class OidcTokens(TokenVerifier):
         self._client = small_client()
         self._discovery = Discovery(self._issuer, self._client, REFRESH_SECONDS)
         # FastMCP pins each verifier to one algorithm.
-        self._verifiers: dict[str, JWTVerifier | None] = dict.fromkeys(items(settings.oidc_algorithms))
+        self._verifiers: dict[str, JWTVerifier | None] = dict.fromkeys(settings.oidc_algorithms)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Who bears the token and what they may use; None for everything else than a valid token of a manager."""
@@ -118,7 +117,7 @@ class OidcTokens(TokenVerifier):
         claim = self._settings.oidc_scope_claim
         given: Any = verified.scopes if claim is None else verified.claims.get(claim)
         named: list[Any] = given.split() if isinstance(given, str) else cast("list[Any]", given) or []
-        known = zip(Scope, items(self._settings.oidc_scopes), strict=True)
+        known = zip(Scope, self._settings.oidc_scopes, strict=True)
         return [scope.value for scope, name in known if name in named]
 
 

@@ -8,9 +8,7 @@ from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.token import resolve_token
 from zava_cli.infra.token_text import MARK
 from zava_cli.models.token import TokenGrant
-
-MANAGER_CLAIM = "zava_manager"
-"""Claim of every accepted token in which the rest of the server finds the manager's id."""
+from zava_cli.server.state import MANAGER_CLAIM
 
 
 class ZavaTokens(TokenVerifier):
