@@ -59,6 +59,10 @@ async def test_a_good_token_stands_for_its_manager_with_the_scopes_that_the_issu
     }  # fmt: skip
 
 
+async def test_a_token_without_a_subject_goes_by_the_managers_e_mail(served: Endpoint, issuer: Issuer) -> None:
+    assert (await served.who(issuer.token(sub=None)))["client"] == "sam@zava.example"
+
+
 async def test_a_token_signed_with_an_elliptic_curve_is_good_too(served: Endpoint, issuer: Issuer) -> None:
     issuer.use_elliptic_curve()
     assert (await served.who(issuer.token()))["name"] == "Sam Seattle"
@@ -234,6 +238,14 @@ async def test_an_issuer_that_cannot_be_found_is_not_asked_with_every_token(serv
     assert issuer.asked == {
         "/.well-known/openid-configuration": 1, "/.well-known/oauth-authorization-server": 1,
     }  # fmt: skip
+
+
+async def test_a_discovery_document_of_another_issuer_is_not_believed(served: Endpoint, issuer: Issuer) -> None:
+    issuer.answers["/.well-known/openid-configuration"] = {
+        "issuer": issuer.url + "/", "jwks_uri": f"{issuer.url}/keys",
+    }  # fmt: skip
+    assert (await served.ask(issuer.token())).status_code == 401
+    assert "/keys" not in issuer.asked
 
 
 # What is fetched, and from where

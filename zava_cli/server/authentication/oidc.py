@@ -63,13 +63,13 @@ class OidcTokens(TokenVerifier):
         if verified is None or verified.expires_at is None:
             return None
         subject = self._subject(verified.claims)
-        manager_id = None if subject is None else await resolve_subject(self._provider, subject)
-        if manager_id is None:
+        if subject is None or (manager_id := await resolve_subject(self._provider, subject)) is None:
             return None
         return AccessToken(
             token=hashlib.sha256(token.encode()).hexdigest(),
-            client_id=verified.subject or verified.client_id,
-            subject=verified.subject,
+            client_id=verified.subject or subject,
+            # What a session belongs to; nobody else's token may go on with it.
+            subject=verified.subject or str(manager_id),
             scopes=self._scopes(verified),
             expires_at=verified.expires_at,
             claims={"iss": self._issuer, MANAGER_CLAIM: str(manager_id)},
