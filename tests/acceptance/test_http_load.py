@@ -1,0 +1,45 @@
+"""`zava serve --http` with more callers than connections, and when it is stopped in the middle of that."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx2
+import pytest
+
+from tests.acceptance.test_stdio import until
+from tests.http_serving import MODES, calling, http_server
+from zava_cli.data.target import Target
+
+CLIENTS = 200
+
+
+async def ask(url: str, number: int, sql: str) -> int:
+    """A number that comes back from the database, by a client of its own."""
+    async with calling(url, modern=True) as caller:
+        answer = await caller.ask(f"select {number} as n {sql}")
+    return json.loads(answer["content"][0]["text"])["rows"][0][0]
+
+
+@pytest.mark.parametrize("mode", ["sessions, streams", "stateless, JSON"])
+async def test_two_hundred_clients_each_get_their_own_answer(seeded: Target, mode: str) -> None:
+    with http_server(seeded, "--no-auth", ZAVA_HTTP_RATE="100000", ZAVA_CONNECT_TIMEOUT="60", **MODES[mode]) as server:
+        numbers = range(CLIENTS)
+        assert await asyncio.gather(*(ask(server.url, number, "") for number in numbers)) == list(numbers)
+        assert await asyncio.to_thread(server.stop) == 0
+    await until(seeded, 0)
+
+
+async def test_a_server_that_is_stopped_under_load_answers_or_hangs_up_and_leaves_nothing(seeded: Target) -> None:
+    slow = "from (select count(*) from generate_series(1, 1000000)) x"
+    with http_server(seeded, "--no-auth", ZAVA_HTTP_RATE="100000", ZAVA_SERVE_GRACE="2") as server:
+        clients = [asyncio.create_task(ask(server.url, number, slow)) for number in range(60)]
+        await asyncio.wait(clients, return_when=asyncio.FIRST_COMPLETED)
+        assert await asyncio.to_thread(server.stop) == 0
+        ended = await asyncio.gather(*clients, return_exceptions=True)
+    answers = [number for number in ended if isinstance(number, int)]
+    assert answers
+    assert all(ended[number] == number for number in answers)
+    assert all(isinstance(end, int | httpx2.TransportError) for end in ended), ended
+    await until(seeded, 0)
