@@ -83,7 +83,7 @@ class Caller:
 
     async def request(self, method: str, **params: Any) -> dict[str, Any]:
         """The JSON-RPC answer to a request."""
-        return _message(await self.send(method, **params))
+        return message(await self.send(method, **params))
 
     async def send(self, method: str, **params: Any) -> httpx2.Response:
         """The HTTP answer to a request."""
@@ -126,7 +126,8 @@ async def calling(url: str, *, modern: bool = False, token: str | None = None) -
         yield caller
 
 
-def _message(response: httpx2.Response) -> dict[str, Any]:
+def message(response: httpx2.Response) -> dict[str, Any]:
+    """The JSON-RPC message that an HTTP answer holds, in either of its forms."""
     if response.headers["content-type"].startswith("text/event-stream"):
         return json.loads(next(line[6:] for line in response.text.splitlines() if line.startswith("data: ")))
     return response.json()

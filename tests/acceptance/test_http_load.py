@@ -6,25 +6,26 @@ import asyncio
 import json
 
 import httpx2
-import pytest
 
 from tests.acceptance.test_stdio import until
-from tests.http_serving import MODES, calling, http_server
+from tests.http_serving import calling, http_server, message
 from zava_cli.data.target import Target
 
 CLIENTS = 200
 
 
-async def ask(url: str, number: int, sql: str) -> int:
-    """A number that comes back from the database, by a client of its own."""
+async def ask(url: str, number: int, sql: str) -> int | None:
+    """A number that comes back from the database, by a client of its own; None when the server gives it up."""
+    question = {"name": "execute_sales_query", "arguments": {"postgresql_query": f"select {number} as n {sql}"}}
     async with calling(url, modern=True) as caller:
-        answer = await caller.ask(f"select {number} as n {sql}")
-    return json.loads(answer["content"][0]["text"])["rows"][0][0]
+        answer = await caller.send("tools/call", **question)
+    if answer.status_code >= 500:
+        return None
+    return json.loads(message(answer)["result"]["content"][0]["text"])["rows"][0][0]
 
 
-@pytest.mark.parametrize("mode", ["sessions, streams", "stateless, JSON"])
-async def test_two_hundred_clients_each_get_their_own_answer(seeded: Target, mode: str) -> None:
-    with http_server(seeded, "--no-auth", ZAVA_HTTP_RATE="100000", ZAVA_CONNECT_TIMEOUT="60", **MODES[mode]) as server:
+async def test_two_hundred_clients_each_get_their_own_answer(seeded: Target) -> None:
+    with http_server(seeded, "--no-auth", ZAVA_HTTP_RATE="100000", ZAVA_CONNECT_TIMEOUT="60") as server:
         numbers = range(CLIENTS)
         assert await asyncio.gather(*(ask(server.url, number, "") for number in numbers)) == list(numbers)
         assert await asyncio.to_thread(server.stop) == 0
@@ -37,9 +38,10 @@ async def test_a_server_that_is_stopped_under_load_answers_or_hangs_up_and_leave
         clients = [asyncio.create_task(ask(server.url, number, slow)) for number in range(60)]
         await asyncio.wait(clients, return_when=asyncio.FIRST_COMPLETED)
         assert await asyncio.to_thread(server.stop) == 0
+        assert server.process.stderr is not None
+        assert "Traceback" not in server.process.stderr.read()
         ended = await asyncio.gather(*clients, return_exceptions=True)
-    answers = [number for number in ended if isinstance(number, int)]
-    assert answers
-    assert all(ended[number] == number for number in answers)
-    assert all(isinstance(end, int | httpx2.TransportError) for end in ended), ended
+    assert any(isinstance(end, int) for end in ended)
+    for number, end in enumerate(ended):
+        assert end in (number, None) or isinstance(end, httpx2.TransportError), end
     await until(seeded, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from zava_cli.infra.errors import ConfigurationError
+from zava_cli.infra.log import logger
 from zava_cli.infra.settings import Settings
 from zava_cli.server.http.app import HttpApplication
 from zava_cli.server.http.limits import HEAD_BYTES, BoundedProtocol
@@ -69,8 +71,22 @@ async def serve_http(
         ssl_keyfile=settings.http_tls_key,
     ))  # fmt: skip
     server.on_start = on_start
+    uvicorn_log = logging.getLogger("uvicorn")
+    uvicorn_log.addHandler(_IntoOurLog())
+    uvicorn_log.propagate = False
     async with application.lifespan():
         await server.serve(sockets=[bound])
+
+
+class _IntoOurLog(logging.Handler):
+    """What uvicorn has to say goes where zava's log goes; its own way is a traceback on stderr for each request."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one line, but for requests that the end of the server cut short."""
+        cause = record.exc_info[1] if record.exc_info else None
+        if not isinstance(cause, asyncio.CancelledError):
+            error = None if cause is None else type(cause).__name__
+            logger().log(record.levelno, "http", said=record.getMessage(), error=error, exc_info=cause)
 
 
 class _Server(uvicorn.Server):
