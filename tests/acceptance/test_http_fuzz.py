@@ -49,7 +49,7 @@ headers = st.fixed_dictionaries(
 
 
 @given(body=garbage, headers=headers, method=st.sampled_from(["POST", "POST", "POST", "DELETE", "PUT"]))
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_garbage_is_answered_with_an_error_of_the_server(
     server: HttpServer, client: httpx2.Client, body: bytes, headers: dict[str, str], method: str
 ) -> None:

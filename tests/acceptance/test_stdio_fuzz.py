@@ -118,7 +118,7 @@ garbage = st.one_of(
 
 
 @given(lines=st.lists(garbage, min_size=1, max_size=20))
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_after_any_garbage_a_request_is_answered(conversation: Conversation, lines: list[bytes]) -> None:
     conversation.send(*lines)
     assert "result" in conversation.answer_to({"method": "ping"})
