@@ -42,5 +42,5 @@ VALUES ($1, $2, security.database_identity(), $3, $4, $5)
 -- Lets every version before the given one end, unless it ends sooner already.
 -- $1 version integer, $2 overlap interval
 UPDATE security.manager_keys
-SET valid_until = least(coalesce(valid_until, 'infinity'), clock_timestamp() + $2::interval), updated_at = now()
+SET valid_until = least(coalesce(valid_until, 'infinity'), statement_timestamp() + $2::interval), updated_at = now()
 WHERE version < $1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, field_serializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Secret, field_serializer
 from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
@@ -19,18 +19,18 @@ NEW_FILE = "Ask your administrator for a new key file (`zava security issue`)."
 class ManagerKey(BaseModel):
     """What the file holds, as JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["zava manager key"] = "zava manager key"
     manager_id: UUID
     name: str
     key_version: int = Field(gt=0)
     database_identity: str
-    key: SecretStr = Field(min_length=64, max_length=64, pattern=r"^[0-9a-f]+$")
+    key: Secret[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
     expires: AwareDatetime | None = None
 
     @field_serializer("key", when_used="json")
-    def _in_full(self, key: SecretStr) -> str:
+    def _in_full(self, key: Secret[str]) -> str:
         return key.get_secret_value()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Secret
 
 from zava_cli.data.callers import Caller
 from zava_cli.data.keys import rotate_keys
@@ -49,7 +49,7 @@ def issue_key(caller: Caller, out: Path, lifetime: timedelta | None) -> IssuedKe
     who = caller.identity
     key = ManagerKey(
         manager_id=who.manager_id, name=who.name, key_version=caller.key_version,
-        database_identity=caller.database_identity, key=SecretStr(caller.key.hex()), expires=expires,
+        database_identity=caller.database_identity, key=Secret(caller.key.hex()), expires=expires,
     )  # fmt: skip
     create_private(out, key.model_dump_json(indent=2) + "\n")
     return IssuedKey(
