@@ -107,7 +107,8 @@ class MasterKeys:
         if self._file.generation == 0 and not self.key_file.is_file():
             raise ConfigurationError(
                 "There is no key to sign with for this database.",
-                hint="Run `zava db migrate` here, or set ZAVA_MASTER_KEY to the key that it was migrated with.",
+                hint="Run `zava db migrate` if it is new; otherwise copy the key file from where that ran, or set "
+                "ZAVA_MASTER_KEY.",
             )
         return self._file.value(at_once=True)
 
