@@ -181,6 +181,11 @@ def test_only_who_holds_the_master_key_issues_keys(walls: Walls, key: Path) -> N
     assert (nobody.code, key.with_name("copy.key").exists()) == (1, False)
 
 
+def test_a_server_with_tokens_does_not_start_on_one_managers_key(walls: Walls, key: Path) -> None:
+    done = laptop(walls, key, "serve", "--http")
+    assert (done.code, done.out, "signs for one" in done.err) == (2, "", True)
+
+
 def test_an_mcp_client_gets_the_path_of_the_key_file_and_never_the_key(walls: Walls, key: Path) -> None:
     done = laptop(walls, key, "mcp-config", "cursor")
     server = json.loads(done.out)["mcpServers"]["zava"]
