@@ -78,6 +78,11 @@ def test_rotate_key_says_what_it_did_and_until_when_the_old_key_is_accepted(wall
     assert stat.S_IMODE(walls.target.key_file.stat().st_mode) == 0o600
 
 
+def test_a_database_that_was_never_set_up_gets_no_new_key(admin: CommandLine) -> None:
+    done = admin("security", "rotate-key", ZAVA_PROFILE="never-migrated")
+    assert (done.code, done.out, "zava db migrate" in done.err) == (2, "", True)
+
+
 @pytest.mark.parametrize("overlap", ["soon", "-1h", "1", ""])
 def test_an_overlap_that_is_none_is_a_usage_error(admin: CommandLine, walls: Walls, overlap: str) -> None:
     done = admin("security", "rotate-key", "--overlap", overlap)

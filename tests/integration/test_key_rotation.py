@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,8 +23,11 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.keys import register_keys, rotate_keys
 from zava_cli.data.target import Target
+from zava_cli.infra import private_files
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
 from zava_cli.infra.keys import MasterKeys, encoded, new_key
+from zava_cli.infra.manager_key import ManagerKey
+from zava_cli.services.security_keys import issue_key
 
 HOUR = timedelta(hours=1)
 OWN_ORDERS = expected("Sam Seattle", "orders")
@@ -280,6 +284,46 @@ async def test_a_server_takes_the_new_key_when_the_old_one_is_cut_off_under_it(o
                 pass
     finally:
         await provider.close()
+
+
+async def test_a_server_takes_a_managers_new_key_file_when_it_replaces_the_old_one(
+    own_walls: Walls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(private_files, "LOOK_SECONDS", 0.0)
+    own, new = tmp_path / "own.key", tmp_path / "new.key"
+    issue_key(await identified(own_walls.target), own, None)
+    laptop = Target(own_walls.target.settings.model_copy(update={"manager_key_file": own}))
+    provider = PostgreSQLProvider(laptop, serving=True)
+    try:
+        caller = await provider.identify(None)
+        assert (caller.identity.name, caller.key_version) == ("Sam Seattle", 1)
+        await rotate_keys(own_walls.target, HOUR, None)
+        assert await orders(provider, caller) == OWN_ORDERS
+        issue_key(await identified(own_walls.target), new, None)
+        new.replace(own)
+        await let_end(own_walls, 1)
+        assert await orders(provider, caller) == OWN_ORDERS
+        with pytest.raises(AuthorizationError, match="signs for Sam Seattle and nobody else"):
+            await provider.identify("Hedda Office")
+    finally:
+        await provider.close()
+
+
+async def test_with_one_managers_key_no_context_can_be_made_for_another(any_walls: Walls, tmp_path: Path) -> None:
+    issue_key(await identified(any_walls.target), tmp_path / "own.key", None)
+    own = ManagerKey.model_validate_json((tmp_path / "own.key").read_text())
+    sam, hedda = await identified(any_walls.target), await identified(any_walls.target, "Hedda Office")
+    line = await asyncpg.connect(any_walls.target.gateway_dsn)
+    try:
+        assert bytes.fromhex(own.key.get_secret_value()) == sam.key
+        forged = replace(hedda, key=sam.key, key_version=own.key_version)
+        for role in ("head_office", "store_managers"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="not valid"):
+                await seen(line, any_walls, genuine(forged, line), role)
+        # The role of somebody who sees more does not help: the signature alone says whose rows.
+        assert await seen(line, any_walls, genuine(sam, line), "head_office") == 0
+    finally:
+        await line.close()
 
 
 async def test_a_key_from_the_environment_goes_into_the_file_that_is_named_and_works_from_there(
