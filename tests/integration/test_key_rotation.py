@@ -338,6 +338,9 @@ async def test_a_key_from_the_environment_goes_into_the_file_that_is_named_and_w
     with pytest.raises(ConfigurationError, match="exists already"):
         await rotate_keys(after, HOUR, new)
     assert (await identified(after)).key_version == 2
+    await let_end(own_walls, 1)
+    await rotate_keys(after, HOUR, tmp_path / "newer.key")
+    assert MasterKeys(None, tmp_path / "newer.key").versions() == [2, 3]
 
 
 def _as_environment(target: Target) -> dict[str, str]:
