@@ -38,7 +38,8 @@ class PostgreSQLProvider:
         self.target = target
         self.settings = target.settings
         self.serving = serving
-        self._keys = target.signing_keys()
+        self.master_keys = target.master_keys()
+        self._keys = target.signing_keys(self.master_keys)
         self._looked_up: WeakSet[Caller] = WeakSet()
         self._known: dict[UUID, _Known] = {}
         self._looking_up = asyncio.Lock()

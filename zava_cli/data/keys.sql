@@ -15,8 +15,11 @@ ORDER BY version, manager_id
 
 -- name: versions_in_use
 -- Key versions that something here still depends on, oldest first; the key file keeps these.
-SELECT DISTINCT version FROM security.manager_keys
+SELECT version FROM security.manager_keys
 WHERE database_identity = security.database_identity() AND (valid_until IS NULL OR valid_until > clock_timestamp())
+UNION
+SELECT key_version FROM security.tokens
+WHERE database_identity = security.database_identity() AND revoked_at IS NULL AND expires_at > clock_timestamp()
 ORDER BY version
 
 -- name: forget_ended_keys

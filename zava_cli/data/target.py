@@ -67,7 +67,7 @@ class Target:
         key = self.settings.master_key
         return MasterKeys(key.get_secret_value() if key else None, self.key_file)
 
-    def signing_keys(self) -> SigningKeys:
-        """What contexts are signed with: one manager's own key if that is configured, else the master keys."""
+    def signing_keys(self, master: MasterKeys) -> SigningKeys:
+        """What contexts are signed with: one manager's own key if that is configured, else `master`."""
         own = self.settings.manager_key_file
-        return self.master_keys() if own is None else ManagerKeyFile(own)
+        return master if own is None else ManagerKeyFile(own)
