@@ -35,7 +35,6 @@ SELECT 'setting ' || name, setting FROM pg_settings WHERE source = 'session' AND
 UNION ALL SELECT 'prepared', statement FROM pg_prepared_statements WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'cursor', statement FROM pg_cursors WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'listening', c FROM pg_listening_channels() c
-UNION ALL SELECT 'lock', objid::text FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
 UNION ALL SELECT 'temporary', relname FROM pg_class WHERE relpersistence = 't'
 UNION ALL SELECT 'role', current_user::text
 UNION ALL SELECT 'left', coalesce(current_setting('left.behind', true), '')
