@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from zava_cli.data.guard import names
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.rules import WRITES, check_part
+from zava_cli.data.guard.totals import check_totals
 from zava_cli.data.guard.tree import Json, JsonObject, text_of, walk
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ def _check_tree(source: SourceText, tokens: list[Token], key: str, body: Json) -
         return len(source.sql[:character].encode("utf-8"))
 
     first_byte = len(source.sql[: tokens[0].start].encode("utf-8"))
-    for part in walk(key, body, first_byte):
+    parts = list(walk(key, body, first_byte))
+    for part in parts:
         check_part(source, part, keyword)
+    check_totals(source, parts)
 
 
 def _keyword(source: SourceText, tokens: list[Token], character: int, word: str) -> int:
@@ -84,8 +87,7 @@ def _is_off(value: Json) -> bool:
 
 
 def _check_setting(source: SourceText, start: int, name: str) -> None:
-    setting = name.lower()
-    if setting not in names.open_settings() and not setting.startswith(names.OPEN_SETTING_PREFIXES):
+    if not names.is_open_setting(name):
         raise source.refusal(f"SHOW {name} is not allowed here", f"SHOW {name}", character=start, hint=SHOW_HINT)
 
 
