@@ -102,13 +102,20 @@ def check_cast(source: SourceText, part: Part) -> None:
     path = strings(kind.get("names")) if isinstance(kind, dict) else []
     name = path[-1].removeprefix("_") if path else ""
     argument = part.node.get("arg")
-    if name in FUNCTION_TYPES and not (isinstance(argument, dict) and "ColumnRef" in argument):
+    if name in FUNCTION_TYPES and not _names_allowed_function(argument):
         raise source.refusal_at_byte(
             f"the type {name} is not allowed here",
             name,
             byte=part.byte,
             hint="Only a column may be cast to it: pg_proc.oid::regprocedure, for example.",
         )
+
+
+def _names_allowed_function(argument: Json) -> bool:
+    if isinstance(argument, dict) and "ColumnRef" in argument:
+        return True
+    found = re.fullmatch(r"(?:pg_catalog\.)?([a-z_0-9]+)(?:\([a-z0-9_ ,\[\]]*\))?", _literal(argument))
+    return found is not None and found[1] in names.allowed_functions()
 
 
 def check_operator(source: SourceText, part: Part) -> None:
