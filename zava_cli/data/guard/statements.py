@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from zava_cli.data.guard import names
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.rules import WRITES, check_part
-from zava_cli.data.guard.totals import check_totals
-from zava_cli.data.guard.tree import Json, JsonObject, text_of, walk
+from zava_cli.data.guard.totals import check_totals, counts_rows
+from zava_cli.data.guard.tree import Json, JsonObject, Part, text_of, walk
 
 if TYPE_CHECKING:
     from pglast.parser import Token
@@ -50,10 +50,13 @@ def _check_tree(source: SourceText, tokens: list[Token], key: str, body: Json) -
         return len(source.sql[:character].encode("utf-8"))
 
     first_byte = len(source.sql[: tokens[0].start].encode("utf-8"))
-    parts = list(walk(key, body, first_byte))
-    for part in parts:
+    catalogs: list[Part] = []
+    for part in walk(key, body, first_byte):
         check_part(source, part, keyword)
-    check_totals(source, parts)
+        if counts_rows(part):
+            catalogs.append(part)
+    if catalogs:
+        check_totals(source, catalogs, walk(key, body, first_byte))
 
 
 def _keyword(source: SourceText, tokens: list[Token], character: int, word: str) -> int:

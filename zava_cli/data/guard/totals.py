@@ -7,6 +7,8 @@ that reads such a catalog all of these are refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from zava_cli.data.guard.refusal import SourceText
 from zava_cli.data.guard.tree import JsonObject, Part, strings, text_of
 
@@ -16,11 +18,13 @@ COUNTING_COLUMNS = {
 }
 
 
-def check_totals(source: SourceText, parts: list[Part]) -> None:
-    """Refuse a statement, given as all parts of its tree, that could read a counting column."""
-    catalogs = [part for part in parts if text_of(part.node, "relname") in COUNTING_COLUMNS]
-    if not catalogs:
-        return
+def counts_rows(part: Part) -> bool:
+    """True for a catalog in FROM that has counting columns."""
+    return part.key == "RangeVar" and text_of(part.node, "relname") in COUNTING_COLUMNS
+
+
+def check_totals(source: SourceText, catalogs: list[Part], parts: Iterable[Part]) -> None:
+    """Refuse a statement, given as all parts of its tree, that could read a counting column of these catalogs."""
     columns = frozenset[str]().union(*(COUNTING_COLUMNS[text_of(part.node, "relname")] for part in catalogs))
     rows = {text_of(part.node, "relname") for part in catalogs} | {_alias(part.node) for part in catalogs}
     for part in parts:
@@ -41,10 +45,9 @@ def _alias(node: JsonObject) -> str:
 
 
 def _named(part: Part, columns: frozenset[str]) -> str | None:
-    """A counting column's name wherever the text may use it as a name; in a literal it is only text."""
-    if part.key == "sval":
-        return None
-    return next((text for text in part.node.values() if isinstance(text, str) and text in columns), None)
+    """A counting column's name wherever the text may use it as one."""
+    name = text_of(part.node, "sval") if part.key == "String" else ""
+    return name if name in columns else None
 
 
 def _whole(part: Part, rows: set[str]) -> str | None:
