@@ -15,7 +15,7 @@ from zava_cli.data.guard.tree import TooDeepError, parse_statements
 # libpg_query measures the stack of its thread and gives up in good order; this much lets honest chains pass.
 STACK_BYTES = 16 * 1024 * 1024
 # The time that a text takes grows with its words, and only a text made for that has so many in 64 KB.
-MAX_TOKENS = 24_576
+MAX_TOKENS = 20_480
 _stack_size_lock = threading.Lock()
 
 
