@@ -36,6 +36,11 @@ COUNTS = [
     "SELECT count(*) FROM pg_locks",
     "SELECT pg_blocking_pids(1)",
     "SELECT pid, state, query_start FROM pg_stat_activity",
+    "SELECT pg_current_wal_lsn()",
+    "SELECT txid_current()",
+    "SELECT pg_current_xact_id()",
+    "SELECT pg_snapshot_xmax(pg_current_snapshot())",
+    "SELECT setseed(0.5)",
 ]
 
 HARMLESS = [

@@ -40,11 +40,12 @@ BEGIN
     FOR target IN
         SELECT oid FROM pg_proc
         WHERE pronamespace = 'pg_catalog'::regnamespace
-          AND (proname ~ '^pg_stat_get_'
+          AND (proname ~ '^pg_stat_get_|^pg_current_wal_|^pg_isolation_test_'
                OR proname IN ('pg_relation_size', 'pg_table_size', 'pg_indexes_size', 'pg_total_relation_size',
                               'pg_database_size', 'pg_tablespace_size', 'pg_lock_status', 'pg_blocking_pids',
                               'pg_safe_snapshot_blocking_pids', 'pg_export_snapshot', 'pg_current_snapshot',
-                              'txid_current_snapshot', 'setseed'))
+                              'pg_current_xact_id', 'txid_current_snapshot', 'txid_current',
+                              'pg_notification_queue_usage', 'setseed'))
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', target);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO @{owner}, pg_monitor', target);
