@@ -1,6 +1,7 @@
 -- What analysts, agents and BI tools write, one query a paragraph, by kind.
 -- Written before the guard's lists were read and never tuned on: do not edit a query to make it pass.
--- The first run refused 10 of 318; 5 were no valid SQL and have been corrected since.
+-- The first run refused 10 of the first 318, and 1 of the 102 of the second set, which was written after the faults
+-- found by the first had been mended; 7 queries were no valid SQL and have been corrected.
 
 == reports
 
@@ -820,3 +821,213 @@ SELECT pg_catalog.lower('X'), "pg_catalog"."upper"('x'), pg_catalog.count(*) FRO
 SELECT money '12.50' * 2, '1'::bit(3), 'a'::bpchar, '(1,2)'::point, 'black'::text, 3::smallint, '\xDEADBEEF'::bytea, int2 '7', '1 day'::interval(0), 5::oid
 
 SELECT lower(first_name) = any(array['ann', 'bob']), count(*) from customers group by 1
+
+== the second set
+
+SELECT date_trunc('month', o.order_date) AS month, s.name, sum(o.total_amount) FROM orders o JOIN stores s USING (store_id) GROUP BY GROUPING SETS ((1, 2), (1), ()) ORDER BY 1 NULLS LAST, 2
+
+SELECT p.name FROM products p WHERE p.type_id IN (SELECT type_id FROM product_types WHERE name ~ 'PAINT') ORDER BY lower(p.name) LIMIT 20
+
+SELECT count(*) AS lines, sum(quantity) AS units, sum(total_amount) / nullif(sum(quantity), 0) AS avg_price FROM order_items
+
+WITH d AS (SELECT generate_series(date_trunc('month', max(order_date)) - interval '11 months', date_trunc('month', max(order_date)), '1 month') AS m FROM orders)
+SELECT d.m::date, coalesce(count(o.*), 0) FROM d LEFT JOIN orders o ON date_trunc('month', o.order_date) = d.m GROUP BY 1 ORDER BY 1
+
+SELECT customer_id, sum(total_amount) AS ltv, min(order_date)::date AS first, max(order_date)::date AS last, (max(order_date) - min(order_date)) / nullif(count(*) - 1, 0) AS cadence FROM orders GROUP BY 1 HAVING count(*) > 2 ORDER BY ltv DESC LIMIT 10
+
+SELECT c.name, percentile_cont(0.5) WITHIN GROUP (ORDER BY oi.unit_price) FROM order_items oi JOIN products p USING (product_id) JOIN categories c USING (category_id) GROUP BY ROLLUP (c.name)
+
+SELECT DISTINCT first_value(name) OVER (PARTITION BY category_id ORDER BY price DESC, name) FROM products
+
+SELECT order_date::date AS day, status, count(*), sum(count(*)) OVER (PARTITION BY status ORDER BY order_date::date) FROM orders WHERE order_date > '2026-06-01' GROUP BY 1, 2 ORDER BY 1, 2
+
+SELECT * FROM (SELECT p.*, row_number() OVER (PARTITION BY category_id ORDER BY price DESC) AS rn FROM products p) q WHERE rn <= 3
+
+SELECT sku, stock_level, CASE WHEN stock_level = 0 THEN '🔴' WHEN stock_level <= reorder_point THEN '🟡' ELSE '🟢' END AS light FROM inventory JOIN products USING (product_id) ORDER BY stock_level LIMIT 15
+
+SELECT sum(total_amount) FILTER (WHERE extract(isodow FROM order_date) >= 6) / sum(total_amount) AS weekend_share FROM orders
+
+SELECT jsonb_object_agg(name, cnt) FROM (SELECT c.name, count(*) AS cnt FROM products JOIN categories c USING (category_id) GROUP BY c.name) s
+
+SELECT array_agg(DISTINCT status ORDER BY status) AS statuses, array_length(array_agg(DISTINCT customer_id), 1) AS customers FROM orders
+
+SELECT name, ts_rank_cd(search_text, plainto_tsquery('simple', 'hammer')) r FROM products WHERE search_text @@ plainto_tsquery('simple', 'hammer') ORDER BY r DESC, name LIMIT 10
+
+WITH q AS (SELECT description_embedding AS v FROM product_description_embeddings JOIN products USING (product_id) ORDER BY sku LIMIT 1)
+SELECT p.sku, p.name, round((1 - (e.description_embedding <=> q.v))::numeric, 3) AS score FROM q, product_description_embeddings e JOIN products p USING (product_id) ORDER BY e.description_embedding <=> q.v LIMIT 5
+
+SELECT round(regr_slope(total_amount::float, extract(epoch FROM order_date)::float)::numeric, 10) FROM orders
+
+SELECT width_bucket(extract(hour FROM order_date), 0, 24, 4) AS quarter_of_day, count(*) FROM orders GROUP BY 1 ORDER BY 1
+
+SELECT to_char(order_date AT TIME ZONE 'America/Los_Angeles', 'Day DD Month YYYY HH24:MI TZ') FROM orders ORDER BY order_date DESC LIMIT 1
+
+SELECT string_agg(format('%s (%s)', name, location), '; ' ORDER BY name) FROM stores
+
+SELECT overlay(email PLACING '***' FROM 2 FOR greatest(position('@' IN email) - 2, 0)) FROM customers WHERE email LIKE '%@%' LIMIT 5
+
+SELECT substring(email FROM '@(.*)$') AS domain, count(*) FROM customers GROUP BY 1 ORDER BY 2 DESC, 1
+
+SELECT count(*) FROM customers WHERE email IS NULL OR trim(email) = '' OR email NOT LIKE '%_@_%._%'
+
+SELECT email, count(*) FROM customers GROUP BY email HAVING count(*) > 1
+
+SELECT lower(last_name), array_agg(first_name) FROM customers GROUP BY 1 ORDER BY count(*) DESC LIMIT 5
+
+SELECT c.* FROM customers c LEFT JOIN orders o USING (store_id, customer_id) WHERE o.order_id IS NULL LIMIT 10
+
+SELECT o.order_id FROM orders o WHERE o.total_amount <> (SELECT coalesce(sum(i.total_amount), 0) FROM order_items i WHERE (i.store_id, i.order_id) = (o.store_id, o.order_id))
+
+SELECT max(cnt), min(cnt), avg(cnt)::numeric(6,2) FROM (SELECT count(*) cnt FROM orders GROUP BY order_date::date) x
+
+SELECT EXTRACT(DOW FROM order_date) IN (0, 6) AS weekend, avg(total_amount)::money FROM orders GROUP BY weekend
+
+SELECT p.sku, sum(oi.discount_amount) AS discount, max(oi.discount_percent) || '%' AS deepest FROM order_items oi NATURAL JOIN products p GROUP BY p.sku LIMIT 10
+
+SELECT least(10, greatest(1, (random() * 10)::int)) BETWEEN 1 AND 10
+
+SELECT (SELECT sum(total_amount) FROM orders WHERE order_date >= '2026-01-01') - (SELECT sum(total_amount) FROM orders WHERE order_date >= '2025-01-01' AND order_date < '2025-07-01') AS delta
+
+SELECT extract(year FROM o.order_date)::text || '-Q' || extract(quarter FROM o.order_date) AS q, sum(oi.quantity) FROM orders o JOIN order_items oi USING (store_id, order_id) GROUP BY q ORDER BY q
+
+SELECT "month", revenue, round(avg(revenue) OVER w, 2) AS ma3, revenue / sum(revenue) OVER () AS share FROM (SELECT date_trunc('month', order_date)::date AS "month", sum(total_amount) AS revenue FROM orders GROUP BY 1) t WINDOW w AS (ORDER BY "month" ROWS 2 PRECEDING)
+
+SELECT unnest(percentile_cont(ARRAY[0.1, 0.5, 0.9]) WITHIN GROUP (ORDER BY price)) AS v, unnest(ARRAY['p10', 'p50', 'p90']) AS p FROM products
+
+SELECT x.* FROM products p CROSS JOIN LATERAL (VALUES ('cost', p.cost), ('price', p.price)) AS x(kind, amount) LIMIT 6
+
+SELECT json_agg(row_to_json(t)) FROM (SELECT sku, price FROM products ORDER BY price DESC LIMIT 2) t
+
+SELECT jsonb_path_query(to_jsonb(p), '$.name') FROM products p LIMIT 2
+
+SELECT to_jsonb(p) #>> '{sku}' FROM products p LIMIT 2
+
+SELECT array(SELECT sku FROM products ORDER BY price LIMIT 3)
+
+SELECT generate_series(1, 3) AS n, 'row ' || generate_series(1, 3)
+
+SELECT * FROM generate_series('2026-01-31'::date, '2026-04-30'::date, '1 month'::interval) WITH ORDINALITY
+
+SELECT t.day, to_char(t.day, 'TMDay'), t.day - date_trunc('year', t.day)::date + 1 AS doy FROM generate_series(date '2026-02-27', date '2026-03-01', '1 day') AS g(ts), LATERAL (SELECT g.ts::date AS day) t
+
+SELECT range_agg(tstzrange(order_date, order_date + interval '1 hour')) FROM (SELECT order_date FROM orders ORDER BY order_date LIMIT 5) o
+
+SELECT daterange('2026-01-01', '2026-06-30', '[]') * daterange('2026-06-01', NULL)
+
+SELECT sha256(sku::bytea), md5(sku), encode(digest, 'hex') FROM (SELECT sku, sha224(sku::bytea) AS digest FROM products LIMIT 1) d
+
+SELECT crc32(convert_to('zava', 'UTF8')), hashtextextended('zava', 0) IS NOT NULL, bit_count('\xff'::bytea)
+
+SELECT table_name, count(*) FROM information_schema.columns WHERE table_schema = 'retail' GROUP BY 1 ORDER BY 1
+
+SELECT c.table_name, c.column_name, pgd.description FROM pg_catalog.pg_statio_all_tables AS st JOIN pg_catalog.pg_description pgd ON pgd.objoid = st.relid JOIN information_schema.columns c ON pgd.objsubid = c.ordinal_position AND c.table_schema = st.schemaname AND c.table_name = st.relname LIMIT 5
+
+SELECT a.attname, a.attnotnull, pg_get_expr(d.adbin, d.adrelid) FROM pg_attribute a LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum) WHERE a.attrelid = 'products'::regclass AND a.attnum > 0
+
+SELECT con.conname, con.contype, con.conkey, pg_get_constraintdef(con.oid) FROM pg_constraint con JOIN pg_class rel ON rel.oid = con.conrelid WHERE rel.relname = 'orders'
+
+SELECT n.nspname, t.typname, obj_description(t.oid, 'pg_type') FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typtype = 'b' AND n.nspname = 'public'
+
+SELECT n.nspname AS schema, c.relname AS name, c.relkind, obj_description(c.oid) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname NOT LIKE 'pg_%' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'v')
+
+SELECT i.relname, ix.indisunique, array_agg(a.attname ORDER BY k.n) FROM pg_index ix JOIN pg_class i ON i.oid = ix.indexrelid CROSS JOIN LATERAL unnest(ix.indkey) WITH ORDINALITY AS k(attnum, n) JOIN pg_attribute a ON a.attrelid = ix.indrelid AND a.attnum = k.attnum WHERE ix.indrelid = 'orders'::regclass GROUP BY 1, 2
+
+SELECT current_setting('server_version_num')::int / 10000 AS major
+
+SELECT set_bit(B'0000', 1, 1), get_bit(B'0100', 1), bit_length('abc')
+
+SELECT 'a,b;c' ~ '[;,]', regexp_split_to_array('a1b2', '\d'), translate('abc', 'abc', 'xyz')
+
+SELECT round(12345.678, -2), round(2.5), trunc(-2.5), 10 % 3, 7.0 / 3, 2 ^ 3 IS NULL FROM (SELECT 1) x LIMIT 0
+
+SELECT round(12345.678, -2), 5::float8 / 3, 17 / 5, power(1.05, 10), exp(ln(2)), 1e-3
+
+SELECT justify_interval(sum(gap)) FROM (SELECT order_date - lag(order_date) OVER (ORDER BY order_date) AS gap FROM orders) g
+
+SELECT date_part('day', age('2026-06-30', '2026-05-15')), (date '2026-06-30' - date '2026-05-15')
+
+SELECT count(*) FROM orders WHERE order_date::time BETWEEN time '09:00' AND time '17:00'
+
+SELECT count(*) FROM orders WHERE order_date >= TIMESTAMPTZ '2026-03-08 00:00 America/Los_Angeles'
+
+SELECT tz.name FROM pg_timezone_names tz WHERE tz.is_dst LIMIT 1
+
+SELECT p1.sku, p2.sku FROM products p1 JOIN products p2 ON p1.type_id = p2.type_id AND abs(p1.price - p2.price) < 1 AND p1.product_id < p2.product_id LIMIT 5
+
+WITH RECURSIVE compound(n, v) AS (SELECT 0, 100::numeric UNION ALL SELECT n + 1, round(v * 1.07, 2) FROM compound WHERE n < 10) TABLE compound
+
+WITH top AS (SELECT product_id FROM order_items GROUP BY 1 ORDER BY sum(total_amount) DESC LIMIT 5), other AS (SELECT product_id FROM products EXCEPT TABLE top) SELECT (SELECT count(*) FROM top), (SELECT count(*) FROM other)
+
+SELECT CASE grouping(c.name) WHEN 1 THEN 'Total' ELSE c.name END, sum(i.stock_level) FROM inventory i JOIN products USING (product_id) JOIN categories c USING (category_id) GROUP BY ROLLUP (c.name) ORDER BY grouping(c.name), 2 DESC
+
+SELECT s.*, o.n FROM stores s LEFT JOIN (SELECT store_id, count(*) n FROM orders GROUP BY 1) o USING (store_id)
+
+SELECT avg(items)::numeric(4,2) FROM (SELECT order_id, sum(quantity) items FROM order_items WHERE quantity > 0 GROUP BY order_id) b
+
+SELECT exp(sum(ln(1 + g))) - 1 FROM (SELECT r / lag(r) OVER (ORDER BY m) - 1 AS g FROM (SELECT date_trunc('quarter', order_date) m, sum(total_amount)::float r FROM orders GROUP BY 1) a) b WHERE g > -1
+
+SELECT count(*) FILTER (WHERE price < 10) cheap, count(*) FILTER (WHERE price >= 10 AND price < 100) mid, count(*) FILTER (WHERE price >= 100) dear FROM products
+
+SELECT name COLLATE "C" FROM products ORDER BY 1 DESC FETCH FIRST ROW ONLY
+
+SELECT 1 AS "SELECT", 'truncate' AS action, $$grant all$$ AS note
+
+SELECT -- the date
+  max(order_date) /* latest */ AS latest -- of all
+FROM /* our */ orders
+
+EXPLAIN (VERBOSE true, COSTS false) SELECT customer_id FROM orders WHERE order_date > now() - interval '1 day'
+
+EXPLAIN (FORMAT XML) SELECT 1
+
+SHOW default_text_search_config
+
+SHOW lc_numeric
+
+SHOW work_mem
+
+SHOW max_connections
+
+SELECT coalesce(nullif(trim(first_name), ''), '?') || coalesce(' ' || last_name, '') AS who FROM customers LIMIT 3
+
+SELECT date_trunc('day', order_date) AS d, count(*) AS n, count(*) > 2 * stddev(count(*)) OVER () + avg(count(*)) OVER () AS unusual FROM orders GROUP BY 1 ORDER BY n DESC LIMIT 5
+
+SELECT a.n AS store_orders, b.n AS lines FROM (SELECT count(*) n FROM orders) a, (SELECT count(*) n FROM order_items) b
+
+SELECT reference, status FROM orders WHERE reference IS NOT NULL ORDER BY reference LIMIT 5
+
+SELECT p.name, lag(p.name) OVER (ORDER BY p.price), p.price - lag(p.price) OVER (ORDER BY p.price) AS step FROM products p ORDER BY p.price DESC LIMIT 5
+
+SELECT min(o.order_date) FROM orders o WHERE o.status IN ('pending', 'returned') AND NOT o.total_amount > 0
+
+SELECT count(*) * 100 / (SELECT count(*) FROM products) AS pct FROM product_description_embeddings e WHERE e.model = (SELECT model FROM embedding_models WHERE is_active)
+
+SELECT to_char(sum(total_amount), 'L999G999G999D99'), to_char(0.123, '990.0%'), to_char(42, 'RN'), to_char(-5, 'S99') FROM orders
+
+SELECT string_to_table('a b c', ' ') AS word EXCEPT SELECT 'b'
+
+SELECT * FROM ROWS FROM (json_to_recordset('[{"a":1,"b":2}]') AS (a int, b int), generate_series(1, 2)) AS r(a, b, n)
+
+SELECT jsonb_array_elements_text('["x", "y"]') || '!'
+
+SELECT CAST(ROW(1, 'a') AS text), (1, 2) = ANY (SELECT 1, 2), ROW(1, 2) IN ((1, 2), (3, 4))
+
+SELECT o.order_date::timestamp(0), o.total_amount::numeric(12, 0), o.status::varchar(4) FROM orders o LIMIT 1
+
+SELECT array_position(array_agg(name ORDER BY name), min(name)) FROM categories
+
+SELECT bool_or(is_online), every(location <> '') FROM stores
+
+SELECT now() - interval '1 week' < now(), now() + make_interval(months => 1) > now(), localtimestamp::date = current_date
+
+SELECT ntile(10) OVER (ORDER BY total_amount DESC) AS decile, total_amount FROM orders ORDER BY 2 DESC LIMIT 10
+
+SELECT decile, sum(total_amount) / sum(sum(total_amount)) OVER () AS share FROM (SELECT ntile(10) OVER (ORDER BY total_amount DESC) AS decile, total_amount FROM orders) d GROUP BY decile ORDER BY decile
+
+SELECT 'Zava' AS company, date_trunc('second', now())::text AS generated, current_user AS by
+
+SELECT m.name, s.name, s.location FROM managers m JOIN stores s USING (manager_id)
+
+SELECT setweight(to_tsvector('english', name), 'A') || setweight(to_tsvector('english', description), 'C') FROM products LIMIT 1
+
+SELECT count(*) FROM products WHERE to_tsvector('english', description) @@ to_tsquery('english', 'steel & (blade | handle) & !plastic')
