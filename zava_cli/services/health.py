@@ -109,7 +109,7 @@ def _operator_limits(server: dict[str, Any]) -> ComponentHealth:
     missing += ["REVOKE reltuples of pg_class FROM PUBLIC"] if server["anyone_counts_rows"] else []
     return ComponentHealth(
         component="operator limits", status=WARN if missing else OK,
-        detail=f"missing: {', '.join(missing)}" if missing else "temporary files bounded, set_config and counts reserved",
+        detail=f"missing: {', '.join(missing)}" if missing else "files bounded, set_config and counts reserved",
         fix="Only a superuser can set these; row isolation holds without them." if missing else None,
     )  # fmt: skip
 

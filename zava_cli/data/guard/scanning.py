@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # The scanner reads such a run again from each of its characters: 64 KB of `/*/*/*` would take 1.6 s.
 LONG_OPERATOR_RUN = re.compile(r"[~!@#^&|`?+\-*/%<>=]{1000}")
+BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
 LENGTH_HINT = "Shorten it: give long lists as one array parameter, $1, and write = ANY ($1)."
 NESTING_HINT = "Nest less deeply: join long chains with IN (…), AND, array_agg or string_agg, or use CTEs."
@@ -46,7 +47,7 @@ def scan(source: SourceText) -> list[Token]:
 
     # Every character beyond ASCII is a letter to the scanner, and with plain letters in their place pglast
     # need not search its table of wide characters for every token, which is quadratic.
-    plain = "".join(character if character.isascii() else "x" for character in source.sql)
+    plain = BEYOND_ASCII.sub("x", source.sql)
     try:
         return [token for token in parser.scan(plain) if token.name not in COMMENTS]
     except parser.ParseError as error:

@@ -27,16 +27,18 @@ def check_totals(source: SourceText, catalogs: list[Part], parts: Iterable[Part]
     """Refuse a statement, given as all parts of its tree, that could read a counting column of these catalogs."""
     columns = frozenset[str]().union(*(COUNTING_COLUMNS[text_of(part.node, "relname")] for part in catalogs))
     rows = {text_of(part.node, "relname") for part in catalogs} | {_alias(part.node) for part in catalogs}
-    for part in parts:
-        construct = _named(part, columns) or _whole(part, rows)
-        if construct is not None:
-            catalog = text_of(catalogs[0].node, "relname")
-            raise source.refusal_at_byte(
-                f"{construct} is not allowed here: {catalog} also counts rows and transactions",
-                construct,
-                byte=part.byte,
-                hint=f"Name the columns of {catalog} that you need; these are closed: {', '.join(sorted(columns))}.",
-            )
+    found = [(part, name) for part in parts if (name := _named(part, columns) or _whole(part, rows))]
+    if not found:
+        return
+    # The column itself says more than a star that stands before it.
+    part, construct = next((hit for hit in found if hit[1] in columns), found[0])
+    catalog = text_of(catalogs[0].node, "relname")
+    raise source.refusal_at_byte(
+        f"{construct} is not allowed here: {catalog} also counts rows and transactions",
+        construct,
+        byte=part.byte,
+        hint=f"Name the columns of {catalog} that you need; these are closed: {', '.join(sorted(columns))}.",
+    )
 
 
 def _alias(node: JsonObject) -> str:
