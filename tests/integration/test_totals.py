@@ -89,6 +89,15 @@ async def test_no_catalog_counts_for_a_manager(walls: Walls, gateway: PostgreSQL
         assert "permission denied" in await extended(gateway, sam, sql)
 
 
+@pytest.mark.parametrize("sql", ["SELECT age('3'::xid)", "SELECT age(xmin) FROM products"])
+async def test_the_age_of_a_transaction_is_closed_and_that_of_a_date_is_not(
+    walls: Walls, gateway: PostgreSQLProvider, sql: str
+) -> None:
+    sam = await gateway.identify("Sam Seattle")
+    assert ("permission denied" in await extended(gateway, sam, sql)) == (walls.kind != "no superuser")
+    assert "permission denied" not in await extended(gateway, sam, "SELECT age(order_date) FROM orders")
+
+
 @pytest.mark.parametrize("sql", HARMLESS)
 async def test_what_describes_the_schema_stays_open(walls: Walls, gateway: PostgreSQLProvider, sql: str) -> None:
     sam = await gateway.identify("Sam Seattle")

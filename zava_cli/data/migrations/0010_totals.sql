@@ -45,7 +45,9 @@ BEGIN
                               'pg_database_size', 'pg_tablespace_size', 'pg_lock_status', 'pg_blocking_pids',
                               'pg_safe_snapshot_blocking_pids', 'pg_export_snapshot', 'pg_current_snapshot',
                               'pg_current_xact_id', 'txid_current_snapshot', 'txid_current',
-                              'pg_notification_queue_usage', 'setseed'))
+                              'pg_notification_queue_usage', 'setseed', 'mxid_age')
+               -- Tells how many transactions others have made.
+               OR oid = 'pg_catalog.age(xid)'::regprocedure)
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', target);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO @{owner}, pg_monitor', target);
