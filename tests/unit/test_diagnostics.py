@@ -45,7 +45,7 @@ def test_every_kind_of_error_has_its_exit_code(error: MCPError, code: int) -> No
 
 
 def test_every_exit_code_is_explained() -> None:
-    assert {code.value: bool(code.description) for code in ExitCode} == dict.fromkeys((0, 1, 2, 3, 4, 130), True)
+    assert {code.value: bool(code.description) for code in ExitCode} == dict.fromkeys((0, 1, 2, 3, 4, 130, 143), True)
 
 
 def test_an_error_shows_message_place_detail_and_hint(capsys: pytest.CaptureFixture[str]) -> None:
