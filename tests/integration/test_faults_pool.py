@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
 
 from tests.small_data import ORDERS, Walls
@@ -14,7 +13,7 @@ from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import DatabaseUnavailableError
 from zava_cli.models.query import QueryRequest
-from zava_cli.services.query import run_query
+from zava_cli.services.query import open_query, run_query
 
 CALLERS = 200
 COUNT = QueryRequest(sql="select count(*) from orders")
@@ -35,6 +34,15 @@ async def until_closed(walls: Walls) -> None:
     async with asyncio.timeout(20):
         while await connections(walls):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+
+
+async def end_backends(walls: Walls) -> None:
+    """Ends the gateway's connections from the server's side."""
+    await walls.as_superuser(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+        " WHERE usename = $1 AND datname = current_database()",
+        walls.role("gateway"),
+    )
 
 
 @pytest.fixture
@@ -97,14 +105,22 @@ async def test_callers_whose_backends_are_ended_are_told_so_and_the_next_one_is_
     seattle = await serving.identify("seattle")
     busy = [asyncio.create_task(run_query(serving, seattle, SLOW)) for _ in range(4)]
     await asyncio.sleep(0.3)
-    await own_walls.as_superuser(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND datname = current_database()",
-        own_walls.role("gateway"),
-    )
+    await end_backends(own_walls)
     ended = await asyncio.gather(*busy, return_exceptions=True)
     assert {type(error) for error in ended} == {DatabaseUnavailableError}
-    assert not any(
-        isinstance(error.__cause__, asyncpg.InternalClientError) for error in ended if isinstance(error, Exception)
-    )
     for _ in range(10):
         assert await count_of(serving, seattle) == ORDERS["Seattle"]
+
+
+async def test_a_connection_that_breaks_between_two_pages_is_an_unavailable_database(
+    serving: PostgreSQLProvider, own_walls: Walls
+) -> None:
+    seattle = await serving.identify("seattle")
+    request = QueryRequest(sql="select generate_series(1, 1000000000000)")
+    with pytest.raises(DatabaseUnavailableError, match="cannot be reached"):
+        async with open_query(serving, seattle, request, page=10) as stream:
+            batches = aiter(stream.batches)
+            assert len(await anext(batches)) == 10
+            await end_backends(own_walls)
+            await anext(batches)
+    assert await count_of(serving, seattle) == ORDERS["Seattle"]

@@ -240,7 +240,7 @@ class PostgreSQLProvider:
         for pool in pools:
             try:
                 await asyncio.wait_for(pool.close(), self.settings.serve_grace)
-            except (TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
+            except (TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, OSError):
                 pool.terminate()
 
 

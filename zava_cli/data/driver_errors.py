@@ -28,6 +28,8 @@ _UNAVAILABLE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    # What the driver makes of a connection that breaks between two of its steps.
+    asyncpg.InternalClientError,
     OSError,
     asyncio.IncompleteReadError,
 )
@@ -47,7 +49,7 @@ def translated(query: str | None = None) -> Generator[None]:
         yield
     except MCPError:
         raise
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.IncompleteReadError) as exc:
+    except (asyncpg.PostgresError, *_UNAVAILABLE) as exc:
         raise translate(exc, query) from exc
 
 
@@ -111,4 +113,6 @@ def _plain(exc: BaseException) -> str:
     """The reason without host names or paths that an operating-system error carries."""
     if isinstance(exc, OSError):
         return exc.strerror or type(exc).__name__
+    if type(exc) is asyncpg.InternalClientError:
+        return "the connection broke"
     return str(exc) or type(exc).__name__
