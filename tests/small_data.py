@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import asyncpg
 
 from tests.conftest import drop, new_profile, root, settings_for
-from zava_cli.data.admin import admin_connection, owner_transaction, register_keys
+from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.embedded import SUPERUSER, EmbeddedServer
+from zava_cli.data.keys import register_keys
 from zava_cli.data.migrate import migrate
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target

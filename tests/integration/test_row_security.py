@@ -107,7 +107,8 @@ async def test_no_role_reads_keys_settings_or_loads(walls: Walls, role: str) -> 
                       "security.manager_keys"):  # fmt: skip
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetch(f"SELECT * FROM {table}")
-        for call in ("security.resolve_identity('Tom Tacoma')", "security.database_identity()"):
+        for call in ("security.resolve_identity('Tom Tacoma')", "security.database_identity()",
+                     "security.key_versions()", "security.key_check('', '')"):  # fmt: skip
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetch(f"SELECT * FROM {call}")
     finally:
