@@ -96,7 +96,9 @@ async def test_every_policy_is_for_named_roles_and_only_the_owner_may_write(wall
 async def test_the_managers_roles_may_select_and_nothing_else(walls: Walls) -> None:
     rows = await walls.as_superuser(
         """SELECT DISTINCT n.nspname, x.grantee::regrole::text AS grantee, x.privilege_type
-           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) x
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+                LATERAL (SELECT c.relacl UNION ALL SELECT attacl FROM pg_attribute WHERE attrelid = c.oid) a (acl),
+                aclexplode(a.acl) x
            WHERE n.nspname IN ('retail', 'ops', 'security') AND x.grantee <> c.relowner"""
     )
     found = {tuple(row) for row in rows}

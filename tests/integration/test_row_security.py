@@ -16,16 +16,16 @@ ROLES = ["store_managers", "regional_managers", "head_office"]
 FORMS = {
     "select": "SELECT * FROM {table}",
     "aggregate": "SELECT n FROM (SELECT count(*) AS n FROM {table}) t, generate_series(1, n)",
-    "join": "SELECT 1 FROM {table} a JOIN {table} b ON a.ctid = b.ctid",
+    "join": "SELECT 1 FROM {table} a JOIN {table} b ON a::text = b::text",
     "CTE": "WITH t AS MATERIALIZED (SELECT * FROM {table}) SELECT * FROM t",
     "sub-query": "SELECT (SELECT 1) FROM (SELECT * FROM {table} OFFSET 0) t",
     "window": "SELECT row_number() OVER () FROM {table}",
-    "EXISTS": "SELECT 1 FROM {table} a WHERE EXISTS (SELECT FROM {table} b WHERE b.ctid = a.ctid)",
-    "set operation": "SELECT ctid FROM {table} UNION SELECT ctid FROM {table}",
+    "EXISTS": "SELECT 1 FROM {table} a WHERE EXISTS (SELECT FROM {table} b WHERE b::text = a::text)",
+    "set operation": "SELECT a::text FROM {table} a UNION SELECT b::text FROM {table} b",
     "lateral": "SELECT 1 FROM (VALUES (1)) v, LATERAL (SELECT * FROM {table}) t",
     "TABLE": "TABLE {table}",
-    "recursion": "WITH RECURSIVE t(c) AS (SELECT ctid FROM {table} UNION SELECT t.c FROM t) SELECT c FROM t",
-    "grouping sets": "SELECT ctid FROM {table} GROUP BY GROUPING SETS ((ctid))",
+    "recursion": "WITH RECURSIVE t(c) AS (SELECT a::text FROM {table} a UNION SELECT t.c FROM t) SELECT c FROM t",
+    "grouping sets": "SELECT a::text FROM {table} a GROUP BY GROUPING SETS ((a::text))",
 }
 
 

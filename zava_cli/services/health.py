@@ -107,9 +107,10 @@ def _holes(holes: list[str]) -> ComponentHealth:
 def _operator_limits(server: dict[str, Any]) -> ComponentHealth:
     missing = ["temp_file_limit"] if server["temp_file_limit"] == "-1" else []
     missing += ["REVOKE EXECUTE ON set_config FROM PUBLIC"] if server["anyone_sets_config"] else []
+    missing += ["REVOKE reltuples of pg_class FROM PUBLIC"] if server["anyone_counts_rows"] else []
     return ComponentHealth(
         component="operator limits", status=WARN if missing else OK,
-        detail=f"missing: {', '.join(missing)}" if missing else "temporary files bounded, set_config reserved",
+        detail=f"missing: {', '.join(missing)}" if missing else "files bounded, set_config and counts reserved",
         fix="Only a superuser can set these; row isolation holds without them." if missing else None,
     )  # fmt: skip
 
