@@ -17,6 +17,7 @@ from zava_cli.data.named_sql import named_sql
 from zava_cli.data.session import Session, TextSession
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import AuthorizationError, DatabaseUnavailableError, ValidationError
+from zava_cli.infra.operations import current_operation
 
 CONTEXT_SECONDS = 60
 """A context outlives the longest statement of its transaction by this much."""
@@ -53,7 +54,9 @@ class PostgreSQLProvider:
             )  # fmt: skip
         if self._master_key is None:
             self._master_key = self.target.master_key()
-        return caller_from_row(dict(rows[0]), self._master_key, time.time())
+        caller = caller_from_row(dict(rows[0]), self._master_key, time.time())
+        _note(caller)
+        return caller
 
     async def state(self) -> dict[str, Any]:
         """Newest migration, time zone and data version, as the gateway sees them."""
@@ -80,9 +83,19 @@ class PostgreSQLProvider:
             yield TextSession(connection, limit)
 
     @asynccontextmanager
+    async def open_connection(self) -> AsyncGenerator[asyncpg.Connection]:
+        """A connection for zava's own statements outside of any transaction, if a pool is open; opens none."""
+        pool = self._pools.get("own")
+        if pool is None:
+            raise DatabaseUnavailableError("There is no open connection.")
+        async with pool.acquire(timeout=self.settings.connect_timeout) as connection:
+            yield connection  # pyright: ignore[reportReturnType]
+
+    @asynccontextmanager
     async def _transaction(
         self, kind: str, caller: Caller, timeout: float | None
     ) -> AsyncGenerator[asyncpg.Connection]:
+        _note(caller)
         limit = timeout or self.settings.statement_timeout
         async with self._connection(kind) as connection:
             await connection.fetchrow(
@@ -188,6 +201,10 @@ class PostgreSQLProvider:
                 await asyncio.wait_for(pool.close(), self.settings.serve_grace)
             except (TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
                 pool.terminate()
+
+
+def _note(caller: Caller) -> None:
+    current_operation().identified(caller.identity.manager_id, caller.identity.role.value)
 
 
 async def _give_back(pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:

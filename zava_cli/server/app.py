@@ -10,6 +10,7 @@ from fastmcp import FastMCP
 
 from zava_cli import __version__
 from zava_cli.data.target import Target
+from zava_cli.infra.operations import Way
 from zava_cli.server.errors import ErrorMiddleware
 from zava_cli.server.instructions import INSTRUCTIONS
 from zava_cli.server.state import ServerState, opened
@@ -27,8 +28,10 @@ READING = [
 WRITING = [seed_database, embed_products]
 
 
-def build_server(target: Target, *, identity: str | None, administrator: bool = False) -> FastMCP[dict[str, Any]]:
-    """A server that answers as `identity`; `administrator` adds the tools that write.
+def build_server(
+    target: Target, *, identity: str | None, administrator: bool = False, way: Way = Way.MCP_STDIO
+) -> FastMCP[dict[str, Any]]:
+    """A server that answers as `identity`; `administrator` adds the tools that write, `way` is for the audit log.
 
     Entering its lifespan connects and looks the identity up: AuthorizationError, ValidationError,
     DatabaseUnavailableError. An administrator starts without, since a new database has no managers yet.
@@ -46,7 +49,7 @@ def build_server(target: Target, *, identity: str | None, administrator: bool = 
         INSTRUCTIONS,
         version=__version__,
         lifespan=lifespan,
-        middleware=[ErrorMiddleware(identity)],
+        middleware=[ErrorMiddleware(identity, way)],
         mask_error_details=True,
     )
     for tool in [*READING, *(WRITING if administrator else [])]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+from fastmcp import Context
 from fastmcp.exceptions import FastMCPError, NotFoundError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
@@ -11,14 +13,29 @@ from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra.errors import DatabaseError, MCPError, ValidationError
-from zava_cli.infra.operations import operation
+from zava_cli.infra.operations import OperationRecord, Way, operation
+from zava_cli.server.state import current_state
+
+OPERATIONS = {
+    "execute_sales_query": "query",
+    "search_products": "search",
+    "get_store_performance": "store",
+    "get_table_schemas": "schema",
+    "get_current_utc_date": "clock",
+    "check_health": "health",
+    "seed_database": "seed",
+    "embed_products": "embed",
+}
+"""Each tool's operation, by the name that the terminal has for it."""
+UNKNOWN_TOOL = "unknown tool"
 
 
 class ErrorMiddleware(Middleware):
-    """Logs every call as one operation; what fails is answered with isError, not with a protocol error."""
+    """Logs and records every call as one operation; what fails is answered with isError, not with a protocol error."""
 
-    def __init__(self, identity: str | None) -> None:
+    def __init__(self, identity: str | None, way: Way) -> None:
         self._identity = identity
+        self._way = way
 
     async def on_call_tool(
         self,
@@ -26,8 +43,13 @@ class ErrorMiddleware(Middleware):
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         """Runs the tool."""
+        assert context.fastmcp_context is not None
+        record = OperationRecord(
+            OPERATIONS.get(context.message.name, UNKNOWN_TOOL), self._way, self._identity,
+            _client(context.fastmcp_context),
+        )  # fmt: skip
         try:
-            with operation(f"tool {context.message.name}", identity=self._identity):
+            with operation(record, current_state(context.fastmcp_context).audit.add):
                 try:
                     return await call_next(context)
                 except (FastMCPError, NotFoundError) as exc:
@@ -52,6 +74,14 @@ def error_result(error: MCPError) -> ToolResult:
         structured_content={"error": {name: value for name, value in parts.items() if value is not None}},
         is_error=True,
     )
+
+
+def _client(context: Context) -> str | None:
+    """Name and version of the client's program, where it says so."""
+    with suppress(RuntimeError):
+        params = context.session.client_params
+        return None if params is None else f"{params.client_info.name} {params.client_info.version}"
+    return None
 
 
 def _original(exc: Exception, tool: str) -> Exception:
