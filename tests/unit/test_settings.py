@@ -95,6 +95,8 @@ GUARDED = {
     "embedding_provider": "openai",
     "openai_api_key": "sk-secret",
     "log_file": "/var/tmp/elsewhere.log",
+    "audit_sql": "hash",
+    "audit_keep_months": "999",
 }
 
 
