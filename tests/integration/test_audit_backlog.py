@@ -16,8 +16,10 @@ import pytest
 from tests.audit_log import an_entry, records
 from tests.small_data import Walls
 from zava_cli.data import audit_backlog as module
+from zava_cli.data import audit_writer as writing
 from zava_cli.data.audit import as_line, gateway_connection, replay, write_now
 from zava_cli.data.audit_backlog import Backlog, readable_lines
+from zava_cli.data.audit_writer import AuditWriter
 from zava_cli.data.target import Target
 from zava_cli.infra.operations import OperationRecord, Outcome
 from zava_cli.infra.settings import Settings
@@ -159,6 +161,23 @@ async def test_a_database_that_was_not_reached_is_not_asked_a_second_time(own_wa
     record = OperationRecord("query", outcome=Outcome.UNAVAILABLE)
     await write_now(own_walls.target, never, [record])
     assert len(lines_of(Backlog(own_walls.target))) == 1
+
+
+async def test_a_queue_beyond_its_bounds_goes_to_the_file_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "MOST_RECORDS", 10)
+    writer = AuditWriter(away(tmp_path))
+    for number in range(25):
+        writer.add(OperationRecord("query", row_count=number))
+    assert [line["row_count"] for line in lines_of(Backlog(away(tmp_path)))] == list(range(22))
+
+
+async def test_a_writer_without_a_database_ends_at_once_and_keeps_everything(tmp_path: Path) -> None:
+    async with asyncio.timeout(5), AuditWriter(away(tmp_path)) as writer:
+        for number in range(25):
+            writer.add(OperationRecord("query", row_count=number))
+    assert [line["row_count"] for line in lines_of(Backlog(away(tmp_path)))] == list(range(25))
 
 
 def test_any_text_becomes_a_line_that_postgresql_takes() -> None:
