@@ -77,7 +77,7 @@ async def test_every_command_that_touches_data_leaves_exactly_one_record(shop: T
 def test_a_command_that_touches_no_data_leaves_no_record_and_starts_no_server(tmp_path: Path) -> None:
     zava = CommandLine(who="seattle", folder=tmp_path)
     folder = str(tmp_path / "data")
-    for arguments in (["config", "show"], ["db", "status"], ["mcp-config"], ["--help"], ["db", "url"]):
+    for arguments in (["config", "show"], ["db", "status"], ["mcp-config", "claude-code"], ["--help"], ["db", "url"]):
         assert zava(*arguments, ZAVA_DATA_DIR=folder).code == 0
     assert not Path(folder).exists()
 
