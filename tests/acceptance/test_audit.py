@@ -13,12 +13,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
+import httpx2
 import pytest
 
-from tests.acceptance.test_stdio import greet, question, serving
+from tests.acceptance.test_stdio import BUSY, SLOW, greet, question, serving, until
 from tests.audit_log import awaited, records
 from tests.command_line import CommandLine
 from tests.conftest import drop, new_profile, root, settings_for
+from tests.http_serving import MODES, calling, http_server
 from tests.small_data import fill
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.audit_backlog import Backlog
@@ -126,10 +128,10 @@ async def test_several_processes_at_once_leave_one_record_each(shop: Target) -> 
     assert sorted(row["sql"] for row in await records(shop)) == [f"select {number}" for number in range(6)]
 
 
-async def test_a_reader_that_goes_away_and_an_interrupt_leave_a_record(shop: Target) -> None:
+async def test_a_command_that_is_interrupted_leaves_a_record(shop: Target) -> None:
     zava = CommandLine(shop, "seattle")
-    process = zava.start("query", "select count(*) from generate_series(1, 1000000000) n where n % 7 = 3")
-    await asyncio.sleep(2)
+    process = zava.start("query", SLOW)
+    await until(shop, 1, BUSY)
     process.send_signal(signal.SIGINT)
     assert await asyncio.to_thread(process.wait, 30) == 130
     process.communicate()
@@ -168,6 +170,39 @@ async def test_a_server_that_is_asked_to_end_leaves_everything_written(shop: Tar
     found = await records(shop)
     assert [row["operation"] for row in found] == ["serve"] + ["query"] * 10
     assert {(row["way"], row["client"]) for row in found[1:]} == {("mcp-stdio", "test 1")}
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_over_http_every_call_leaves_one_record_also_when_its_caller_leaves(shop: Target, mode: str) -> None:
+    with http_server(shop, "--no-auth", **MODES[mode]) as server:
+        for modern in (False, True):
+            async with calling(server.url, modern=modern) as caller:
+                assert not (await caller.ask(f"select {int(modern)}"))["isError"]
+                leaving = asyncio.create_task(caller.ask(SLOW))
+                await until(shop, 1, BUSY)
+                leaving.cancel()
+                await asyncio.gather(leaving, return_exceptions=True)
+                await until(shop, 0, BUSY)
+        async with httpx2.AsyncClient() as client:
+            assert (await client.get(f"{server.root}/health")).status_code == 200
+        assert await asyncio.to_thread(server.stop) == 0
+    found = await records(shop, "operation <> 'serve'")
+    assert [(row["operation"], row["outcome"], row["sql"]) for row in found] == [
+        ("query", "ok", "select 0"), ("query", "cancelled", SLOW),
+        ("query", "ok", "select 1"), ("query", "cancelled", SLOW), ("health", "ok", None),
+    ]  # fmt: skip
+    assert {(row["way"], row["who"]) for row in found} == {("mcp-http", "seattle")}
+    assert all("127.0.0.1" in row["client"] for row in found)
+
+
+async def test_an_identity_that_asks_too_often_is_recorded_as_such(shop: Target) -> None:
+    with http_server(shop, "--no-auth", ZAVA_HTTP_RATE="1") as server:
+        async with calling(server.url, modern=True) as caller:
+            errors = [(await caller.ask("select 1"))["isError"] for _ in range(12)]
+        assert await asyncio.to_thread(server.stop) == 0
+    found = await records(shop, "operation = 'query'")
+    assert [row["outcome"] for row in found] == ["limited" if error else "ok" for error in errors]
+    assert any(errors)
 
 
 async def test_a_server_that_nobody_may_use_leaves_a_record_of_who_tried(shop: Target) -> None:

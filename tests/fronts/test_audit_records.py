@@ -15,8 +15,9 @@ from zava_cli.data.admin import admin_connection
 from zava_cli.data.audit_backlog import Backlog
 from zava_cli.data.target import Target
 from zava_cli.infra.operations import OperationRecord, Way, current_operation, operation
-from zava_cli.server.app import READING, WRITING, build_server
+from zava_cli.server.app import READING, WRITING, build_server, server_of
 from zava_cli.server.errors import OPERATIONS
+from zava_cli.server.state import ServerState
 
 QUERY = "execute_sales_query"
 
@@ -112,7 +113,7 @@ async def test_the_text_stays_away_when_the_hash_is_to_do(seeded_copy: Target) -
 
 
 async def test_a_server_that_ends_in_order_leaves_nothing_unwritten(seeded_copy: Target) -> None:
-    async with Client(build_server(seeded_copy, identity="seattle", way=Way.MCP_HTTP)) as client:
+    async with Client(server_of(ServerState(seeded_copy, "seattle", Way.MCP_HTTP))) as client:
         await asyncio.gather(*(call(client, QUERY, postgresql_query=f"select {n}") for n in range(50)))
     found = await records(seeded_copy)
     assert {row["sql"] for row in found} == {f"select {n}" for n in range(50)}

@@ -97,6 +97,11 @@ GUARDED = {
     "log_file": "/var/tmp/elsewhere.log",
     "audit_sql": "hash",
     "audit_keep_months": "999",
+    "http_host": "0.0.0.0",
+    "http_public_url": "https://elsewhere.example",
+    "http_allowed_hosts": "elsewhere.example",
+    "http_tls_certificate": "/var/tmp/elsewhere.pem",
+    "http_tls_key": "/var/tmp/elsewhere.key",
 }
 
 

@@ -38,6 +38,10 @@ class AuditWriter:
         self._backlog = Backlog(target)
         self._queue: deque[str] = deque()
         self._bytes = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """What belongs to one event loop; a server may be entered again in another one."""
         self._something = asyncio.Event()
         self._hurry = asyncio.Event()
         self._is_closing = False
@@ -57,6 +61,9 @@ class AuditWriter:
         self._something.set()
 
     async def __aenter__(self) -> Self:
+        self._begin()
+        if self._queue:
+            self._something.set()
         self._task = asyncio.create_task(self._keep_writing())
         return self
 

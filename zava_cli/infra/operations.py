@@ -16,6 +16,7 @@ import structlog
 
 from zava_cli.infra.errors import (
     AuthorizationError,
+    CallerLeftError,
     ConfigurationError,
     ContextRefusedError,
     DatabaseUnavailableError,
@@ -23,6 +24,7 @@ from zava_cli.infra.errors import (
     MCPError,
     QueryRefusedError,
     QueryTimeoutError,
+    RateLimitedError,
     ValidationError,
 )
 from zava_cli.infra.log import logger
@@ -45,6 +47,7 @@ class Outcome(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FORGED = "forged"
     INVALID = "invalid"
+    LIMITED = "limited"
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
     UNAVAILABLE = "unavailable"
@@ -59,6 +62,8 @@ _OUTCOMES: list[tuple[type[MCPError], Outcome]] = [
     (AuthorizationError, Outcome.UNAUTHORIZED),
     (ValidationError, Outcome.INVALID),
     (ConfigurationError, Outcome.INVALID),
+    (RateLimitedError, Outcome.LIMITED),
+    (CallerLeftError, Outcome.CANCELLED),
 ]
 """The first class that fits decides; what fits none has failed."""
 

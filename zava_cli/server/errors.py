@@ -7,14 +7,16 @@ from typing import Any
 
 from fastmcp import Context
 from fastmcp.exceptions import FastMCPError, NotFoundError
+from fastmcp.server.dependencies import get_http_request
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.server.middleware.rate_limiting import RateLimitError
 from fastmcp.tools.base import ToolResult
 from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
-from zava_cli.infra.errors import DatabaseError, MCPError, ValidationError
-from zava_cli.infra.operations import OperationRecord, Way, operation
-from zava_cli.server.state import current_state
+from zava_cli.infra.errors import DatabaseError, MCPError, RateLimitedError, ValidationError
+from zava_cli.infra.operations import OperationRecord, operation
+from zava_cli.server.state import ServerState
 
 OPERATIONS = {
     "execute_sales_query": "query",
@@ -33,9 +35,8 @@ UNKNOWN_TOOL = "unknown tool"
 class ErrorMiddleware(Middleware):
     """Logs and records every call as one operation; what fails is answered with isError, not with a protocol error."""
 
-    def __init__(self, identity: str | None, way: Way) -> None:
-        self._identity = identity
-        self._way = way
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
 
     async def on_call_tool(
         self,
@@ -43,15 +44,14 @@ class ErrorMiddleware(Middleware):
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         """Runs the tool."""
-        assert context.fastmcp_context is not None
-        record = OperationRecord(
-            OPERATIONS.get(context.message.name, UNKNOWN_TOOL), self._way, self._identity,
-            _client(context.fastmcp_context),
-        )  # fmt: skip
+        name = OPERATIONS.get(context.message.name, UNKNOWN_TOOL)
+        record = OperationRecord(name, self._state.way, self._state.who(), _client(context.fastmcp_context))
         try:
-            with operation(record, current_state(context.fastmcp_context).audit.add):
+            with operation(record, self._state.audit.add):
                 try:
                     return await call_next(context)
+                except RateLimitError:
+                    raise RateLimitedError from None
                 except (FastMCPError, NotFoundError) as exc:
                     raise _original(exc, context.message.name) from None
         except MCPError as error:
@@ -76,18 +76,25 @@ def error_result(error: MCPError) -> ToolResult:
     )
 
 
-def _client(context: Context) -> str | None:
-    """Name and version of the client's program, where it says so."""
+def _client(context: Context | None) -> str | None:
+    """Name and version of the client's program where it says so, and the address where there is one."""
+    known: list[str] = []
+    # Both raise it when they are asked outside of a request that has what is wanted.
     with suppress(RuntimeError):
-        params = context.session.client_params
-        return None if params is None else f"{params.client_info.name} {params.client_info.version}"
-    return None
+        params = context.session.client_params if context else None
+        known += [params.client_info.name, params.client_info.version] if params else []
+    with suppress(RuntimeError):
+        address = get_http_request().client
+        known += [address.host] if address else []
+    return " ".join(known) or None
 
 
 def _original(exc: Exception, tool: str) -> Exception:
     """What FastMCP wrapped: an error of the family, a bad argument, or something unforeseen."""
     if isinstance(exc, NotFoundError):
-        return ValidationError("tool", tool, "there is no such tool", hint="tools/list names them.")
+        return ValidationError(
+            "tool", tool, "there is no such tool for you", hint="tools/list names those that you have."
+        )
     cause = exc.__cause__ or exc
     if isinstance(cause, PydanticError):
         first = cause.errors(include_url=False, include_input=False)[0]

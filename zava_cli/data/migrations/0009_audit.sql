@@ -44,7 +44,7 @@ COMMENT ON COLUMN audit.operations.who IS 'Who the caller said to be.';
 COMMENT ON COLUMN audit.operations.manager_id IS 'Whom that was found to be; NULL when nobody was.';
 COMMENT ON COLUMN audit.operations.role IS 'That manager''s role, or administrator.';
 COMMENT ON COLUMN audit.operations.client IS 'Program or system user that asked, as it named itself.';
-COMMENT ON COLUMN audit.operations.outcome IS 'ok, refused (by the guard), unauthorized, forged (context), invalid, timeout, cancelled, unavailable or failed.';
+COMMENT ON COLUMN audit.operations.outcome IS 'ok, refused (by the guard), unauthorized, forged (context), invalid, limited (rate), timeout, cancelled, unavailable or failed.';
 COMMENT ON COLUMN audit.operations.error_code IS 'Code of the error that the caller got.';
 COMMENT ON COLUMN audit.operations.refused IS 'Construct that the guard refused.';
 COMMENT ON COLUMN audit.operations.row_count IS 'Rows that the caller got.';
