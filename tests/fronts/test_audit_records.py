@@ -150,3 +150,13 @@ def test_a_record_is_finished_however_the_block_ends() -> None:
     assert len(done) == 3
     current_operation().row_count = 8
     assert done[-1].row_count == 7
+
+
+async def test_a_text_of_megabytes_is_refused_at_once_and_kept_up_to_its_bound(
+    seeded_copy: Target, client: Client
+) -> None:
+    sql = "select '" + "x" * 5_000_000 + "'"
+    await call(client, QUERY, postgresql_query=sql)
+    [found] = await awaited(seeded_copy, 1)
+    assert (found["outcome"], found["sql_sha256"]) == ("refused", None)
+    assert found["sql"] == f"{sql[:65_000]} … (cut, {len(sql)} characters)"

@@ -184,5 +184,5 @@ def test_any_text_becomes_a_line_that_postgresql_takes() -> None:
     record = OperationRecord("query", who="\0\ud800x", sql="\udfff\0" * 100_000, parameters=["\0"])
     line = as_line(record, keeps_sql=True)
     assert "\\u0000" not in line and "\\ud8" not in line and "\\udf" not in line
-    assert len(json.loads(line)["sql"]) == 65_537
+    assert json.loads(line)["sql"].endswith("?\ufffd … (cut, 200000 characters)")
     assert "sql" not in json.loads(as_line(record, keeps_sql=False))

@@ -21,8 +21,10 @@ from zava_cli.infra.log import logger
 from zava_cli.infra.operations import OperationRecord, Outcome
 from zava_cli.models.query import Row
 
-MOST_SQL = 65_536
-"""Characters of a statement that are kept; the database says where it cut."""
+MOST_SQL = 65_000
+"""Characters of a statement that are kept, which is a little less than the database cuts at."""
+MOST_HASHED = 4 << 20
+"""Characters of a statement that are worth the time of a hash: what is longer was refused."""
 BATCH_RECORDS = 1_000
 BATCH_BYTES = 4 << 20
 PATIENCE = 5.0
@@ -53,12 +55,19 @@ def as_line(record: OperationRecord, *, keeps_sql: bool) -> str:
         "refused": record.refused,
         "row_count": record.row_count,
         "seconds": record.seconds,
-        "sql_sha256": None if sql is None else hashlib.sha256(sql.encode(errors="surrogatepass")).hexdigest(),
-        # One more character than is kept, so that the database sees that it was longer.
-        "sql": sql[: MOST_SQL + 1] if sql is not None and keeps_sql else None,
+        "sql_sha256": _hash(sql) if sql is not None and len(sql) <= MOST_HASHED else None,
+        "sql": _cut(sql) if sql is not None and keeps_sql else None,
         "parameters": list(record.parameters) or None,
     }
     return json.dumps({name: _storable(value) for name, value in values.items() if value is not None})
+
+
+def _hash(sql: str) -> str:
+    return hashlib.sha256(sql.encode(errors="surrogatepass")).hexdigest()
+
+
+def _cut(sql: str) -> str:
+    return sql if len(sql) <= MOST_SQL else f"{sql[:MOST_SQL]} … (cut, {len(sql)} characters)"
 
 
 def _storable(value: Any) -> Any:

@@ -25,7 +25,7 @@ SELECT localtimestamp
 -- Records as text, newest first; a filter that is NULL lets everything through. Times are local ones.
 -- $1 since timestamp, $2 until timestamp, $3 who text, $4 operation text, $5 outcome text, $6 way text,
 -- $7 request text, $8 most bigint
-SELECT o.occurred_at::text, o.request_id, o.way, o.operation, o.who, m.name, o.role, o.outcome, o.row_count::text,
+SELECT o.occurred_at::text, o.request_id, o.way, o.operation, o.who, coalesce(m.name, o.manager_id::text), o.role, o.outcome, o.row_count::text,
        o.seconds::text, o.error_code, o.refused, o.client, o.parameters::text, o.sql_sha256, o.sql, o.written_by
 FROM audit.operations o LEFT JOIN retail.managers m USING (manager_id)
 WHERE o.occurred_at >= coalesce($1::timestamp AT TIME ZONE current_setting('TimeZone'), '-infinity')

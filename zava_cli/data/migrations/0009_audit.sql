@@ -49,7 +49,7 @@ COMMENT ON COLUMN audit.operations.error_code IS 'Code of the error that the cal
 COMMENT ON COLUMN audit.operations.refused IS 'Construct that the guard refused.';
 COMMENT ON COLUMN audit.operations.row_count IS 'Rows that the caller got.';
 COMMENT ON COLUMN audit.operations.seconds IS 'How long it took.';
-COMMENT ON COLUMN audit.operations.sql_sha256 IS 'SHA-256 of the whole SQL text as sent.';
+COMMENT ON COLUMN audit.operations.sql_sha256 IS 'SHA-256 of the whole SQL text as sent; NULL beyond 4 MB, which no setting lets through.';
 COMMENT ON COLUMN audit.operations.sql IS 'SQL text as sent; NULL when it is configured to be kept as a hash only.';
 COMMENT ON COLUMN audit.operations.parameters IS 'Names of the parameters; their values are kept nowhere.';
 COMMENT ON COLUMN audit.operations.written_by IS 'Login that appended the record.';
@@ -136,8 +136,9 @@ END
 $$;
 COMMENT ON FUNCTION audit.empty_default(timestamptz, timestamptz) IS 'Moves what lies in the safety net into partitions of its months.';
 
+-- Gives up where a reader holds the log: what was not done now is done next time.
 CREATE FUNCTION audit.maintain(keep_months integer, as_of timestamptz DEFAULT now()) RETURNS text[]
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
 DECLARE
     oldest timestamptz := audit.month(as_of, -keep_months);
