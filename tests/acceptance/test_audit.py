@@ -195,6 +195,23 @@ async def test_over_http_every_call_leaves_one_record_also_when_its_caller_leave
     assert all("127.0.0.1" in row["client"] for row in found)
 
 
+async def test_a_token_is_recorded_as_its_manager_and_never_itself(shop: Target) -> None:
+    made = await asyncio.to_thread(CommandLine(shop, "tacoma"), "token", "create", "--scope", "sql")
+    token = made.out.strip()
+    with http_server(shop) as server:
+        async with calling(server.url, modern=True, token=token) as caller:
+            assert not (await caller.ask("select 1"))["isError"]
+        assert await asyncio.to_thread(server.stop) == 0
+    await run(CommandLine(shop), "token", "revoke", token[:12])
+    found = await records(shop)
+    assert [row["operation"] for row in found] == ["token create", "serve", "query", "token revoke"]
+    asked = found[2]
+    assert (asked["way"], asked["who"], asked["role"]) == ("mcp-http", str(asked["manager_id"]), "store_manager")
+    shown = await asyncio.to_thread(CommandLine(shop), "audit", "--who", "tom tacoma", "--format", "json")
+    assert [row["manager"] for row in json.loads(shown.out)] == ["Tom Tacoma"]
+    assert token not in f"{found}{shown.out}"
+
+
 async def test_an_identity_that_asks_too_often_is_recorded_as_such(shop: Target) -> None:
     with http_server(shop, "--no-auth", ZAVA_HTTP_RATE="1") as server:
         async with calling(server.url, modern=True) as caller:
