@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -53,9 +53,11 @@ class Heard:
 
 
 @asynccontextmanager
-async def _attack(provider: PostgreSQLProvider, caller: Caller, heard: Heard) -> AsyncIterator[TextSession]:
+async def _attack(
+    provider: PostgreSQLProvider, caller: Caller, heard: Heard, timeout: float = 10
+) -> AsyncIterator[TextSession]:
     # Errors before the attack are not swallowed: nothing was attacked then.
-    async with provider.text_reader(caller, timeout=10) as session:
+    async with provider.text_reader(caller, timeout=timeout) as session:
         connection = session._connection
         connection.add_log_listener(heard.listen)
         try:
@@ -67,31 +69,33 @@ async def _attack(provider: PostgreSQLProvider, caller: Caller, heard: Heard) ->
                 connection.remove_log_listener(heard.listen)
 
 
-async def extended(provider: PostgreSQLProvider, caller: Caller, sql: str) -> str:
+async def extended(
+    provider: PostgreSQLProvider, caller: Caller, sql: str, *, values: Sequence[str] = (), timeout: float = 10
+) -> str:
     """What the statement returns by the way of `zava query`, with nothing in front of the server."""
     heard = Heard()
-    async with _attack(provider, caller, heard) as session:
-        stream = await session.stream(unchecked(sql), [], limit=1_000)
+    async with _attack(provider, caller, heard, timeout) as session:
+        stream = await session.stream(unchecked(sql), values, limit=1_000)
         heard.add(*stream.columns)
         async for batch in stream.batches:
             heard.add(*batch)
     return heard.text
 
 
-async def exported(provider: PostgreSQLProvider, caller: Caller, sql: str) -> str:
+async def exported(provider: PostgreSQLProvider, caller: Caller, sql: str, *, timeout: float = 10) -> str:
     """What the statement returns by the way of an export."""
     heard = Heard()
-    async with _attack(provider, caller, heard) as session:
+    async with _attack(provider, caller, heard, timeout) as session:
         await session.copy_out(unchecked(sql), "csv", heard.add, header=True)
     return heard.text
 
 
-async def simple(provider: PostgreSQLProvider, caller: Caller, sql: str) -> str:
+async def simple(provider: PostgreSQLProvider, caller: Caller, sql: str, *, timeout: float = 10) -> str:
     """What several statements say in the protocol that allows them, which zava never uses for users' SQL."""
     heard = Heard()
-    async with _attack(provider, caller, heard) as session:
+    async with _attack(provider, caller, heard, timeout) as session:
         try:
-            heard.add(await session._connection.execute(sql))
+            heard.add(await session._connection.execute(sql, timeout=timeout + 1))
         except asyncpg.PostgresError as error:
             heard.fail(error)
     return heard.text

@@ -16,6 +16,7 @@ from zava_cli.commands.import_ import import_file
 from zava_cli.commands.mcp_config import mcp_config
 from zava_cli.commands.query import query
 from zava_cli.commands.search import search
+from zava_cli.commands.security import security_app
 from zava_cli.commands.seed import seed
 from zava_cli.commands.serve import serve
 from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
@@ -65,4 +66,5 @@ for command in (serve, mcp_config, health):
 app.add_typer(token_app, name="token", rich_help_panel=OPERATE)
 app.add_typer(db_app, name="db", rich_help_panel=OPERATE)
 app.add_typer(audit_app, name="audit", rich_help_panel=OPERATE)
+app.add_typer(security_app, name="security", rich_help_panel=OPERATE)
 app.add_typer(config_app, name="config", rich_help_panel=OPERATE)
