@@ -1,0 +1,67 @@
+"""The catalogue's attacks as anybody could send them: through a way in, with the guard in front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zava_cli.data.attacks.catalogue import Attack, reads, set_config_attacks, statements
+from zava_cli.infra.errors import MCPError
+from zava_cli.models.prove import Answer, Wall
+from zava_cli.services.prove.bounded import bound_the_way
+from zava_cli.services.prove.proof import Proof
+from zava_cli.services.prove.ways import Ask, Way
+
+REFUSED_BY_GUARD = "QUERY_REFUSED"
+OWN_ROWS = "SELECT name FROM stores"
+
+
+async def attack_a_way(proof: Proof, way: Way, *, bounds: bool) -> None:
+    """Every attack, or a sample of them, on one way in; `bounds`: its deadline and caps too."""
+    attacks = proof.sampled([*set_config_attacks(), *reads(), *statements()], way.sample)
+    try:
+        async with way.open(proof.pair.attacker) as ask, way.open(proof.seer) as ask_as_seer:
+            if not await _shows_own_rows(proof, ask):
+                return _none(proof, way, attacks, "the way does not show the manager's own rows")
+            for attack in attacks:
+                await _try(proof, way.name, attack, ask, ask_as_seer)
+            if bounds:
+                await bound_the_way(proof, way.name, ask)
+    except MCPError as error:
+        _none(proof, way, attacks, f"the way cannot be opened: {error.message}")
+
+
+def _none(proof: Proof, way: Way, attacks: Sequence[Attack], reason: str) -> None:
+    for attack in attacks:
+        wall = Wall.GUARD if attack.guard_refuses else attack.wall
+        proof.tally.not_tried(proof.named(wall, way.name, attack.name), reason)
+
+
+async def _shows_own_rows(proof: Proof, ask: Ask) -> bool:
+    answer = await ask(OWN_ROWS)
+    return answer.code is None and any(store.name in answer.text for store in proof.pair.own)
+
+
+async def _try(proof: Proof, way: str, attack: Attack, ask: Ask, ask_as_seer: Ask) -> None:
+    answer = await ask(proof.fill(attack.shown))
+    if attack.guard_refuses:
+        await _judge_guard(proof, way, attack, answer)
+        return
+
+    async def noticed() -> bool:
+        return await proof.noticed(way, attack.control, ask_as_seer)
+
+    await proof.judge(proof.trial(attack, way), attack, answer, noticed)
+
+
+async def _judge_guard(proof: Proof, way: str, attack: Attack, answer: Answer) -> None:
+    """What the guard lets through is its failure, and that of the next wall too if foreign rows came back."""
+    trial = proof.named(Wall.GUARD, way, attack.name, attack.shown)
+    leaks = await proof.detector.leaks(answer.text, proof.fill(attack.shown))
+    if leaks:
+        proof.tally.failed(proof.trial(attack, way), f"foreign rows: {', '.join(leaks)}")
+    if answer.code == REFUSED_BY_GUARD and not leaks:
+        proof.tally.held(trial)
+    elif answer.sqlstate == "42601":
+        proof.tally.not_tried(trial, "the statement cannot be written like that")
+    else:
+        proof.tally.failed(trial, "the guard let it through")
