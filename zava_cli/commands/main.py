@@ -15,6 +15,7 @@ from zava_cli.commands.import_ import import_file
 from zava_cli.commands.mcp_config import mcp_config
 from zava_cli.commands.query import query
 from zava_cli.commands.search import search
+from zava_cli.commands.security import security_app
 from zava_cli.commands.seed import seed
 from zava_cli.commands.serve import serve
 from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
@@ -61,4 +62,5 @@ app.command(cls=ZavaCommand, rich_help_panel=LOAD)(embed)
 for command in (serve, mcp_config, health):
     app.command(cls=ZavaCommand, rich_help_panel=OPERATE)(command)
 app.add_typer(db_app, name="db", rich_help_panel=OPERATE)
+app.add_typer(security_app, name="security", rich_help_panel=OPERATE)
 app.add_typer(config_app, name="config", rich_help_panel=OPERATE)

@@ -13,7 +13,7 @@ from zava_cli.models.prove import Wall
 
 SECRET = "(SELECT string_agg(DISTINCT store_id::text, ',') FROM {table})"
 PAYLOAD = "count(*) AS n, string_agg(DISTINCT store_id::text, ',') AS stores, max({value}) AS example"
-NEUTRAL = "'x'::text"
+NEUTRAL = "lower('x')"
 WITH_STORES = ("customers", "orders", "order_items", "inventory", "stores")
 SELECT_SECRET = f"SELECT {SECRET}"
 

@@ -124,7 +124,7 @@ async def exported(
     heard = Heard()
     async with _attack(provider, caller, heard, seconds) as session:
         await _go_first(session, first)
-        await session.copy_out(unchecked(sql), "csv", heard.add, header=True)
+        await session.copy_out(unchecked(sql), "csv", lambda data: heard.add(data.decode()), header=True)
     return heard.answer
 
 

@@ -59,6 +59,8 @@ class Proof:
             "forged": FORGED.replace("{manager}", victim),
             "victim": victim,
             "victim_store": self.pair.foreign[0].store_id,
+            # Half of it: what stands in the SQL whole is no news.
+            "victim_prefix": self.pair.foreign[0].store_id[:8],
             "own_stores": "{" + ",".join(store.store_id for store in self.pair.own) + "}",
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 
@@ -38,15 +39,12 @@ async def prove_security(
     cast = await choose(provider, who, request.managers, 1 if request.quick else request.pairs)
     before = await _state(provider, cast)
     await check_the_catalog(provider, tally)
+    # Ways that are processes of their own run beside those that share this one's connections.
+    here, elsewhere = [way for way in ways if way.sample == 1], [way for way in ways if way.sample > 1]
     for number, pair in enumerate(cast.pairs):
         proof = Proof(provider, pair, _seer(cast, pair), Detector(provider, cast.witnesses, pair), tally, request.quick)
-        await attack_the_context(proof)
-        await attack_behind_the_guard(proof)
-        if number == 0:
-            await attack_the_next_caller(proof)
-            await bound_the_server(proof)
-        for way in ways:
-            await attack_a_way(proof, way, bounds=number == 0)
+        is_first = number == 0
+        await asyncio.gather(_server(proof, here, is_first=is_first), _ways(proof, elsewhere, is_first=is_first))
     await _nothing_changed(provider, cast, before, tally)
     scores = tally.scores
     return ProofReport(
@@ -58,6 +56,21 @@ async def prove_security(
         pairs=[pair.kinds for pair in cast.pairs],
         seconds=time.monotonic() - started,
     )
+
+
+async def _server(proof: Proof, ways: Sequence[Way], *, is_first: bool) -> None:
+    """Everything on this process's own connections, one after the other."""
+    await attack_the_context(proof)
+    await attack_behind_the_guard(proof)
+    if is_first:
+        await attack_the_next_caller(proof)
+        await bound_the_server(proof)
+    await _ways(proof, ways, is_first=is_first)
+
+
+async def _ways(proof: Proof, ways: Sequence[Way], *, is_first: bool) -> None:
+    for way in ways:
+        await attack_a_way(proof, way, is_first=is_first)
 
 
 def _seer(cast: Cast, pair: Pair) -> Caller:

@@ -28,10 +28,15 @@ ROWS = 1_000
 
 
 class Way(Protocol):
-    """One way in. `sample` says how many attacks stand for each one that is sent: not every way is fast."""
+    """One way in.
+
+    `sample` says how many attacks stand for each one that is sent: not every way is fast. `caps_bytes`: an answer
+    is bounded in bytes as well as in rows.
+    """
 
     name: str
     sample: int
+    caps_bytes: bool
 
     def open(self, manager: Caller) -> AbstractAsyncContextManager[Ask]:
         """Comes in as a manager; what it yields sends one statement."""
@@ -43,6 +48,7 @@ class Terminal:
 
     name = "terminal"
     sample = 1
+    caps_bytes = True
 
     def __init__(self, provider: PostgreSQLProvider) -> None:
         self._provider = provider
@@ -69,7 +75,8 @@ class CommandLine:
     """`zava query` as a process of its own; slow, therefore a sample."""
 
     name = "command line"
-    sample = 60
+    sample = 90
+    caps_bytes = False
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
