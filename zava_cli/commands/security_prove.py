@@ -29,7 +29,7 @@ def prove(
         list[str] | None,
         typer.Option("--manager", metavar="WHO", help="Further manager to take part, a regional one say; repeatable."),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="One attack in five, for the first pair.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One attack in three, for the first pair.")] = False,
     format: Annotated[ProofFormat, typer.Option("--format", help="table or json.")] = ProofFormat.TABLE,
 ) -> None:
     """Attack your own database in every way and compare with the truth; exit 1 when a wall fails.

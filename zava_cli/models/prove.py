@@ -35,7 +35,7 @@ class ProveRequest(BaseModel):
 
     pairs: Pairs = 3
     managers: tuple[str, ...] = Field(default=(), description="Further managers to take part, regional ones say")
-    quick: bool = Field(default=False, description="One attack in five, for the first pair")
+    quick: bool = Field(default=False, description="One attack in three, for the first pair")
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,14 @@ class Answer:
     """Everything that came back for one attack: values, names, errors with all their fields, notices.
 
     `code` is the error's code in zava's family, None when there was an answer; `sqlstate` is the server's.
-    `truncated`: the answer says that there was more.
+    `truncated`: the answer says that there was more. `backend` is the server's process, where that is known.
     """
 
     text: str
     code: str | None = None
     sqlstate: str | None = None
     truncated: bool = False
+    backend: int | None = None
 
 
 class Score(BaseModel):

@@ -26,7 +26,7 @@ class McpStdio:
     """`zava serve` as an MCP client starts it."""
 
     name = "mcp-stdio"
-    sample = 2
+    sample = 3
     caps_bytes = True
 
     def __init__(self, settings: Settings) -> None:

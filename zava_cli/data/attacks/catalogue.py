@@ -14,6 +14,7 @@ from zava_cli.models.prove import Wall
 SECRET = "(SELECT string_agg(DISTINCT store_id::text, ',') FROM {table})"
 PAYLOAD = "count(*) AS n, string_agg(DISTINCT store_id::text, ',') AS stores, max({value}) AS example"
 NEUTRAL = "lower('x')"
+PLAIN = "plain"
 WITH_STORES = ("customers", "orders", "order_items", "inventory", "stores")
 SELECT_SECRET = f"SELECT {SECRET}"
 
@@ -79,6 +80,7 @@ def set_config_attacks() -> list[Attack]:
     return attacks + [
         _set_config(form, setting, spelling=spelling)
         for spelling in forms()["spellings"]
+        if spelling != PLAIN
         for form in ("materialised CTE", "FROM", "scalar sub-query")
         for setting in ("a forged context", "the login's role")
     ]
@@ -136,9 +138,9 @@ def _statements() -> Iterator[Attack]:
             )
 
 
-def _set_config(form: str, setting: str, *, spelling: str = "plain", session: bool = False) -> Attack:
+def _set_config(form: str, setting: str, *, spelling: str = PLAIN, session: bool = False) -> Attack:
     what = forms()["settings"][setting]
-    variant = ", for the session" if session else "" if spelling == "plain" else f", {spelling}"
+    variant = ", for the session" if session else "" if spelling == PLAIN else f", {spelling}"
     return Attack(
         name=f"set_config {setting}: {form}{variant}",
         wall=_wall_of(setting),

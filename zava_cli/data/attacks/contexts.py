@@ -18,7 +18,11 @@ from zava_cli.infra.errors import MCPError
 from zava_cli.models.prove import Answer
 
 VALID_SECONDS = 600
-FORGED = "1.{manager}.99999999999.0." + "0" * 64
+
+
+def forged(victim: Caller, version: int, backend: int) -> str:
+    """A context for the victim that is right in everything but the signature."""
+    return f"{version}.{victim.identity.manager_id}.99999999999.{backend}.{'0' * 64}"
 
 
 def swapped(position: int, value: Callable[[str], str]) -> Callable[[str], str]:
@@ -74,9 +78,14 @@ class Line:
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
+    @property
+    def backend(self) -> int:
+        """Process id of its backend."""
+        return self._connection.get_server_pid()
+
     def sign(self, caller: Caller, seconds: int = VALID_SECONDS) -> str:
         """What zava itself would sign for this connection."""
-        return caller.sign(self._connection.get_server_pid(), time.time(), seconds)
+        return caller.sign(self.backend, time.time(), seconds)
 
     async def shown_by(self, role: str, context: str | None) -> Answer:
         """Stores whose orders a context shows to a role; the transaction is rolled back."""
@@ -105,7 +114,7 @@ def stolen(attacker: Caller, victim: Caller, line: Line) -> dict[str, str]:
         "signed with a key of nobody": line.sign(replace(victim, key=b"\0" * 32)),
         "the attacker's with the name exchanged": exchanged,
         "of another database": line.sign(replace(victim, database_identity="0-0")),
-        "forged": FORGED.replace("{manager}", str(victim.identity.manager_id)),
+        "forged": forged(victim, attacker.key_version, line.backend if attacker.bind_backend else 0),
     }
 
 

@@ -43,6 +43,7 @@ class Heard:
         self.said: list[str] = []
         self.code: str | None = None
         self.sqlstate: str | None = None
+        self.backend: int | None = None
 
     def add(self, *things: object) -> None:
         """Takes what came back."""
@@ -66,7 +67,7 @@ class Heard:
     @property
     def answer(self) -> Answer:
         """Everything that came back."""
-        return Answer("\n".join(self.said), self.code, self.sqlstate)
+        return Answer("\n".join(self.said), self.code, self.sqlstate, backend=self.backend)
 
 
 @asynccontextmanager
@@ -76,6 +77,7 @@ async def _attack(
     # Errors before the attack are not swallowed: nothing was attacked then.
     async with provider.text_reader(caller, timeout=seconds) as session:
         connection = connection_of(session)
+        heard.backend = connection.get_server_pid()
         connection.add_log_listener(heard.listen)
         try:
             yield session
@@ -84,12 +86,6 @@ async def _attack(
         finally:
             if not connection.is_closed():
                 connection.remove_log_listener(heard.listen)
-
-
-async def backend_of(provider: PostgreSQLProvider, caller: Caller) -> int:
-    """Process id of the backend that the caller's next statement will meet, as long as nobody else asks."""
-    async with provider.text_reader(caller) as session:
-        return connection_of(session).get_server_pid()
 
 
 def connection_of(session: TextSession) -> asyncpg.Connection:

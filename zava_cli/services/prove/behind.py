@@ -20,8 +20,10 @@ ONE, EXPORT, SEVERAL = "one statement", "export", "several statements"
 
 async def attack_behind_the_guard(proof: Proof) -> None:
     """Every attack that the server itself must withstand."""
-    attacks = [*reads(), *set_config_attacks(), *set_attacks(), *statements(), *await _views(proof)]
-    for attack in proof.sampled([attack for attack in attacks if attack.behind]):
+    plain = await extended(proof.provider, proof.pair.attacker, proof.fill(SELECT_SECRET))
+    proof.is_open = bool(await proof.detector.leaks(plain.text, SELECT_SECRET))
+    attacks = [*reads(), *set_config_attacks(), *set_attacks(), *statements()]
+    for attack in [*proof.sampled([attack for attack in attacks if attack.behind]), *await _views(proof)]:
         for way, run in _ways(attack):
             await _try(proof, attack, way, run)
 
@@ -45,8 +47,16 @@ async def _try(proof: Proof, attack: Attack, way: str, run: Unguarded) -> None:
     async def noticed() -> bool:
         return await proof.noticed(f"{way}{attack.several}", attack.control, as_seer)
 
-    answer = await run(proof.provider, proof.pair.attacker, proof.fill(attack.sql), proof.fill(attack.first))
+    answer = await _send(proof, attack, run)
+    if proof.pair.attacker.bind_backend and answer.backend not in (None, proof.backend):
+        # A forged context names its backend, and this was another one than expected.
+        proof.backend = answer.backend
+        answer = await _send(proof, attack, run)
     await proof.judge(proof.trial(attack, way), attack, answer, noticed)
+
+
+async def _send(proof: Proof, attack: Attack, run: Unguarded) -> Answer:
+    return await run(proof.provider, proof.pair.attacker, proof.fill(attack.sql), proof.fill(attack.first))
 
 
 async def _views(proof: Proof) -> list[Attack]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from zava_cli.data.attacks.unguarded import Unguarded, backend_of, exported, extended, simple
+from zava_cli.data.attacks.unguarded import Unguarded, exported, extended, simple
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.prove import busy_with
 from zava_cli.models.prove import Answer, Wall
@@ -81,7 +81,7 @@ async def bound_the_server(proof: Proof) -> None:
 
 
 async def _deadlines(proof: Proof, way: str, ask: Ask, names: Iterable[str]) -> None:
-    for name in names:
+    for name in proof.sampled(list(names)):
         sql = ENDLESS[name]
         mark = f"zava proof {secrets.token_hex(4)}"
         trial = proof.named(Wall.TRANSACTION, way, f"deadline: {name}", sql)
@@ -149,8 +149,7 @@ async def attack_the_next_caller(proof: Proof) -> None:
                 proof.tally.held(trial)
 
 
-async def _state(proof: Proof) -> tuple[int, str]:
+async def _state(proof: Proof) -> tuple[int | None, str]:
     """The connection that the attacker gets, and what their session on it is made of."""
-    provider, caller = proof.provider, proof.pair.attacker
-    answer = await extended(provider, caller, named_sql("prove")["session_state"])
-    return await backend_of(provider, caller), answer.text
+    answer = await extended(proof.provider, proof.pair.attacker, named_sql("prove")["session_state"])
+    return answer.backend, answer.text

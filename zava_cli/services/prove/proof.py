@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from zava_cli.data.attacks.catalogue import Attack, filled
-from zava_cli.data.attacks.contexts import FORGED
+from zava_cli.data.attacks.contexts import forged
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.models.prove import Answer, Wall
@@ -29,7 +29,8 @@ IMPOSSIBLE = {
     "57014": "it ran out of time",
 }
 UNNOTICED = "head office does not get the rows that way either, so success would not be noticed"
-QUICK_SAMPLE = 5
+QUICK_SAMPLE = 3
+"""No divisor of the number of settings or relations, so that a sample holds all of them."""
 
 
 @dataclass
@@ -43,6 +44,10 @@ class Proof:
     detector: Detector
     tally: Tally
     quick: bool
+    backend: int = 0
+    """The server's process that the next statement behind the guard is expected to meet."""
+    is_open: bool = False
+    """Whether the attacker sees foreign rows without any trick."""
     _noticed: dict[tuple[str, str], bool] = field(default_factory=dict[tuple[str, str], bool])
 
     @property
@@ -56,7 +61,7 @@ class Proof:
             **self.provider.target.roles.placeholders(),
             "table": f"retail.{relation}",
             "value": column,
-            "forged": FORGED.replace("{manager}", victim),
+            "forged": forged(self.pair.victim, self.pair.attacker.key_version, self.backend),
             "victim": victim,
             "victim_store": self.pair.foreign[0].store_id,
             # Half of it: what stands in the SQL whole is no news.
@@ -87,11 +92,15 @@ class Proof:
             self._noticed[way, sql] = bool(await self.detector.leaks((await ask(sql)).text, sql))
         return self._noticed[way, sql]
 
+    def leaked(self, trial: Trial, leaks: list[str]) -> None:
+        """The attack succeeded; where a plain SELECT shows foreign rows too, its own wall is not to blame."""
+        self.tally.failed(trial, f"foreign rows: {', '.join(leaks)}", Wall.CONTEXT if self.is_open else None)
+
     async def judge(self, trial: Trial, attack: Attack, answer: Answer, noticed: Callable[[], Awaitable[bool]]) -> None:
         """The verdict on an attack that met no guard."""
         leaks = await self.detector.leaks(answer.text, self.fill(attack.shown))
         if leaks:
-            self.tally.failed(trial, f"foreign rows: {', '.join(leaks)}")
+            self.leaked(trial, leaks)
         elif answer.sqlstate in REFUSED:
             by_privileges = trial.wall is Wall.CONTEXT and "permission denied" in answer.text
             self.tally.held(trial, Wall.PRIVILEGES if by_privileges else None)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from zava_cli.infra.progress import Progress
 from zava_cli.models.prove import Breach, Gap, Score, Verdict, Wall
 
-MOST_BREACHES = 200
-"""Failures that a report lists; all are counted."""
+MOST_BREACHES = 20
+"""Failures that a report lists by wall and way; all are counted."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Tally:
     def failed(self, trial: Trial, leak: str, wall: Wall | None = None) -> None:
         """The attack succeeded; `leak` says what kind of thing came of it, and holds no value."""
         self._count(wall or trial.wall, trial, Verdict.FAILED)
-        if len(self.breaches) < MOST_BREACHES:
+        if self._verdicts[wall or trial.wall, trial.way, Verdict.FAILED] <= MOST_BREACHES:
             self.breaches.append(
                 Breach(
                     wall=wall or trial.wall, way=trial.way, attacker=trial.attacker, attack=trial.attack,

@@ -75,7 +75,7 @@ class CommandLine:
     """`zava query` as a process of its own; slow, therefore a sample."""
 
     name = "command line"
-    sample = 90
+    sample = 89
     caps_bytes = False
 
     def __init__(self, settings: Settings) -> None:
