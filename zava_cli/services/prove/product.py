@@ -12,19 +12,16 @@ from zava_cli.services.prove.proof import Proof
 from zava_cli.services.prove.ways import Ask, Way
 
 REFUSED_BY_GUARD = "QUERY_REFUSED"
-LATER_SAMPLE = 3
-"""On slow ways the pairs after the first get one in so many attacks."""
 FEWEST_READS = 13
 """On the slowest way one honest read in so many is sent."""
 OWN_ROWS = "SELECT name FROM stores"
 
 
-async def attack_a_way(proof: Proof, way: Way, *, is_first: bool) -> None:
+async def attack_a_way(proof: Proof, way: Way) -> None:
     """Every attack, or a sample of them, on one way in; for the first pair its deadline and caps too."""
-    sample = way.sample if is_first or way.sample == 1 else way.sample * LATER_SAMPLE
     attacks = [
-        *proof.sampled([*set_config_attacks(), *statements()], sample),
-        *proof.sampled(reads(), min(sample, FEWEST_READS)),
+        *proof.sampled([*set_config_attacks(), *statements()], way.sample),
+        *proof.sampled(reads(), min(way.sample, FEWEST_READS)),
     ]
     try:
         async with way.open(proof.pair.attacker) as ask, way.open(proof.seer) as ask_as_seer:
@@ -32,7 +29,7 @@ async def attack_a_way(proof: Proof, way: Way, *, is_first: bool) -> None:
                 return _none(proof, way, attacks, "the way does not show the manager's own rows")
             for attack in attacks:
                 await _try(proof, way.name, attack, ask, ask_as_seer)
-            if is_first:
+            if proof.is_first:
                 await bound_the_way(proof, way, ask)
     except MCPError as error:
         _none(proof, way, attacks, f"the way cannot be opened: {error.message}")

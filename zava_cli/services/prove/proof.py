@@ -29,7 +29,7 @@ IMPOSSIBLE = {
     "57014": "it ran out of time",
 }
 UNNOTICED = "head office does not get the rows that way either, so success would not be noticed"
-QUICK_SAMPLE = 3
+SAMPLE = 3
 """No divisor of the number of settings or relations, so that a sample holds all of them."""
 
 
@@ -44,6 +44,7 @@ class Proof:
     detector: Detector
     tally: Tally
     quick: bool
+    is_first: bool
     backend: int = 0
     """The server's process that the next statement behind the guard is expected to meet."""
     is_open: bool = False
@@ -74,8 +75,8 @@ class Proof:
         return filled(sql, self.values)
 
     def sampled(self, items: Sequence[T], every: int = 1) -> Sequence[T]:
-        """Fewer of them when the proof is quick or the way is slow."""
-        return items[:: every * (QUICK_SAMPLE if self.quick else 1)]
+        """Fewer of them when the proof is quick, the pair not the first or the way slow."""
+        return items[:: every * (SAMPLE if self.quick or not self.is_first else 1)]
 
     def trial(self, attack: Attack, way: str) -> Trial:
         """The attack on one way."""

@@ -42,9 +42,9 @@ async def prove_security(
     # Ways that are processes of their own run beside those that share this one's connections.
     here, elsewhere = [way for way in ways if way.sample == 1], [way for way in ways if way.sample > 1]
     for number, pair in enumerate(cast.pairs):
-        proof = Proof(provider, pair, _seer(cast, pair), Detector(provider, cast.witnesses, pair), tally, request.quick)
-        is_first = number == 0
-        await asyncio.gather(_server(proof, here, is_first=is_first), _ways(proof, elsewhere, is_first=is_first))
+        detector = Detector(provider, cast.witnesses, pair)
+        proof = Proof(provider, pair, _seer(cast, pair), detector, tally, request.quick, is_first=number == 0)
+        await asyncio.gather(_server(proof, here), _ways(proof, elsewhere))
     await _nothing_changed(provider, cast, before, tally)
     scores = tally.scores
     return ProofReport(
@@ -58,19 +58,19 @@ async def prove_security(
     )
 
 
-async def _server(proof: Proof, ways: Sequence[Way], *, is_first: bool) -> None:
+async def _server(proof: Proof, ways: Sequence[Way]) -> None:
     """Everything on this process's own connections, one after the other."""
     await attack_the_context(proof)
     await attack_behind_the_guard(proof)
-    if is_first:
+    if proof.is_first:
         await attack_the_next_caller(proof)
         await bound_the_server(proof)
-    await _ways(proof, ways, is_first=is_first)
+    await _ways(proof, ways)
 
 
-async def _ways(proof: Proof, ways: Sequence[Way], *, is_first: bool) -> None:
+async def _ways(proof: Proof, ways: Sequence[Way]) -> None:
     for way in ways:
-        await attack_a_way(proof, way, is_first=is_first)
+        await attack_a_way(proof, way)
 
 
 def _seer(cast: Cast, pair: Pair) -> Caller:
