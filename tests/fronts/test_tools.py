@@ -59,7 +59,7 @@ async def test_tools_that_write_are_offered_to_an_administrator_only(target: Tar
         answer = await client.call_tool("seed_database", {}, raise_on_error=False)
     assert set(tools) == READING
     assert all(tool.annotations and tool.annotations.read_only_hint for tool in tools.values())
-    assert error(answer)["message"] == "tool: there is no such tool"
+    assert error(answer)["message"] == "tool: there is no such tool for you"
 
     async with Client(build_server(target, identity="seattle", administrator=True)) as client:
         tools = {tool.name: tool for tool in await client.list_tools()}

@@ -95,6 +95,11 @@ GUARDED = {
     "embedding_provider": "openai",
     "openai_api_key": "sk-secret",
     "log_file": "/var/tmp/elsewhere.log",
+    "http_host": "0.0.0.0",
+    "http_public_url": "https://elsewhere.example",
+    "http_allowed_hosts": "elsewhere.example",
+    "http_tls_certificate": "/var/tmp/elsewhere.pem",
+    "http_tls_key": "/var/tmp/elsewhere.key",
 }
 
 

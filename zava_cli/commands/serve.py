@@ -4,24 +4,61 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.shell import setting_callback
+from zava_cli.infra.errors import ConfigurationError, ValidationError
+
+if TYPE_CHECKING:
+    import socket
+
+    from zava_cli.infra.settings import Settings
+    from zava_cli.server.http.app import HttpApplication
+
+HTTP = "Over HTTP"
 
 
 def serve(
     admin: Annotated[
         bool, typer.Option("--admin", help="Offer the tools that write too: seed_database and embed_products.")
     ] = False,
-) -> None:
-    """Answer AI agents over MCP on standard input and output, as one manager.
+    http: Annotated[
+        bool, typer.Option("--http", help="Listen on HTTP for callers with tokens.", rich_help_panel=HTTP)
+    ] = False,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on.", show_default=False, rich_help_panel=HTTP,
+                     callback=setting_callback("http_host")),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port to listen on; 0: any.", show_default=False, rich_help_panel=HTTP,
+                     callback=setting_callback("http_port")),
+    ] = None,
+    no_auth: Annotated[
+        bool,
+        typer.Option("--no-auth", help="Ask no token: whoever reaches this port is --as WHO. Loopback only.",
+                     rich_help_panel=HTTP),
+    ] = False,
+) -> None:  # fmt: skip
+    """Answer AI agents over MCP: on standard input and output as one manager, or on HTTP as each token's manager.
 
     Example: zava serve --as seattle
     """
     # FastMCP reads settings of its own from any .env of the current folder, trusted or not.
     os.environ["FASTMCP_ENV_FILE"] = os.devnull
+    if http:
+        _serve_http(admin=admin, no_auth=no_auth)
+    elif no_auth:
+        raise ValidationError("no-auth", None, "it goes with --http", hint="Standard input asks for no token anyway.")
+    else:
+        _serve_stdio(admin=admin)
+
+
+def _serve_stdio(*, admin: bool) -> None:
     from zava_cli.server.app import build_server
     from zava_cli.server.stdio import serve_stdio
 
@@ -30,3 +67,49 @@ def serve(
     if sys.stdin.isatty():
         diagnostics.note("Waiting for an MCP client on standard input; zava mcp-config connects one. Ctrl+C ends.")
     runtime.run(lambda: serve_stdio(server, settings.serve_grace))
+
+
+def _serve_http(*, admin: bool, no_auth: bool) -> None:
+    from zava_cli.server.http.serving import is_loopback, listen, serve_http
+
+    settings = runtime.settings()
+    _check(settings, admin=admin, no_auth=no_auth, is_local=is_loopback(settings.http_host))
+    bound = listen(settings.http_host, settings.http_port)
+    application = _application(settings, no_auth=no_auth)
+    runtime.run(lambda: serve_http(application, settings, bound, lambda: _say_where(settings, bound)))
+
+
+def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) -> None:
+    if admin:
+        raise ValidationError(
+            "admin", None, "the tools that write are not offered over HTTP", hint="Use them over standard input."
+        )
+    if no_auth and not is_local:
+        raise ValidationError(
+            "no-auth", None, f"others can reach {settings.http_host}", hint="Leave --no-auth out, or --host."
+        )
+    if no_auth and settings.identity is None:
+        raise ValidationError("as", None, "without tokens somebody has to ask", hint="Add --as NAME.")
+    if (settings.http_tls_certificate is None) != (settings.http_tls_key is None):
+        raise ConfigurationError(
+            "http_tls_certificate and http_tls_key belong together.", hint="Set both, or neither for plain HTTP."
+        )
+
+
+def _application(settings: Settings, *, no_auth: bool) -> HttpApplication:
+    from zava_cli.server.http.app import build_http_app
+    from zava_cli.server.state import ServerState
+
+    state = ServerState(runtime.target(), settings.identity if no_auth else None)
+    if no_auth:
+        return build_http_app(state, auth=None)
+    from zava_cli.server.authentication import authentication
+
+    return build_http_app(state, auth=authentication(state.target, state.provider, settings.http_public_url))
+
+
+def _say_where(settings: Settings, bound: socket.socket) -> None:
+    scheme = "http" if settings.http_tls_certificate is None else "https"
+    host, port = bound.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    diagnostics.note(f"Listening on {scheme}://{shown}:{port}/mcp. Ctrl+C ends.")

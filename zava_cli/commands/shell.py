@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,16 @@ def _remember(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any
     if not ctx.resilient_parsing:
         runtime.remember_flag(param.name, value)
     return value
+
+
+def setting_callback(name: str) -> Callable[[Any], Any]:
+    """For an option of one command that is a setting as well: the flag wins over every other source."""
+
+    def remember(value: Any) -> Any:
+        runtime.remember_flag(name, value)
+        return value
+
+    return remember
 
 
 def _common(

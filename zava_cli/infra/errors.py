@@ -98,6 +98,24 @@ class AuthorizationError(MCPError):
         self.user_id = user_id
 
 
+class RateLimitedError(MCPError):
+    """One identity asked more often than it may; nothing was done, and waiting helps."""
+
+    error_code = "RATE_LIMITED"
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests.", hint="Wait a second, then try again; ask for more in one query.")
+
+
+class CallerLeftError(MCPError):
+    """The caller closed the connection before the answer was there; the work was cancelled."""
+
+    error_code = "CALLER_LEFT"
+
+    def __init__(self) -> None:
+        super().__init__("The caller left before the answer was there.")
+
+
 class ValidationError(MCPError):
     """A value that the caller gave breaks `constraint`; nothing was done."""
 

@@ -41,6 +41,11 @@ def _checked_url(value: SecretStr) -> SecretStr:
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_checked_url)]
+# In the environment a list is one text.
+Names = Annotated[
+    list[str],
+    BeforeValidator(lambda value: [part.strip() for part in value.split(",")] if isinstance(value, str) else value),
+]
 # Every variable is a text, and a Literal compares without converting.
 ServerVersion = Annotated[Literal[16, 18], BeforeValidator(lambda value: {"16": 16, "18": 18}.get(str(value), value))]
 
@@ -96,6 +101,21 @@ class Settings(BaseModel):
     serve_rows: int = _setting(1_000, "Most rows that a tool returns", ge=1, le=100_000)
     serve_bytes: int = _setting(1_000_000, "Most bytes of rows that a tool returns", ge=1_000)
     serve_grace: float = _setting(5.0, "Seconds that running requests get when the server stops", ge=0)
+    http_host: str = _setting("127.0.0.1", "Address that `zava serve --http` listens on", guarded=True)
+    http_port: int = _setting(8000, "Port that it listens on; 0 takes any that is free", ge=0, le=65_535)
+    http_public_url: str | None = _setting(
+        None, "URL that clients reach it at, where that differs, such as https://zava.example", guarded=True
+    )
+    http_allowed_hosts: Names = _setting(
+        [], "Host headers to accept beside the address itself, separated by commas", guarded=True
+    )
+    http_sessions: bool = _setting(True, "Keep sessions for clients of older protocol versions")
+    http_json: bool = _setting(False, "Answer those clients with JSON instead of event streams")
+    http_body_bytes: int = _setting(1_000_000, "Most bytes of a request's body", ge=10_000)
+    http_connections: int = _setting(1_000, "Most connections at once; further ones get 503", ge=1)
+    http_rate: float = _setting(50.0, "Requests a second that one identity may make over HTTP", gt=0)
+    http_tls_certificate: FullPath | None = _setting(None, "Certificate chain (PEM); makes it https", guarded=True)
+    http_tls_key: FullPath | None = _setting(None, "Private key of that certificate (PEM)", guarded=True)
     embedding_provider: Literal["local", "openai"] = _setting("local", "Who makes embeddings", guarded=True)
     embedding_model: str | None = _setting(None, "Model of that provider; empty means its default")
     embedding_dimensions: int | None = _setting(None, "Dimensions to ask for", ge=64, le=3072)

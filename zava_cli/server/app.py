@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastmcp import FastMCP
+from fastmcp.server.auth import AuthProvider
+from fastmcp.server.middleware import Middleware
 
 from zava_cli import __version__
 from zava_cli.data.target import Target
@@ -28,25 +31,38 @@ WRITING = [seed_database, embed_products]
 
 
 def build_server(target: Target, *, identity: str | None, administrator: bool = False) -> FastMCP[dict[str, Any]]:
-    """A server that answers as `identity`; `administrator` adds the tools that write.
-
-    Entering its lifespan connects and looks the identity up: AuthorizationError, ValidationError,
-    DatabaseUnavailableError. An administrator starts without, since a new database has no managers yet.
-    """
-    _silence_libraries()
+    """A server that answers as `identity`; `administrator` adds the tools that write. Errors as for server_of."""
     if administrator:
         # Fails here, not in the middle of a conversation.
         _ = target.admin_dsn
+    return server_of(ServerState(target, identity), administrator=administrator)
+
+
+def server_of(
+    state: ServerState,
+    *,
+    administrator: bool = False,
+    auth: AuthProvider | None = None,
+    middleware: Sequence[Middleware] = (),
+) -> FastMCP[dict[str, Any]]:
+    """A server that answers for `state`; `administrator` adds the tools that write.
+
+    Entering its lifespan connects and looks the identity up, where the server has one: AuthorizationError,
+    ValidationError, DatabaseUnavailableError. An administrator starts without, since a new database has no
+    managers yet; with `auth` each caller has an identity of their own.
+    """
+    _silence_libraries()
 
     def lifespan(_: FastMCP[dict[str, Any]]) -> AbstractAsyncContextManager[dict[str, Any]]:
-        return opened(ServerState(target, identity), identify=not administrator)
+        return opened(state, identify=not administrator and auth is None)
 
     server = FastMCP(
         "zava",
         INSTRUCTIONS,
         version=__version__,
         lifespan=lifespan,
-        middleware=[ErrorMiddleware(identity)],
+        auth=auth,
+        middleware=[ErrorMiddleware(state), *middleware],
         mask_error_details=True,
     )
     for tool in [*READING, *(WRITING if administrator else [])]:

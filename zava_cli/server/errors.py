@@ -6,19 +6,21 @@ from typing import Any
 
 from fastmcp.exceptions import FastMCPError, NotFoundError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.server.middleware.rate_limiting import RateLimitError
 from fastmcp.tools.base import ToolResult
 from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
-from zava_cli.infra.errors import DatabaseError, MCPError, ValidationError
+from zava_cli.infra.errors import DatabaseError, MCPError, RateLimitedError, ValidationError
 from zava_cli.infra.operations import operation
+from zava_cli.server.state import ServerState
 
 
 class ErrorMiddleware(Middleware):
     """Logs every call as one operation; what fails is answered with isError, not with a protocol error."""
 
-    def __init__(self, identity: str | None) -> None:
-        self._identity = identity
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
 
     async def on_call_tool(
         self,
@@ -27,9 +29,11 @@ class ErrorMiddleware(Middleware):
     ) -> ToolResult:
         """Runs the tool."""
         try:
-            with operation(f"tool {context.message.name}", identity=self._identity):
+            with operation(f"tool {context.message.name}", identity=self._state.who()):
                 try:
                     return await call_next(context)
+                except RateLimitError:
+                    raise RateLimitedError from None
                 except (FastMCPError, NotFoundError) as exc:
                     raise _original(exc, context.message.name) from None
         except MCPError as error:
@@ -57,7 +61,9 @@ def error_result(error: MCPError) -> ToolResult:
 def _original(exc: Exception, tool: str) -> Exception:
     """What FastMCP wrapped: an error of the family, a bad argument, or something unforeseen."""
     if isinstance(exc, NotFoundError):
-        return ValidationError("tool", tool, "there is no such tool", hint="tools/list names them.")
+        return ValidationError(
+            "tool", tool, "there is no such tool for you", hint="tools/list names those that you have."
+        )
     cause = exc.__cause__ or exc
     if isinstance(cause, PydanticError):
         first = cause.errors(include_url=False, include_input=False)[0]

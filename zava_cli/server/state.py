@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
+from cachetools import TTLCache
 from fastmcp import Context
 from fastmcp.dependencies import CurrentContext
+from fastmcp.server.dependencies import get_access_token
 
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
@@ -16,28 +18,43 @@ from zava_cli.infra.settings import Settings
 from zava_cli.services.embedding import EmbedderSource
 
 STATE = "state"
+MANAGER_CLAIM = "zava_manager"
+"""Claim of an access token that holds the manager's id, put there by whoever verified it."""
+MOST_CALLERS = 1_000
+CALLER_SECONDS = 60
+"""A moved manager or a new key is noticed by then; which rows they see is decided afresh in each transaction."""
 
 
 class ServerState:
-    """Lives as long as the server; `identity` is the manager that it was started for."""
+    """Lives as long as the server.
+
+    `identity` is the manager that it was started for; None where each request's token says who asks.
+    """
 
     def __init__(self, target: Target, identity: str | None) -> None:
         self.target = target
         self.identity = identity
         self.provider = PostgreSQLProvider(target, serving=True)
         self.embedder = EmbedderSource(target.settings)
-        self._caller: Caller | None = None
+        self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)
 
     @property
     def settings(self) -> Settings:
         """The settings that the server was started with."""
         return self.target.settings
 
+    def who(self) -> str | None:
+        """The manager of the current request: its token's, or else the server's own."""
+        token = get_access_token()
+        return self.identity if token is None else str(token.claims[MANAGER_CLAIM])
+
     async def caller(self) -> Caller:
-        """Who asks, looked up once; errors as for PostgreSQLProvider.identify."""
-        if self._caller is None:
-            self._caller = await self.provider.identify(self.identity)
-        return self._caller
+        """Who asks, looked up once in a while; errors as for PostgreSQLProvider.identify."""
+        who = self.who()
+        caller = self._callers.get(who)
+        if caller is None:
+            caller = self._callers[who] = await self.provider.identify(who)
+        return caller
 
 
 @asynccontextmanager

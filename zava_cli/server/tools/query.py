@@ -7,13 +7,15 @@ from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
 from zava_cli.models.query import QueryRequest, SqlText
+from zava_cli.models.scopes import Scope
 from zava_cli.server.results import query_result
+from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
 from zava_cli.server.tools.annotations import READS
 from zava_cli.services.query import run_query
 
 
-@tool(annotations=READS, output_schema=None)
+@tool(annotations=READS, output_schema=None, auth=opened_by(Scope.SQL))
 async def execute_sales_query(
     postgresql_query: SqlText,
     state: ServerState = Depends(current_state),  # noqa: B008

@@ -7,13 +7,15 @@ from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
 from zava_cli.models.schema import SchemaDetail, SchemaRequest, TableNames
+from zava_cli.models.scopes import Scope
 from zava_cli.server.schema_text import schema_text
+from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
 from zava_cli.server.tools.annotations import READS
 from zava_cli.services import schema
 
 
-@tool(annotations=READS, output_schema=None)
+@tool(annotations=READS, output_schema=None, auth=opened_by(Scope.SQL))
 async def get_table_schemas(
     table_names: TableNames | None = None,
     detail: SchemaDetail = "summary",

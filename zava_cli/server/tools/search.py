@@ -6,8 +6,10 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
+from zava_cli.models.scopes import Scope
 from zava_cli.models.search import HitLimit, SearchRequest, SearchText, Similarity
 from zava_cli.server.results import table_result
+from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
 from zava_cli.server.tools.annotations import READS
 from zava_cli.services import search
@@ -15,7 +17,7 @@ from zava_cli.services import search
 COLUMNS = ["sku", "name", "category", "price", "description", "similarity", "why"]
 
 
-@tool(annotations=READS, output_schema=None)
+@tool(annotations=READS, output_schema=None, auth=opened_by(Scope.SEARCH))
 async def search_products(
     query_description: SearchText,
     max_rows: HitLimit = 20,

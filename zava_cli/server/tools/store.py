@@ -6,15 +6,17 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
+from zava_cli.models.scopes import Scope
 from zava_cli.models.store import DEFAULT_PERIOD, PeriodText, StoreName
 from zava_cli.server.results import json_result
+from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
 from zava_cli.server.store_report import compact_report
 from zava_cli.server.tools.annotations import READS
 from zava_cli.services.store import SalesAnalyticsService
 
 
-@tool(annotations=READS, output_schema=None)
+@tool(annotations=READS, output_schema=None, auth=opened_by(Scope.REPORTS))
 async def get_store_performance(
     store_id: StoreName,
     time_period: PeriodText = DEFAULT_PERIOD,

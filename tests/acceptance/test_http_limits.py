@@ -1,0 +1,219 @@
+"""What `zava serve --http` takes from one client, and from whom."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx2
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.command_line import CommandLine
+from tests.http_serving import ACCEPT, HttpServer, calling, http_server
+from zava_cli.data.target import Target
+
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+
+
+@pytest.fixture(scope="module")
+def server(seeded: Target) -> Iterator[HttpServer]:
+    """A server for anybody on this machine."""
+    with http_server(seeded, "--no-auth", ZAVA_HTTP_BODY_BYTES="20000") as server:
+        yield server
+
+
+async def test_health_is_open_and_says_little(server: HttpServer) -> None:
+    async with httpx2.AsyncClient() as client:
+        for path, body in (("/health/live", {"status": "alive"}), ("/health/ready", {"status": "ready"})):
+            answer = await client.get(server.root + path)
+            assert (answer.status_code, answer.json()) == (200, body)
+
+
+async def test_details_of_health_name_every_component(server: HttpServer) -> None:
+    async with httpx2.AsyncClient(timeout=30) as client:
+        answer = await client.get(server.root + "/health")
+    assert answer.status_code == 200
+    assert {"database", "login", "row security", "signed context"} <= {
+        c["component"] for c in answer.json()["components"]
+    }
+
+
+async def test_a_server_without_its_database_is_alive_and_not_ready(seeded: Target) -> None:
+    nowhere = "postgresql://zava_gateway@127.0.0.1:1/zava"
+    with http_server(seeded, ZAVA_DATABASE_URL=nowhere) as server:
+        async with httpx2.AsyncClient() as client:
+            assert (await client.get(server.root + "/health/live")).status_code == 200
+            answer = await client.get(server.root + "/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "not ready"})
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "attacker.example"}, 421),
+        ({"host": "attacker.example:8000"}, 421),
+        ({"origin": "https://attacker.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"host": "localhost"}, 200),
+        ({"origin": "http://localhost:3000"}, 200),
+    ],
+)
+async def test_a_page_elsewhere_cannot_reach_it(server: HttpServer, headers: dict[str, str], status: int) -> None:
+    async with httpx2.AsyncClient() as client:
+        assert (await client.get(server.root + "/health/live", headers=headers)).status_code == status
+
+
+async def test_a_body_that_is_too_large_is_refused_with_or_without_its_length(server: HttpServer) -> None:
+    async def pieces():  # type: ignore[no-untyped-def]
+        for _ in range(30):
+            yield b"x" * 1_000
+
+    headers = {"accept": ACCEPT, "content-type": "application/json"}
+    async with httpx2.AsyncClient() as client:
+        for content in (b"x" * 30_000, pieces()):
+            answer = await client.post(server.url, content=content, headers=headers)
+            assert answer.status_code == 413
+
+
+async def test_headers_that_are_too_large_are_refused(server: HttpServer) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nx: " + b"y" * 70_000)
+    await writer.drain()
+    assert b" 400 " in await reader.readline()
+    writer.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"POST /mcp HTT", b"POST /mcp HTTP/1.1\r\nhost: localhost\r\n"])
+async def test_a_client_that_connects_and_falls_silent_is_let_go(server: HttpServer, said: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(said)
+    await writer.drain()
+    assert await asyncio.wait_for(reader.read(), 20) == b""
+    writer.close()
+
+
+async def test_a_client_whose_body_does_not_come_is_let_go(server: HttpServer) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = f"POST /mcp HTTP/1.1\r\nhost: localhost\r\naccept: {ACCEPT}\r\ncontent-length: 100\r\n\r\n"
+    writer.write(head.encode() + b"{")
+    await writer.drain()
+    assert b" 408 " in await asyncio.wait_for(reader.readline(), 30)
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"1", b'"a"', b"\xff\xfe", b"[" * 19_000, b'{"jsonrpc":"2.0"}', b'{"id":1}',
+     json.dumps([PING, PING]).encode(), b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[1]}',
+     b'{"jsonrpc":"2.0","id":' + b"9" * 9_000 + b',"method":"ping"}'],
+)  # fmt: skip
+async def test_after_a_malformed_body_the_next_request_is_answered(server: HttpServer, body: bytes) -> None:
+    async with calling(server.url) as caller:
+        headers = {**caller.headers, "content-type": "application/json"}
+        answer = await caller.client.post(server.url, content=body, headers=headers)
+        assert 400 <= answer.status_code < 500, answer.text
+        assert (await caller.request("ping"))["result"] == {}
+
+
+async def test_one_identity_may_only_ask_so_often(seeded: Target) -> None:
+    with http_server(seeded, "--no-auth", ZAVA_HTTP_RATE="2") as server:
+        async with calling(server.url, modern=True) as caller:
+            answers = [await caller.ask("select 1") for _ in range(20)]
+            refused = [a["content"][0]["text"] for a in answers if a["isError"]]
+            assert 5 <= len(refused) < 20
+            assert all(text.startswith("RATE_LIMITED") for text in refused)
+            await asyncio.sleep(1.5)
+            assert not (await caller.ask("select 1"))["isError"]
+
+
+async def test_two_hundred_clients_on_ten_connections_are_all_answered(server: HttpServer) -> None:
+    async def one() -> bool:
+        async with calling(server.url, modern=True) as caller:
+            answer = await caller.ask("select count(*) from orders")
+            return not answer["isError"] or "RATE_LIMITED" in answer["content"][0]["text"]
+
+    assert all(await asyncio.gather(*(one() for _ in range(200))))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for this machine and its key, signed by itself."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    chain, private = folder / "chain.pem", folder / "key.pem"
+    chain.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ))  # fmt: skip
+    return chain, private
+
+
+async def test_a_certificate_makes_it_https(seeded: Target, certificate: tuple[Path, Path]) -> None:
+    chain, private = map(str, certificate)
+    with http_server(seeded, ZAVA_HTTP_TLS_CERTIFICATE=chain, ZAVA_HTTP_TLS_KEY=private) as server:
+        assert server.url.startswith("https://")
+        trusting = ssl.create_default_context(cafile=chain)
+        async with httpx2.AsyncClient(verify=trusting) as client:
+            assert (await client.get(server.root + "/health/live")).status_code == 200
+        async with httpx2.AsyncClient() as client:
+            with pytest.raises(httpx2.ConnectError):
+                await client.get(server.root + "/health/live")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "who", "part"),
+    [
+        (["--http", "--no-auth", "--host", "0.0.0.0"], "seattle", "others can reach 0.0.0.0"),
+        (["--http", "--no-auth", "--host", "::"], "seattle", "others can reach ::"),
+        (["--http", "--no-auth"], None, "somebody has to ask"),
+        (["--http", "--admin"], "seattle", "not offered over HTTP"),
+        (["--no-auth"], "seattle", "goes with --http"),
+        (["--http", "--host", "no.such.host.invalid"], "seattle", "is no address of this machine"),
+    ],
+)
+def test_what_would_open_a_door_is_refused(seeded: Target, arguments: list[str], who: str | None, part: str) -> None:
+    done = CommandLine(seeded, who)("serve", *arguments, "--port", "0")
+    assert done.code == 2
+    assert part in done.err
+    assert "Hint: " in done.err
+
+
+def test_a_port_that_is_taken_is_named(seeded: Target) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = CommandLine(seeded, "seattle")("serve", "--http", "--no-auth", "--port", port)
+    assert done.code == 2
+    assert f"port {port}" in done.err
+
+
+def test_a_wrong_identity_ends_the_start(seeded: Target) -> None:
+    done = CommandLine(seeded, "nobody at all")("serve", "--http", "--no-auth", "--port", "0")
+    assert done.code == 1
+    assert "does not stand for exactly one manager" in done.err
+
+
+def test_the_server_listens_on_ipv6_too(seeded: Target) -> None:
+    if not socket.has_ipv6:
+        pytest.skip("needs IPv6")
+    with http_server(seeded, "--no-auth", "--host", "::1") as server:
+        assert server.url.startswith("http://[::1]:")

@@ -1,0 +1,71 @@
+"""Health over HTTP: alive and ready for anybody, details for whoever holds a token."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from starlette.authentication import UnauthenticatedUser
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from zava_cli.infra.errors import MCPError
+from zava_cli.server.state import ServerState
+from zava_cli.services.health import check_health
+
+READY_SECONDS = 2.0
+"""How long the database may take to answer before the server counts as not ready."""
+FRESH_SECONDS = 1.0
+"""How long one look serves everybody: callers without a token must not be able to keep the database busy."""
+
+
+class HealthRoutes:
+    """`/health/live`, `/health/ready` and `/health` of one server."""
+
+    def __init__(self, state: ServerState, *, is_open: bool) -> None:
+        self._state = state
+        self._is_open = is_open
+        self._looking = asyncio.Lock()
+        self._looked = float("-inf")
+        self._is_ready = False
+
+    def routes(self) -> list[Route]:
+        """What the application serves beside MCP."""
+        return [
+            Route("/health/live", self.live, methods=["GET"]),
+            Route("/health/ready", self.ready, methods=["GET"]),
+            Route("/health", self.details, methods=["GET"]),
+        ]
+
+    async def live(self, _: Request) -> JSONResponse:
+        """The process answers."""
+        return JSONResponse({"status": "alive"})
+
+    async def ready(self, _: Request) -> JSONResponse:
+        """The database answers too; 503 when it does not."""
+        async with self._looking:
+            if time.monotonic() - self._looked > FRESH_SECONDS:
+                self._is_ready = await self._look()
+                self._looked = time.monotonic()
+        if self._is_ready:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not ready"}, status_code=503)
+
+    async def details(self, request: Request) -> JSONResponse:
+        """Every component, as in `zava health`; 503 when one failed, 401 without a token."""
+        user = request.scope.get("user", UnauthenticatedUser())
+        if not self._is_open and not user.is_authenticated:
+            return JSONResponse(
+                {"status": "a token is needed"}, status_code=401, headers={"WWW-Authenticate": "Bearer"}
+            )
+        report = await check_health(self._state.provider, self._state.who())
+        return JSONResponse(report.model_dump(mode="json"), status_code=200 if report.healthy else 503)
+
+    async def _look(self) -> bool:
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await self._state.provider.state()
+        except (MCPError, TimeoutError):
+            return False
+        return True

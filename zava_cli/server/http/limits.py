@@ -1,0 +1,92 @@
+"""What one client may take: bytes and time for a request's head and body, and time to read its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from mcp.server.transport_security import RequestBodyLimitMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEAD_BYTES = 32_768
+HEAD_SECONDS = 10.0
+BODY_SECONDS = 20.0
+STALL_SECONDS = 30.0
+
+
+class BoundedBody:
+    """Reads each body before the application sees it: 413 when it is too large, 408 when it does not come."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one ASGI connection."""
+        deadline = asyncio.timeout(BODY_SECONDS)
+
+        async def with_body(scope: Scope, receive: Receive, send: Send) -> None:
+            deadline.reschedule(None)
+            await self._app(scope, receive, send)
+
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with deadline:
+                await RequestBodyLimitMiddleware(with_body, self._max_bytes)(scope, receive, send)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            await Response("The request's body did not arrive", status_code=408)(scope, receive, send)
+
+
+class BoundedProtocol(H11Protocol):
+    """Ends connections whose request line and headers do not come, or whose client does not read the answer.
+
+    uvicorn itself times only what lies between an answer and the next request.
+    """
+
+    _head: asyncio.TimerHandle | None = None
+    _stall: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Starts the clock of the first request."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def on_response_complete(self) -> None:
+        """Starts the clock of the next one."""
+        super().on_response_complete()
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops both clocks."""
+        for clock in (self._head, self._stall):
+            if clock is not None:
+                clock.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered."""
+        super().pause_writing()
+        self._stall = self.loop.call_later(STALL_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        if self._stall is not None:
+            self._stall.cancel()
+        super().resume_writing()
+
+    def _expect_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+        self._head = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        # A request in progress has a head; its body and its answer have clocks of their own.
+        is_waiting = self.cycle is None or self.cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison]
+        if is_waiting and not self.transport.is_closing():
+            self.transport.close()

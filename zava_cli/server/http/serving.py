@@ -1,0 +1,102 @@
+"""Runs the HTTP application under uvicorn, and stops in order."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import uvicorn
+
+from zava_cli.infra.errors import ConfigurationError
+from zava_cli.infra.settings import Settings
+from zava_cli.server.http.app import HttpApplication
+from zava_cli.server.http.limits import HEAD_BYTES, BoundedProtocol
+
+KEEP_ALIVE_SECONDS = 5
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach that address; ConfigurationError when it is none."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"http_host: {host} is no address of this machine: {exc.strerror}",
+            hint="Use 127.0.0.1 for this machine alone, or the address that others reach it at.",
+        ) from None
+    return all(ipaddress.ip_address(info[4][0]).is_loopback for info in found)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket; ConfigurationError when the address is taken or not ours."""
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as exc:
+        raise ConfigurationError(
+            f"Cannot listen on {host} port {port}: {exc.strerror}.",
+            hint="Choose another one with --port; 0 takes any that is free.",
+        ) from None
+
+
+async def serve_http(
+    application: HttpApplication, settings: Settings, bound: socket.socket, on_start: Callable[[], None]
+) -> None:
+    """Serves until SIGINT or SIGTERM; requests in progress then get `serve_grace` seconds.
+
+    Calls `on_start` once clients are answered. Raises what the start of the lifespan raises.
+    """
+    server = _Server(uvicorn.Config(
+        application.asgi,
+        http=BoundedProtocol,
+        ws="none",
+        # Entered here instead, so that an error of the start is no more than that.
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The peer's address decides who is a trusted proxy: no header may change it.
+        proxy_headers=False,
+        limit_concurrency=settings.http_connections,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, int(settings.serve_grace)),
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        ssl_certfile=settings.http_tls_certificate,
+        ssl_keyfile=settings.http_tls_key,
+    ))  # fmt: skip
+    server.on_start = on_start
+    async with application.lifespan():
+        await server.serve(sockets=[bound])
+
+
+class _Server(uvicorn.Server):
+    """Ends by itself after a signal, where uvicorn would raise it again and so die of it."""
+
+    on_start: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tells when clients are answered."""
+        await super().startup(sockets)
+        if self.started:
+            self.on_start()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Takes both signals for the block."""
+        loop = asyncio.get_running_loop()
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self.handle_exit, number, None)
+        except (RuntimeError, ValueError):
+            # Not the main thread: whoever started the server stops it.
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
