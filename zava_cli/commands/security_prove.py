@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +53,9 @@ def prove(
 
 
 def _proof(request: ProveRequest) -> ProofReport:
-    from zava_cli.server.prove_ways import McpStdio
+    # FastMCP reads settings of its own from any .env of the current folder, trusted or not.
+    os.environ["FASTMCP_ENV_FILE"] = os.devnull
+    from zava_cli.server.prove_ways import McpHttp, McpStdio
     from zava_cli.services.prove.prove import prove_security
     from zava_cli.services.prove.ways import CommandLine, Terminal
 
@@ -60,8 +63,9 @@ def _proof(request: ProveRequest) -> ProofReport:
 
         async def work(provider: PostgreSQLProvider) -> ProofReport:
             settings = runtime.settings()
-            ways = [Terminal(provider), CommandLine(settings), McpStdio(settings)]
-            return await prove_security(provider, settings.identity, request, ways, on_progress)
+            async with McpHttp(provider.target) as http:
+                ways = [Terminal(provider), CommandLine(settings), McpStdio(settings), http]
+                return await prove_security(provider, settings.identity, request, ways, on_progress)
 
         return runtime.gateway(work)
 

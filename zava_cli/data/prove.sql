@@ -59,16 +59,16 @@ SELECT (SELECT count(*) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp_')
 SELECT DISTINCT format('%s may %s %I.%I', r.rolname, lower(p.privilege), n.nspname, c.relname) AS name
 FROM pg_roles r, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
      unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'SELECT']) AS p (privilege)
-WHERE r.rolname = ANY ($1) AND c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname IN ('retail', 'security', 'ops', 'audit')
+WHERE r.rolname::text = ANY ($1) AND c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname IN ('retail', 'security', 'ops', 'audit')
   AND has_table_privilege(r.oid, c.oid, p.privilege) AND NOT (p.privilege = 'SELECT' AND n.nspname = 'retail')
 UNION ALL
 SELECT DISTINCT format('%s may create in schema %I', r.rolname, n.nspname)
 FROM pg_roles r, pg_namespace n
-WHERE r.rolname = ANY ($1) AND n.nspname !~ '^pg_' AND has_schema_privilege(r.oid, n.oid, 'CREATE')
+WHERE r.rolname::text = ANY ($1) AND n.nspname !~ '^pg_' AND has_schema_privilege(r.oid, n.oid, 'CREATE')
 UNION ALL
 SELECT DISTINCT format('%s may call %s', r.rolname, f.oid::regprocedure)
 FROM pg_roles r, pg_proc f
-WHERE r.rolname = ANY ($1) AND f.pronamespace = 'pg_catalog'::regnamespace
+WHERE r.rolname::text = ANY ($1) AND f.pronamespace = 'pg_catalog'::regnamespace
   AND f.proname ~ '^(pg_(read_(binary_)?file|ls_(dir|logdir|waldir)|stat_file|reload_conf|rotate_logfile|switch_wal|promote|create_restore_point|backup_start|backup_stop)|lo_(import|export))$'
   AND has_function_privilege(r.oid, f.oid, 'EXECUTE')
 ORDER BY 1

@@ -8,7 +8,7 @@ from zava_cli.data.attacks.catalogue import Attack, reads, set_config_attacks, s
 from zava_cli.infra.errors import MCPError
 from zava_cli.models.prove import Answer, Wall
 from zava_cli.services.prove.bounded import bound_the_way
-from zava_cli.services.prove.proof import Proof
+from zava_cli.services.prove.proof import UNAVAILABLE, Proof
 from zava_cli.services.prove.ways import Ask, Way
 
 REFUSED_BY_GUARD = "QUERY_REFUSED"
@@ -30,6 +30,7 @@ async def attack_a_way(proof: Proof, way: Way) -> None:
             for attack in attacks:
                 await _try(proof, way.name, attack, ask, ask_as_seer)
             if proof.is_first:
+                await _strangers(proof, way)
                 await bound_the_way(proof, way, ask)
     except MCPError as error:
         _none(proof, way, attacks, f"the way cannot be opened: {error.message}")
@@ -39,6 +40,15 @@ def _none(proof: Proof, way: Way, attacks: Sequence[Attack], reason: str) -> Non
     for attack in attacks:
         wall = Wall.GUARD if attack.guard_refuses else attack.wall
         proof.tally.not_tried(proof.named(wall, way.name, attack.name), reason)
+
+
+async def _strangers(proof: Proof, way: Way) -> None:
+    for name, turned_away in (await way.strangers()).items():
+        trial = proof.named(Wall.CONTEXT, way.name, f"a stranger {name}")
+        if turned_away:
+            proof.tally.held(trial)
+        else:
+            proof.tally.failed(trial, "an answer without knowing who asks")
 
 
 async def _shows_own_rows(proof: Proof, ask: Ask) -> bool:
@@ -66,6 +76,8 @@ async def _judge_guard(proof: Proof, way: str, attack: Attack, answer: Answer) -
         proof.leaked(proof.trial(attack, way), leaks)
     if answer.code == REFUSED_BY_GUARD and not leaks:
         proof.tally.held(trial)
+    elif answer.code == UNAVAILABLE:
+        proof.tally.not_tried(trial, "the connection was lost")
     elif answer.sqlstate == "42601":
         proof.tally.not_tried(trial, "the statement cannot be written like that")
     else:

@@ -39,12 +39,13 @@ async def prove_security(
     cast = await choose(provider, who, request.managers, 1 if request.quick else request.pairs)
     before = await _state(provider, cast)
     await check_the_catalog(provider, tally)
-    # Ways that are processes of their own run beside those that share this one's connections.
+    # Slow ways run beside those that share this process's connections, once for every kind of pair.
     here, elsewhere = [way for way in ways if way.sample == 1], [way for way in ways if way.sample > 1]
     for number, pair in enumerate(cast.pairs):
         detector = Detector(provider, cast.witnesses, pair)
         proof = Proof(provider, pair, _seer(cast, pair), detector, tally, request.quick, is_first=number == 0)
-        await asyncio.gather(_server(proof, here), _ways(proof, elsewhere))
+        is_new_kind = pair.kinds not in [earlier.kinds for earlier in cast.pairs[:number]]
+        await asyncio.gather(_server(proof, here), _ways(proof, elsewhere if is_new_kind else []))
     await _nothing_changed(provider, cast, before, tally)
     scores = tally.scores
     return ProofReport(

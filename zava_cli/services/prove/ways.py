@@ -42,6 +42,10 @@ class Way(Protocol):
         """Comes in as a manager; what it yields sends one statement."""
         ...
 
+    async def strangers(self) -> dict[str, bool]:
+        """Whether somebody who does not say who they are, or lies about it, was turned away, by how they tried."""
+        ...
+
 
 class Terminal:
     """What `zava query` runs, in this process."""
@@ -70,12 +74,16 @@ class Terminal:
 
         yield ask
 
+    async def strangers(self) -> dict[str, bool]:
+        """Whoever may start it holds a key."""
+        return {}
+
 
 class CommandLine:
     """`zava query` as a process of its own; slow, therefore a sample."""
 
     name = "command line"
-    sample = 89
+    sample = 149
     caps_bytes = False
 
     def __init__(self, settings: Settings) -> None:
@@ -102,6 +110,10 @@ class CommandLine:
             return Answer(f"{out.decode(errors='replace')}\n{said}", code, truncated="there are more" in said)
 
         yield ask
+
+    async def strangers(self) -> dict[str, bool]:
+        """Whoever may start it holds a key."""
+        return {}
 
 
 PROGRAM = (sys.executable, "-m", "zava_cli")
