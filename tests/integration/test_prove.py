@@ -136,6 +136,9 @@ BROKEN: dict[str, tuple[list[str], Wall, set[str]]] = {
     "keys that managers read": (
         ["GRANT SELECT ON security.manager_keys TO {store_managers}"], PRIVILEGES, {"catalog", "one statement"},
     ),
+    "temporary tables for everybody": (
+        ["GRANT TEMPORARY ON DATABASE {database} TO PUBLIC"], PRIVILEGES, {"catalog"},
+    ),
     "a place to create things": (["GRANT CREATE ON SCHEMA public TO PUBLIC"], PRIVILEGES, {"catalog"}),
     "a login that becomes the owner": (["GRANT {owner} TO {gateway}"], PRIVILEGES, {"catalog", "one statement"}),
     "a superuser's login": (["ALTER ROLE {gateway} SUPERUSER"], PRIVILEGES, {"catalog", "several statements"}),
@@ -149,8 +152,9 @@ async def test_a_broken_wall_is_named(own_roles: Walls, broken: str) -> None:
     orders = await own_roles.as_superuser(
         "SELECT count(*), md5(string_agg(o::text, ',' ORDER BY o)) FROM retail.orders o"
     )
+    names = {**own_roles.target.roles.placeholders(), "database": f"{own_roles.role('')}db"}
     for statement in sql:
-        await own_roles.as_superuser(statement.format(**own_roles.target.roles.placeholders()))
+        await own_roles.as_superuser(statement.format(**names))
     report = await proof_of(own_roles, quick=True)
     assert not report.proven
     assert breached(report).get(wall, set()) >= ways, report.breaches
@@ -254,14 +258,15 @@ async def test_the_detector_knows_foreign_rows_from_ones_own(walls: Walls) -> No
                                        " WHERE first_name = 'Seattle'")  # fmt: skip
         kinds = ["customer id", "store id", "e-mail address"]
         for value, kind in zip(foreign[0], kinds, strict=True):
-            assert await detector.leaks(f"it says ({value}) there", "SELECT 1") == [kind]
-            assert await detector.leaks(f"it says {value}", f"SELECT '{value}'") == []
+            assert await detector.leaks(Answer(f"it says ({value}) there"), "SELECT 1") == [kind]
+            assert await detector.leaks(Answer(f"it says {value}"), f"SELECT '{value}'") == []
         for row in own:
-            assert await detector.leaks(" ".join(row), "SELECT 1") == []
-        assert await detector.leaks("('2532',)", "SELECT count(*) FROM orders") == ["number of rows"]
-        assert await detector.leaks("('7',)", "SELECT count(*) FROM orders") == []
-        assert await detector.leaks("Zava Retail Tacoma", "SELECT 1") == ["store name"]
-        assert await detector.leaks("00000000-0000-0000-0000-000000000001 a@b.example", "SELECT 1") == []
+            assert await detector.leaks(Answer(" ".join(row))) == []
+        assert await detector.leaks(Answer("('2532',)"), "SELECT count(*) FROM orders") == ["number of rows"]
+        assert await detector.leaks(Answer("at 2532", "DATABASE_ERROR"), "SELECT count(*) FROM orders") == []
+        assert await detector.leaks(Answer("('7',)"), "SELECT count(*) FROM orders") == []
+        assert await detector.leaks(Answer("Zava Retail Tacoma")) == ["store name"]
+        assert await detector.leaks(Answer("00000000-0000-0000-0000-000000000001 a@b.example")) == []
     finally:
         await provider.close()
 

@@ -66,6 +66,10 @@ SELECT DISTINCT format('%s may create in schema %I', r.rolname, n.nspname)
 FROM pg_roles r, pg_namespace n
 WHERE r.rolname::text = ANY ($1) AND n.nspname !~ '^pg_' AND has_schema_privilege(r.oid, n.oid, 'CREATE')
 UNION ALL
+SELECT format('%s may make %s in the database', r.rolname, p.what)
+FROM pg_roles r, (VALUES ('TEMPORARY', 'temporary tables'), ('CREATE', 'schemas')) AS p (privilege, what)
+WHERE r.rolname::text = ANY ($1) AND has_database_privilege(r.oid, current_database(), p.privilege)
+UNION ALL
 SELECT DISTINCT format('%s may call %s', r.rolname, f.oid::regprocedure)
 FROM pg_roles r, pg_proc f
 WHERE r.rolname::text = ANY ($1) AND f.pronamespace = 'pg_catalog'::regnamespace

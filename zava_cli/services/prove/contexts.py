@@ -57,7 +57,7 @@ async def _must_be_refused(proof: Proof, line: Line, name: str, context: str, *,
         elif answer.sqlstate:
             proof.tally.not_tried(trial, f"the server answers with error {answer.sqlstate}")
         else:
-            leaks = await proof.detector.leaks(answer.text, "")
+            leaks = await proof.detector.leaks(answer)
             proof.tally.failed(trial, f"it was accepted{'; foreign rows: ' if leaks else ''}{', '.join(leaks)}")
 
 
@@ -77,7 +77,7 @@ async def _must_show_own_stores(proof: Proof, line: Line, context: str, *, works
     """A genuine context in a role that is another one's."""
     for spoken, role in _roles(proof).items():
         trial = proof.named(Wall.CONTEXT, WAY, f"one's own context, as {spoken}")
-        leaks = await proof.detector.leaks((await line.shown_by(role, context)).text, "")
+        leaks = await proof.detector.leaks(await line.shown_by(role, context))
         if leaks:
             proof.tally.failed(trial, f"foreign rows: {', '.join(leaks)}")
         elif not works:

@@ -71,7 +71,7 @@ async def _try(proof: Proof, way: str, attack: Attack, ask: Ask, ask_as_seer: As
 async def _judge_guard(proof: Proof, way: str, attack: Attack, answer: Answer) -> None:
     """What the guard lets through is its failure, and that of the next wall too if foreign rows came back."""
     trial = proof.named(Wall.GUARD, way, attack.name, attack.shown)
-    leaks = await proof.detector.leaks(answer.text, proof.fill(attack.shown))
+    leaks = await proof.detector.leaks(answer, proof.fill(attack.shown))
     if leaks:
         proof.leaked(proof.trial(attack, way), leaks)
     if answer.code == REFUSED_BY_GUARD and not leaks:
@@ -81,4 +81,5 @@ async def _judge_guard(proof: Proof, way: str, attack: Attack, answer: Answer) -
     elif answer.sqlstate == "42601":
         proof.tally.not_tried(trial, "the statement cannot be written like that")
     else:
-        proof.tally.failed(trial, "the guard let it through")
+        refused = answer.code == REFUSED_BY_GUARD
+        proof.tally.failed(trial, "its refusal tells foreign values" if refused else "the guard let it through")

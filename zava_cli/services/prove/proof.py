@@ -92,7 +92,7 @@ class Proof:
         """Whether the detector recognises what one who may see foreign rows gets for `control` on this way."""
         sql = self.fill(control)
         if (way, sql) not in self._noticed:
-            self._noticed[way, sql] = bool(await self.detector.leaks((await ask(sql)).text, sql))
+            self._noticed[way, sql] = bool(await self.detector.leaks(await ask(sql), sql))
         return self._noticed[way, sql]
 
     def leaked(self, trial: Trial, leaks: list[str]) -> None:
@@ -101,7 +101,7 @@ class Proof:
 
     async def judge(self, trial: Trial, attack: Attack, answer: Answer, noticed: Callable[[], Awaitable[bool]]) -> None:
         """The verdict on an attack that met no guard."""
-        leaks = await self.detector.leaks(answer.text, self.fill(attack.shown))
+        leaks = await self.detector.leaks(answer, self.fill(attack.shown))
         if leaks:
             self.leaked(trial, leaks)
         elif answer.sqlstate in REFUSED:

@@ -9,6 +9,7 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.prove import foreign_tokens
 from zava_cli.models.identity import Identity
+from zava_cli.models.prove import Answer
 from zava_cli.services.prove.pairs import Pair, Store
 
 UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
@@ -32,16 +33,21 @@ class Detector:
         self._counts = _counts(pair.own, pair.foreign)
         self._known: dict[str, str | None] = {}
 
-    async def leaks(self, text: str, sql: str) -> list[str]:
+    async def leaks(self, answer: Answer, sql: str = "") -> list[str]:
         """Kinds of foreign values in an answer to `sql`; what the attacker wrote there is no news to them."""
-        heard, written = text.lower(), sql.lower()
+        heard, written = answer.text.lower(), sql.lower()
         found = {kind for name, kind in self._texts.items() if name.search(heard) and not name.search(written)}
         ids = set(UUID.findall(heard)) - set(UUID.findall(written))
         found |= {self._foreign_ids[value] for value in ids if value in self._foreign_ids}
         addresses = set(ADDRESS.findall(heard)) - set(ADDRESS.findall(written))
         await self._look_up(ids - set(self._foreign_ids) - set(self._own_ids), addresses)
         found |= {kind for token in ids | addresses if (kind := self._known.get(token))}
-        if COUNTS.search(sql) and self._counts & (set(NUMBER.findall(heard)) - set(NUMBER.findall(written))):
+        # Errors hold numbers of their own, such as the place in the query.
+        if (
+            answer.code is None
+            and COUNTS.search(sql)
+            and self._counts & (set(NUMBER.findall(heard)) - set(NUMBER.findall(written)))
+        ):
             found.add("number of rows")
         return sorted(found)
 
