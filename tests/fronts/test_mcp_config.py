@@ -72,3 +72,9 @@ def test_an_administrators_snippet_needs_no_identity() -> None:
     code, out, _ = printed("cursor", "--admin")
     assert code == 0
     assert json.loads(out)["mcpServers"]["zava"]["args"][-2:] == ["serve", "--admin"]
+
+
+def test_a_list_is_printed_as_the_variable_that_it_came_from() -> None:
+    code, out, _ = printed("cursor", "--as", "seattle", ZAVA_HTTP_ALLOWED_HOSTS="a.example, b.example")
+    assert code == 0
+    assert json.loads(out)["mcpServers"]["zava"]["env"]["ZAVA_HTTP_ALLOWED_HOSTS"] == "a.example,b.example"

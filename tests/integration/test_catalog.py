@@ -130,7 +130,7 @@ async def test_definer_functions_are_the_reviewed_ones_with_a_fixed_path_and_not
         assert row["volatility"] == "s" and row["parallel"] in "rs", row["name"]
 
 
-async def test_the_gateway_may_call_two_definer_functions_and_a_manager_four(walls: Walls) -> None:
+async def test_the_gateway_may_call_five_definer_functions_and_a_manager_four(walls: Walls) -> None:
     rows = await walls.as_superuser(
         "SELECT r.rolname, array_agg(p.proname::text ORDER BY p.proname) AS functions FROM pg_roles r, pg_proc p"
         " WHERE p.prosecdef AND p.pronamespace = 'security'::regnamespace AND r.rolname = ANY ($1)"
@@ -138,7 +138,9 @@ async def test_the_gateway_may_call_two_definer_functions_and_a_manager_four(wal
         [walls.role(role) for role in ("gateway", "store_managers", "regional_managers", "head_office")],
     )
     found = {row["rolname"]: row["functions"] for row in rows}
-    assert found.pop(walls.role("gateway")) == ["migration_state", "resolve_identity"]
+    assert found.pop(walls.role("gateway")) == [
+        "database_identity", "migration_state", "resolve_identity", "resolve_subject", "resolve_token",
+    ]  # fmt: skip
     assert set(map(tuple, found.values())) == {
         ("allowed_store_id", "allowed_store_ids", "context_manager", "sees_all_stores")
     }

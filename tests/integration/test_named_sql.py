@@ -13,7 +13,7 @@ from zava_cli.data.named_sql import named_sql, rooms
 
 LOADING_ROOMS = {"admin", "embed", "importing", "seed"}
 OF_THE_SECURITY_OWNER = {"managers_without_key", "add_key"}
-OF_THE_LOGIN = {"database_exists", "has_migrations", "lock_migrations", "unlock_migrations"}
+OF_THE_LOGIN = {"has_tokens", "database_exists", "has_migrations", "lock_migrations", "unlock_migrations"}
 OF_THE_GATEWAY = {
     *named_sql("identity"), *named_sql("health"), "begin",
 } - {"embeddings", "visible_stores"}  # fmt: skip
@@ -25,8 +25,10 @@ def role_of(room: str, name: str) -> str | None:
     """The role, without its prefix, that a statement runs as; None for the administrator's own login."""
     if room == "admin" and name in OF_THE_SECURITY_OWNER:
         return "security"
-    if room == "admin" and name in OF_THE_LOGIN:
+    if room in {"admin", "token"} and name in OF_THE_LOGIN:
         return None
+    if room == "token":
+        return "security"
     if room in LOADING_ROOMS:
         return "owner"
     return "gateway" if room in {"identity", "health", "session"} and name in OF_THE_GATEWAY else "store_managers"

@@ -100,6 +100,16 @@ GUARDED = {
     "http_allowed_hosts": "elsewhere.example",
     "http_tls_certificate": "/var/tmp/elsewhere.pem",
     "http_tls_key": "/var/tmp/elsewhere.key",
+    "oidc_issuer": "https://elsewhere.example",
+    "oidc_audience": "elsewhere",
+    "oidc_jwks_url": "https://elsewhere.example/keys",
+    "oidc_algorithms": "ES512",
+    "oidc_manager_claim": "nickname",
+    "oidc_scope_claim": "hobbies",
+    "oidc_scopes": "chess,tennis,golf",
+    "http_identity_header": "X-Anybody",
+    "http_trusted_proxies": "203.0.113.0/24",
+    "http_identity_scopes": "sql",
 }
 
 
@@ -216,7 +226,13 @@ def test_a_file_that_is_not_text_is_named(machine: Machine, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("statement_timeout", "soon"), ("statement_timeout", "0"), ("log_level", "loud"), ("pool_max", "1"),
-     ("profile", "Robert'); DROP TABLE"), ("postgres_version", "17"), ("work_mem", "4MB; drop")],
+     ("profile", "Robert'); DROP TABLE"), ("postgres_version", "17"), ("work_mem", "4MB; drop"),
+     ("oidc_issuer", "http://login.example"), ("oidc_issuer", "https://"), ("oidc_issuer", "https://u:p@login.example"),
+     ("oidc_issuer", "https://login.example:0"), ("oidc_jwks_url", "file:///etc/passwd"), ("oidc_algorithms", "none"),
+     ("oidc_algorithms", "RS256,HS256"), ("oidc_algorithms", "rs256"), ("oidc_algorithms", ","),
+     ("oidc_scopes", "a,b"), ("oidc_scopes", "a,b,b"), ("oidc_scopes", "a,b,c d"), ("http_identity_header", "X: a"),
+     ("http_trusted_proxies", "proxy.example"), ("http_trusted_proxies", "0.0.0.0/0"), ("http_trusted_proxies", "::/0"),
+     ("http_trusted_proxies", "10.0.0.1/8"), ("http_trusted_proxies", "10.0.0.1 10.0.0.2")],
 )  # fmt: skip
 def test_a_bad_value_names_its_setting_and_where_it_came_from(
     machine: Machine, source: str, name: str, value: str
@@ -269,3 +285,18 @@ def test_paths_are_made_absolute_and_a_tilde_is_the_home(machine: Machine, monke
     machine.say("flag", "log_file", "~/zava.log")
     settings = machine.load().settings
     assert (settings.data_dir, settings.log_file) == (machine.folder / "data", Path("/var/tmp/somebody/zava.log"))
+
+
+def test_a_list_may_be_an_array_in_a_file_and_has_commas_in_a_variable(machine: Machine) -> None:
+    (machine.config / "zava.toml").write_text('http_trusted_proxies = ["10.0.0.1", "2001:db8::/32"]\n')
+    machine.say("environment", "oidc_algorithms", "ES256, EdDSA")
+    settings = machine.load().settings
+    assert (settings.http_trusted_proxies, settings.oidc_algorithms) == (
+        ["10.0.0.1", "2001:db8::/32"], ["ES256", "EdDSA"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ["https://login.example/tenant", "http://127.0.0.1:8080", "http://[::1]:8080/realm"])
+def test_an_issuer_is_reached_safely_or_on_this_machine(machine: Machine, url: str) -> None:
+    machine.say("environment", "oidc_issuer", url)
+    assert machine.load().settings.oidc_issuer == url

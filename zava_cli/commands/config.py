@@ -24,13 +24,13 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
 
     Example: zava config show
     """
-    from zava_cli.infra.settings import is_secret
+    from zava_cli.infra.settings import as_text, is_secret
 
     loaded = runtime.loaded()
     rows: list[tuple[str, str, str]] = []
     for name in type(loaded.settings).model_fields:
         value = getattr(loaded.settings, name)
-        shown = "" if value is None else MASK if is_secret(name) else CREDENTIALS.sub(MASK, str(value))
+        shown = "" if value is None else MASK if is_secret(name) else CREDENTIALS.sub(MASK, as_text(value))
         rows.append((name, shown, loaded.origins[name]))
     if as_json:
         print_json([{"setting": name, "value": value, "origin": origin} for name, value, origin in rows])

@@ -20,6 +20,7 @@ from zava_cli.commands.seed import seed
 from zava_cli.commands.serve import serve
 from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
 from zava_cli.commands.store import store
+from zava_cli.commands.token import token_app
 from zava_cli.commands.whoami import whoami
 
 ASK = "Ask"
@@ -61,6 +62,7 @@ app.command("import", cls=ZavaCommand, rich_help_panel=LOAD)(import_file)
 app.command(cls=ZavaCommand, rich_help_panel=LOAD)(embed)
 for command in (serve, mcp_config, health):
     app.command(cls=ZavaCommand, rich_help_panel=OPERATE)(command)
+app.add_typer(token_app, name="token", rich_help_panel=OPERATE)
 app.add_typer(db_app, name="db", rich_help_panel=OPERATE)
 app.add_typer(security_app, name="security", rich_help_panel=OPERATE)
 app.add_typer(config_app, name="config", rich_help_panel=OPERATE)

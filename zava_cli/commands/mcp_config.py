@@ -50,7 +50,7 @@ def mcp_config(
     Example: zava mcp-config claude-desktop --as seattle
     """
     from zava_cli.commands.output.console import print_json, print_line
-    from zava_cli.infra.settings import is_secret
+    from zava_cli.infra.settings import as_text, is_secret
 
     settings, origins = runtime.settings(), runtime.loaded().origins
     if settings.identity is None and not admin:
@@ -60,7 +60,7 @@ def mcp_config(
     given = [name for name in origins if origins[name] in HERE_ONLY or name == "identity"]
     values = {name: getattr(settings, name) for name in given if not is_secret(name)}
     command, *arguments = [*_program(), "serve", *(["--admin"] if admin else [])]
-    environment = {_variable(name): str(value) for name, value in values.items() if value is not None}
+    environment = {_variable(name): as_text(value) for name, value in values.items() if value is not None}
     server = {"command": command, "args": arguments, "env": environment}
     if client is McpClient.CODEX:
         print_line(_toml(server))

@@ -103,7 +103,7 @@ def _application(settings: Settings, *, no_auth: bool) -> HttpApplication:
     state = ServerState(runtime.target(), settings.identity if no_auth else None)
     if no_auth:
         return build_http_app(state, auth=None)
-    from zava_cli.server.authentication import authentication
+    from zava_cli.server.authentication.authentication import authentication
 
     return build_http_app(state, auth=authentication(state.target, state.provider, settings.http_public_url))
 

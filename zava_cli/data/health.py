@@ -19,6 +19,8 @@ REVIEWED_DEFINER_FUNCTIONS = [
     "security.database_identity",
     "security.migration_state",
     "security.resolve_identity",
+    "security.resolve_subject",
+    "security.resolve_token",
     "security.sees_all_stores",
 ]
 

@@ -7,3 +7,17 @@ FROM security.resolve_identity($1)
 -- name: migration_state
 -- Newest applied migration, business time zone, data version.
 SELECT version, time_zone, data_version FROM security.migration_state()
+
+-- name: database_identity
+-- The database that tokens must have been made for.
+SELECT security.database_identity() AS database_identity
+
+-- name: resolve_token
+-- Whose token it is and what it opens; no row for every other token.
+-- $1 prefix text, $2 hmacs bytea[]
+SELECT manager_id, name, scopes, expires_at FROM security.resolve_token($1, $2)
+
+-- name: resolve_subject
+-- The manager of exactly that e-mail or id; two rows mean ambiguous.
+-- $1 subject text
+SELECT manager_id FROM security.resolve_subject($1) AS found (manager_id)

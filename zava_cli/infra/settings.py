@@ -21,6 +21,7 @@ from pydantic import ValidationError as PydanticError
 from zava_cli.infra import trust
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.paths import config_directory, default_data_directory
+from zava_cli.infra.setting_types import Algorithms, Names, Networks, SafeUrl, ScopeNames
 
 ENV_PREFIX = "ZAVA_"
 TOML_NAME = "zava.toml"
@@ -41,11 +42,6 @@ def _checked_url(value: SecretStr) -> SecretStr:
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_checked_url)]
-# In the environment a list is one text.
-Names = Annotated[
-    list[str],
-    BeforeValidator(lambda value: [part.strip() for part in value.split(",")] if isinstance(value, str) else value),
-]
 # Every variable is a text, and a Literal compares without converting.
 ServerVersion = Annotated[Literal[16, 18], BeforeValidator(lambda value: {"16": 16, "18": 18}.get(str(value), value))]
 
@@ -116,6 +112,33 @@ class Settings(BaseModel):
     http_rate: float = _setting(50.0, "Requests a second that one identity may make over HTTP", gt=0)
     http_tls_certificate: FullPath | None = _setting(None, "Certificate chain (PEM); makes it https", guarded=True)
     http_tls_key: FullPath | None = _setting(None, "Private key of that certificate (PEM)", guarded=True)
+    oidc_issuer: SafeUrl | None = _setting(
+        None, "Issuer of the JWTs that are accepted over HTTP, exactly as in their iss; empty means none", guarded=True
+    )
+    oidc_audience: str | None = _setting(None, "What the aud of a JWT must name", guarded=True)
+    oidc_jwks_url: SafeUrl | None = _setting(
+        None, "Where the issuer's keys are; empty means where its discovery document says", guarded=True
+    )
+    oidc_algorithms: Algorithms = _setting(["RS256", "ES256"], "Signatures that are accepted", guarded=True)
+    oidc_manager_claim: str = _setting(
+        "email", "Claim with the e-mail or id of the manager", guarded=True, min_length=1
+    )
+    oidc_scope_claim: str | None = _setting(
+        None, "Claim with the scopes; empty means scope, or else scp", guarded=True, min_length=1
+    )
+    oidc_scopes: ScopeNames = _setting(
+        ["zava:reports", "zava:search", "zava:sql"], "How the issuer calls reports, search and sql", guarded=True
+    )
+    http_identity_header: str | None = _setting(
+        None, "Header in which a listed proxy names the manager by e-mail or id", guarded=True,
+        pattern=r"^[A-Za-z][A-Za-z0-9-]*$",
+    )  # fmt: skip
+    http_trusted_proxies: Networks = _setting(
+        [], "Addresses or networks of the proxies whose identity header is believed", guarded=True
+    )
+    http_identity_scopes: Names = _setting(
+        ["reports", "search", "sql"], "What a manager whom a proxy names may use", guarded=True
+    )
     embedding_provider: Literal["local", "openai"] = _setting("local", "Who makes embeddings", guarded=True)
     embedding_model: str | None = _setting(None, "Model of that provider; empty means its default")
     embedding_dimensions: int | None = _setting(None, "Dimensions to ask for", ge=64, le=3072)
@@ -264,3 +287,8 @@ def is_guarded(name: str) -> bool:
 def is_secret(name: str) -> bool:
     """Whether a setting's value must never be shown."""
     return "SecretStr" in str(Settings.model_fields[name].annotation)
+
+
+def as_text(value: object) -> str:
+    """A setting's value as one would write it into a variable."""
+    return ",".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)

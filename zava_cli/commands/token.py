@@ -1,0 +1,143 @@
+"""`zava token`: bearer tokens for MCP over HTTP."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.output.console import print_line
+from zava_cli.commands.output.destination import open_output
+from zava_cli.commands.output.formats import Format, RenderOptions, make_writer, write_result
+from zava_cli.commands.query import FormatOption
+from zava_cli.commands.shell import ZavaCommand
+from zava_cli.infra.errors import ConfigurationError, ValidationError
+from zava_cli.models.scopes import Scope
+
+if TYPE_CHECKING:
+    from zava_cli.data.target import Target
+    from zava_cli.models.query import QueryResult
+    from zava_cli.models.token import NewToken, TokenRecord
+
+token_app = typer.Typer(help="Make, list and revoke bearer tokens for MCP over HTTP.", no_args_is_help=True)
+TIMES = ("created_at", "expires_at", "revoked_at")
+
+
+@token_app.command(cls=ZavaCommand)
+def create(
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option("--scope", help="What it may be used for; repeat it.", show_default="reports, search and sql"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="What to call it.", show_default="the manager's name")
+    ] = None,
+    expires: Annotated[str, typer.Option("--expires", help="After how long: 90d, 12:00:00 or PT12H.")] = "90d",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write it to this new file, for your eyes only.", show_default=False)
+    ] = None,
+) -> None:
+    """Make a token whose bearer is taken for the manager of --as; it is shown once.
+
+    Example: zava token create --as seattle --scope reports --expires 30d --out seattle.token
+    """
+    from zava_cli.models.token import TokenRequest
+    from zava_cli.services.token import create_token
+
+    identity = runtime.settings().identity
+    if identity is None:
+        raise ValidationError("as", None, "a token needs a manager", hint="Add --as NAME, for example --as seattle.")
+    # Pydantic reads the text of a duration.
+    given: dict[str, object] = {"who": identity, "name": name, "expires": expires}
+    request = TokenRequest.model_validate(given | ({"scopes": tuple(scope)} if scope else {}))
+
+    async def work(target: Target) -> NewToken:
+        return await create_token(target, request)
+
+    if out is None:
+        made = runtime.administrator(work)
+        print_line(made.text.get_secret_value())
+    else:
+        with _new_private_file(out) as handle:
+            made = runtime.administrator(work)
+            os.write(handle, f"{made.text.get_secret_value()}\n".encode())
+    scopes = ", ".join(made.scopes)
+    diagnostics.note(f"Token {made.prefix} ({made.name}) is good for {scopes} as {made.manager}.")
+    diagnostics.note(f"It expires at {made.expires_at:%Y-%m-%d %H:%M} UTC. Nobody can show it again.")
+
+
+@token_app.command("list", cls=ZavaCommand)
+def list_(format: FormatOption = None) -> None:
+    """Show every token that was made, and which of them still work; never the tokens themselves.
+
+    Example: zava token list
+    """
+    from zava_cli.services.token import list_tokens
+
+    records = runtime.administrator(list_tokens)
+    chosen = format or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
+    with open_output(None) as out:
+        writer = make_writer(chosen, out, RenderOptions.for_output(out))
+        write_result(writer, _as_rows(records))
+
+
+@token_app.command(cls=ZavaCommand)
+def revoke(token: Annotated[str, typer.Argument(help="Its prefix or its name.")]) -> None:
+    """Make a token worthless from the next request on.
+
+    Example: zava token revoke 4fQ0aZ9k
+    """
+    from zava_cli.services.token import revoke_token
+
+    async def work(target: Target) -> TokenRecord:
+        return await revoke_token(target, token)
+
+    revoked = runtime.administrator(work)
+    print_line(f"Revoked {revoked.prefix} ({revoked.name}).")
+
+
+@contextmanager
+def _new_private_file(path: Path) -> Generator[int]:
+    """A file that did not exist, readable by its owner alone; gone again when the block fails."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot write to {path}: {(error.strerror or 'unknown error').lower()}.",
+            hint="Name a file that does not exist yet, in a folder where you may write.",
+        ) from None
+    try:
+        yield handle
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
+
+
+def _as_rows(records: list[TokenRecord]) -> QueryResult:
+    from zava_cli.models.query import Column, QueryResult
+    from zava_cli.models.token import TokenRecord
+
+    names = list(TokenRecord.model_fields)
+    return QueryResult(
+        columns=[Column(name, "timestamptz" if name in TIMES else "text") for name in names],
+        rows=[tuple(_text(record, name) for name in names) for record in records],
+        truncated=False,
+        elapsed=0,
+    )
+
+
+def _text(record: TokenRecord, name: str) -> str | None:
+    value = getattr(record, name)
+    if value is None:
+        return None
+    if name in TIMES:
+        return f"{value:%Y-%m-%d %H:%M:%S+00}"
+    return ", ".join(value) if name == "scopes" else str(value)
