@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from zava_cli.data.admin import admin_connection, register_keys
+from zava_cli.data.admin import admin_connection
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embedded import EmbeddedServer
+from zava_cli.data.keys import register_keys
 from zava_cli.data.migrate import migrate
 from zava_cli.data.target import Target
 from zava_cli.infra.settings import Settings

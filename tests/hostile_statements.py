@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+
+def attack_statements() -> list[str]:
+    """The statements of tests/unit/attack_statements.sql, whose lines start with neither `== ` nor a remark."""
+    text = (Path(__file__).parent / "unit" / "attack_statements.sql").read_text(encoding="utf-8")
+    families = text[text.index("== ") :].splitlines()
+    return [line.replace("\\n", "\n") for line in families if line.strip() and not line.startswith("== ")]
+
+
 # One statement each, sent as it is.
 STATEMENTS = [
     "DO $$ BEGIN RAISE EXCEPTION 'n=%', (SELECT max(email) FROM retail.customers); END $$",

@@ -32,7 +32,9 @@ def test_help_imports_only_what_draws_it(arguments: list[str]) -> None:
     assert imported_by(*arguments) & UNNEEDED_FOR_HELP == set()
 
 
-@pytest.mark.parametrize("command", [["query"], ["db"], ["config", "show"], ["store"], ["search"], ["serve"]])
+@pytest.mark.parametrize(
+    "command", [["query"], ["db"], ["config", "show"], ["store"], ["search"], ["serve"], ["security"]]
+)
 def test_the_help_of_a_command_imports_nothing_heavy(command: list[str]) -> None:
     # Typer itself takes pydantic to convert a command's values.
     assert imported_by(*command, "--help") & HEAVY == set()

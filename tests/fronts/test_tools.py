@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastmcp import Client
 from fastmcp.client.client import CallToolResult
+from pydantic import SecretStr
 
+from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
 from zava_cli.models.seed import SeedReport
 from zava_cli.server.app import build_server
+from zava_cli.services.security_keys import issue_key
 
 READING = {
     "get_table_schemas", "execute_sales_query", "search_products", "get_store_performance", "get_current_utc_date",
@@ -281,3 +285,21 @@ async def test_an_administrator_fills_an_empty_database_with_the_tools_and_sees_
     assert len(seeding) > 1
     assert seeding == sorted(set(seeding))
     assert {"orders", "statistics", "building the index"} <= {message for _, message in seen}
+
+
+async def test_a_server_answers_as_whoever_owns_its_key_file(target: Target, tmp_path: Path) -> None:
+    provider = PostgreSQLProvider(target)
+    caller = await provider.identify("seattle")
+    await provider.close()
+    issue_key(caller, tmp_path / "own.key", None)
+    own = with_settings(target, manager_key_file=tmp_path / "own.key", data_dir=tmp_path, master_key=None,
+                        database_url=SecretStr(target.gateway_dsn))  # fmt: skip
+    assert not own.key_file.exists()
+    async with Client(build_server(own, identity=None)) as client:
+        answer = await client.call_tool("execute_sales_query", {"postgresql_query": "SELECT name FROM managers"})
+        health = await client.call_tool("check_health", {})
+    assert json.loads(text(answer))["rows"] == [[caller.identity.name]]
+    assert f"{caller.identity.name} sees 1 store(s); a forged context is refused" in text(health)
+    with pytest.raises(Exception, match="signs for"):
+        async with Client(build_server(own, identity="head office")):
+            pass

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
 import pytest
 
-from tests.attacks import extended, simple
+from tests.attacks import extended, simple, unchecked
 from tests.small_data import Walls, expected
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.infra.errors import MCPError
 
 LEFT_BEHIND = {
     "a time zone": "SET TimeZone = 'Asia/Tokyo'",
@@ -28,14 +33,33 @@ LEFT_BEHIND = {
     "a temporary table": "CREATE TEMP TABLE left_behind AS SELECT 1",
     "a question": "SELECT 'a private question'",
     "a question that fails": "SELECT 'a private question'::integer",
+    "a lock for the transaction": "SELECT pg_advisory_xact_lock(4711)",
+    "a shared lock": "SELECT pg_advisory_lock_shared(4711), pg_advisory_lock(47, 11)",
+    "a lock of a table": "LOCK TABLE retail.orders IN ACCESS SHARE MODE",
+    "a temporary view": "CREATE TEMP VIEW left_behind AS SELECT 1",
+    "a temporary sequence": "CREATE TEMP SEQUENCE left_behind",
+    "a temporary function": "CREATE FUNCTION pg_temp.left_behind() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "a notification": "NOTIFY left_behind, 'a private question'",
+    "an output format": "SET bytea_output = 'escape'",
+    "an encoding": "SET client_encoding = 'LATIN1'",
+    "a session's role": "SET SESSION AUTHORIZATION DEFAULT",
+    "a snapshot": "SELECT pg_export_snapshot()",
 }
+
+STOPPED = {
+    "a lock": "SELECT pg_advisory_lock(4711), pg_sleep(60)",
+    "a setting": "SELECT set_config('TimeZone', 'Asia/Tokyo', false), pg_sleep(60)",
+    "a large answer": "SELECT n, repeat('a private question', 100) FROM generate_series(1, 10000000) n",
+    "a join": "SELECT count(*) FROM generate_series(1, 1000000) a, generate_series(1, 1000000) b",
+    "an error after a lock": "SELECT pg_advisory_lock(4711), 1 / (count(*) - count(*)) FROM orders",
+}
+"""Statements that end before their time: by their caller's leaving, by their deadline or by themselves."""
 
 STATE = """
 SELECT 'setting ' || name, setting FROM pg_settings WHERE source = 'session' AND name <> 'application_name'
 UNION ALL SELECT 'prepared', statement FROM pg_prepared_statements WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'cursor', statement FROM pg_cursors WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'listening', c FROM pg_listening_channels() c
-UNION ALL SELECT 'lock', objid::text FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
 UNION ALL SELECT 'temporary', relname FROM pg_class WHERE relpersistence = 't'
 UNION ALL SELECT 'role', current_user::text
 UNION ALL SELECT 'left', coalesce(current_setting('left.behind', true), '')
@@ -45,8 +69,26 @@ ORDER BY 1, 2
 """
 
 
+LOCKS = """
+SELECT locktype, mode, coalesce(relation::regclass::text, objid::text) FROM pg_locks
+WHERE pid = $1 AND locktype IN ('advisory', 'relation') ORDER BY 1, 2, 3
+"""
+
+
 async def _state(provider: PostgreSQLProvider, caller: Caller) -> str:
     return await extended(provider, caller, STATE)
+
+
+async def _backend(provider: PostgreSQLProvider, caller: Caller) -> int:
+    async with provider.text_reader(caller) as session:
+        return session._connection.get_server_pid()
+
+
+async def _locks(walls: Walls, provider: PostgreSQLProvider, caller: Caller) -> list[str]:
+    """Locks of the pooled connection while nobody has it."""
+    backend = await _backend(provider, caller)
+    await asyncio.gather(*provider._releases)
+    return [str(row) for row in await walls.as_superuser(LOCKS, backend)]
 
 
 @pytest.mark.parametrize("prefix", ["", "COMMIT; ", "COMMIT; BEGIN READ WRITE; "])
@@ -63,6 +105,7 @@ async def test_nothing_of_one_callers_query_reaches_the_next(
     for _ in range(2):
         await (simple(gateway, hedda, prefix + sql) if prefix else extended(gateway, hedda, sql))
         assert await _state(gateway, tom) == clean
+        assert await _locks(walls, gateway, tom) == []
     async with gateway.text_reader(tom) as session:
         assert session._connection.get_server_pid() == backend
 
@@ -81,3 +124,58 @@ async def test_two_callers_in_turn_on_one_connection_each_see_their_own(gateway:
             counted = (await session.row("SELECT count(*) AS n FROM orders"))["n"]
         assert counted == expected(name, "orders")
         assert f"('{expected(name, 'orders')}',)" in await extended(gateway, caller, "SELECT count(*) FROM orders")
+
+
+async def _leave(provider: PostgreSQLProvider, caller: Caller, sql: str) -> None:
+    """A caller who goes away in the middle of the answer, as a client that closes its connection."""
+
+    async def ask() -> None:
+        async with provider.text_reader(caller, timeout=30) as session:
+            stream = await session.stream(unchecked(sql), [], limit=None)
+            async for _ in stream.batches:
+                pass
+
+    asking = asyncio.create_task(ask())
+    await asyncio.sleep(0.3)
+    asking.cancel()
+    with contextlib.suppress(asyncio.CancelledError, MCPError):
+        await asking
+
+
+async def _outlast(provider: PostgreSQLProvider, caller: Caller, sql: str) -> None:
+    """A caller whose statement runs into its deadline."""
+    with contextlib.suppress(MCPError):
+        async with provider.text_reader(caller, timeout=0.3) as session:
+            stream = await session.stream(unchecked(sql), [], limit=None)
+            async for _ in stream.batches:
+                pass
+
+
+Ending = Callable[[PostgreSQLProvider, Caller, str], Awaitable[None]]
+
+
+@pytest.mark.parametrize("end", [_leave, _outlast], ids=["cancelled", "timed out"])
+@pytest.mark.parametrize("left", STOPPED)
+async def test_nothing_of_a_query_that_was_stopped_reaches_the_next_caller(
+    walls: Walls,
+    gateway: PostgreSQLProvider,
+    left: str,
+    end: Callable[[PostgreSQLProvider, Caller, str], Awaitable[None]],
+) -> None:
+    hedda, tom = await gateway.identify("Hedda Office"), await gateway.identify("Tom Tacoma")
+    clean = await _state(gateway, tom)
+    await end(gateway, hedda, STOPPED[left])
+    assert await _state(gateway, tom) == clean
+    assert await _locks(walls, gateway, tom) == []
+    busy = await walls.as_superuser(
+        "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
+        " AND pid <> pg_backend_pid()"
+    )
+    assert busy == []
+
+
+async def test_the_reset_happens_after_the_answer_and_before_the_next_caller(gateway: PostgreSQLProvider) -> None:
+    hedda, tom = await gateway.identify("Hedda Office"), await gateway.identify("Tom Tacoma")
+    await extended(gateway, hedda, "SELECT set_config('TimeZone', 'Asia/Tokyo', false)")
+    assert len(gateway._releases) == 1
+    assert "Asia/Tokyo" not in await extended(gateway, tom, "SHOW TimeZone")

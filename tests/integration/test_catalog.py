@@ -96,7 +96,9 @@ async def test_every_policy_is_for_named_roles_and_only_the_owner_may_write(wall
 async def test_the_managers_roles_may_select_and_nothing_else(walls: Walls) -> None:
     rows = await walls.as_superuser(
         """SELECT DISTINCT n.nspname, x.grantee::regrole::text AS grantee, x.privilege_type
-           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) x
+           FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+                LATERAL (SELECT c.relacl UNION ALL SELECT attacl FROM pg_attribute WHERE attrelid = c.oid) a (acl),
+                aclexplode(a.acl) x
            WHERE n.nspname IN ('retail', 'ops', 'security') AND x.grantee <> c.relowner"""
     )
     found = {tuple(row) for row in rows}
@@ -130,7 +132,7 @@ async def test_definer_functions_are_the_reviewed_ones_with_a_fixed_path_and_not
         assert row["volatility"] == "s" and row["parallel"] in "rs", row["name"]
 
 
-async def test_the_gateway_may_call_five_definer_functions_and_a_manager_four(walls: Walls) -> None:
+async def test_the_gateway_may_call_seven_definer_functions_and_a_manager_four(walls: Walls) -> None:
     rows = await walls.as_superuser(
         "SELECT r.rolname, array_agg(p.proname::text ORDER BY p.proname) AS functions FROM pg_roles r, pg_proc p"
         " WHERE p.prosecdef AND p.pronamespace = 'security'::regnamespace AND r.rolname = ANY ($1)"
@@ -139,7 +141,8 @@ async def test_the_gateway_may_call_five_definer_functions_and_a_manager_four(wa
     )
     found = {row["rolname"]: row["functions"] for row in rows}
     assert found.pop(walls.role("gateway")) == [
-        "database_identity", "migration_state", "resolve_identity", "resolve_subject", "resolve_token",
+        "context_manager", "database_identity", "key_versions", "migration_state", "resolve_identity",
+        "resolve_subject", "resolve_token",
     ]  # fmt: skip
     assert set(map(tuple, found.values())) == {
         ("allowed_store_id", "allowed_store_ids", "context_manager", "sees_all_stores")

@@ -18,7 +18,7 @@ from zava_cli.services.health import check_health
 
 OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
 ALWAYS = ["database", "server version", "migrations", "pgvector", "login", "row security", "ways around",
-          "operator limits", "signed context", "embeddings"]  # fmt: skip
+          "operator limits", "signing key", "signed context", "embeddings"]  # fmt: skip
 EMBEDDED = [*ALWAYS, "socket folder", "disk", "embedding provider"]
 REMOTE = [*ALWAYS, "connection", "embedding provider"]
 

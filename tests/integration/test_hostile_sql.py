@@ -1,7 +1,7 @@
 """Hostile SQL with the guard taken away: the server alone must keep the other stores' rows.
 
-Left out on purpose are the totals that PostgreSQL shows to everybody (EXPLAIN's estimates and its "Rows
-Removed by Filter", `reltuples`, sizes of relations): those are the guard's to refuse.
+The guard's own corpus runs in test_walls_behind_the_guard.py, and the totals that PostgreSQL shows to everybody
+(`reltuples`, sizes of relations, places of rows) have a test of their own, test_totals.py.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from zava_cli.data.connections import prepare_own_connection
 from zava_cli.data.named_sql import named_sql, rooms
 
 LOADING_ROOMS = {"admin", "embed", "importing", "seed"}
-OF_THE_SECURITY_OWNER = {"managers_without_key", "add_key"}
 OF_THE_LOGIN = {"has_tokens", "database_exists", "has_migrations", "lock_migrations", "unlock_migrations"}
 OF_THE_GATEWAY = {
     *named_sql("identity"), *named_sql("health"), "begin",
@@ -23,7 +22,7 @@ MAKES_TEMPORARY = re.compile(r"^CREATE (TEMPORARY TABLE|OR REPLACE FUNCTION pg_t
 
 def role_of(room: str, name: str) -> str | None:
     """The role, without its prefix, that a statement runs as; None for the administrator's own login."""
-    if room == "admin" and name in OF_THE_SECURITY_OWNER:
+    if room == "keys":
         return "security"
     if room in {"admin", "token"} and name in OF_THE_LOGIN:
         return None

@@ -87,7 +87,8 @@ async def test_contexts_that_are_not_bound_to_a_connection_are_said(own_walls: W
 
 
 UNCHECKED_MAC = (r"<> sha256\(decode\(part\[5\], 'hex'\)\)", "IS NULL")
-UNCHECKED_EXPIRY = (r"part\[3\]::bigint < ", "part[3]::bigint IS NULL AND 0 < ")
+UNCHECKED_EXPIRY = ("remaining < 0", "remaining IS NULL")
+UNCHECKED_DURATION = (r"remaining > 3600 \+ 120", "remaining IS NULL")
 UNCHECKED_BACKEND = (r"part\[4\] <> pg_backend_pid\(\)::text", "part[4] IS NULL")
 
 
@@ -166,8 +167,13 @@ async def test_a_broken_wall_is_named(own_roles: Walls, broken: str) -> None:
 
 @pytest.mark.parametrize(
     ("weakness", "attack"),
-    [(UNCHECKED_MAC, "forged"), (UNCHECKED_EXPIRY, "expired"), (UNCHECKED_BACKEND, "of another connection")],
-    ids=["signature", "expiry", "connection"],
+    [
+        (UNCHECKED_MAC, "forged"),
+        (UNCHECKED_EXPIRY, "expired"),
+        (UNCHECKED_BACKEND, "of another connection"),
+        (UNCHECKED_DURATION, "valid for a year"),
+    ],
+    ids=["signature", "expiry", "connection", "duration"],
 )
 async def test_a_context_that_is_not_checked_fully_is_named(
     own_walls: Walls, weakness: tuple[str, str], attack: str

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import CUSTOMERS, SEED, UNTIL
-from zava_cli.data.admin import admin_connection, owner_transaction, register_keys
+from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.keys import register_keys
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import ConfigurationError, ValidationError

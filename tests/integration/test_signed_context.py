@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from uuid import UUID
@@ -115,24 +114,6 @@ async def test_a_context_is_over_at_its_expiry(
     caller = await gateway.identify("Sam Seattle")
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="expired"):
         await seen(line, walls, genuine(caller, line, -2))
-
-
-@pytest.mark.parametrize("hours", [-1, 1])
-async def test_a_client_whose_clock_is_an_hour_off_is_served(
-    walls: Walls, line: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch, hours: int
-) -> None:
-    real = time.time
-    monkeypatch.setattr("zava_cli.data.database.time.time", lambda: real() + hours * 3600)
-    provider = PostgreSQLProvider(walls.target)
-    try:
-        caller = await provider.identify("Sam Seattle")
-        assert abs(caller.clock_offset + hours * 3600) < 60
-        async with provider.reader(caller) as session:
-            assert (await session.row("SELECT count(*) AS n FROM orders"))["n"] == expected("Sam Seattle", "orders")
-        expires = int(caller.sign(1, real() + hours * 3600, 60).split(".")[2])
-        assert abs(expires - real() - 60) < 30
-    finally:
-        await provider.close()
 
 
 async def test_a_context_is_good_on_its_own_connection_only(

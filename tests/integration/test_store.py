@@ -11,8 +11,9 @@ import pytest
 
 from tests.conftest import drop, new_profile, settings_for
 from zava_cli.commands.output.store_report import print_markdown_report, print_report
-from zava_cli.data.admin import admin_connection, owner_transaction, register_keys
+from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.keys import register_keys
 from zava_cli.data.migrate import migrate
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target

@@ -14,10 +14,11 @@ from tests.conftest import drop, new_profile, settings_for
 from tests.small_data import MANAGERS, Walls
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.keys import rotate_keys
 from zava_cli.data.target import Target
-from zava_cli.data.token import resolve_subject, resolve_token
+from zava_cli.data.token import resolve_subject, resolve_token, token_keys
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError, ValidationError
-from zava_cli.infra.token_text import _checksum, new_token, prefix_of, token_hmac, token_key
+from zava_cli.infra.token_text import _checksum, new_token, prefix_of, token_hmac
 from zava_cli.models.scopes import Scope
 from zava_cli.models.token import NewToken, TokenRequest
 from zava_cli.services.token import create_token, list_tokens, revoke_token
@@ -117,7 +118,7 @@ async def test_a_copy_of_the_database_takes_none_of_its_tokens(own_walls: Walls)
         identity = await there.fetchval("SELECT security.database_identity()")
         await there.close()
         here = await asyncpg.connect(copy.gateway_dsn)
-        hmac = token_hmac(token_key(own_walls.target.master_key(), identity), text(token))
+        hmac = token_hmac(token_keys(own_walls.target.master_keys(), identity)[1], text(token))
         assert await here.fetch("SELECT * FROM security.resolve_token($1, $2)", token.prefix, [hmac]) == []
         await here.close()
         [record] = await list_tokens(copy)
@@ -158,7 +159,7 @@ async def test_with_the_gateways_password_one_learns_nothing_about_a_token_witho
     await revoke_token(walls.target, revoked.prefix)
     await walls.as_superuser("UPDATE security.tokens SET expires_at = now() WHERE prefix = $1", expired.prefix)
     identity = await gateway_line.fetchval("SELECT security.database_identity()")
-    key = token_key(walls.target.master_key(), identity)
+    key = token_keys(walls.target.master_keys(), identity)[1]
     asked: list[tuple[str | None, list[bytes | None] | None]] = [
         (token.prefix, [b""]), (token.prefix, []), (token.prefix, None), (token.prefix, [None]), ("nobody's", [b""]),
         (None, [b""]), (None, None), ("nobody's", [None]), ("%", [b""]),
@@ -174,7 +175,7 @@ async def test_with_the_gateways_password_one_learns_nothing_about_a_token_witho
 async def test_the_database_holds_nothing_that_a_token_could_be_made_of(walls: Walls) -> None:
     token = text(await made(walls))
     rows = await walls.as_superuser("SELECT t::text FROM security.tokens t")
-    master = walls.target.master_key().hex()
+    master = walls.target.master_keys().by_version()[1].hex()
     assert rows
     assert not [row for row in rows if token in row[0] or token[14:] in row[0] or master in row[0]]
 
@@ -185,6 +186,28 @@ async def test_a_token_under_another_master_key_opens_nothing(walls: Walls) -> N
     provider = PostgreSQLProvider(Target(other))
     assert await resolve_token(provider, text(token)) is None
     await provider.close()
+
+
+async def test_a_token_outlives_the_key_version_that_it_was_made_with(own_walls: Walls) -> None:
+    provider = PostgreSQLProvider(own_walls.target, serving=True)
+    try:
+        old = await made(own_walls)
+        assert await resolve_token(provider, text(old))
+        for _ in range(2):
+            await rotate_keys(own_walls.target, timedelta(0), None)
+        new = await made(own_walls)
+        versions = await own_walls.as_superuser("SELECT key_version FROM security.tokens ORDER BY created_at")
+        assert [row["key_version"] for row in versions] == [1, 3]
+        for token in (old, new):
+            assert await resolve_token(provider, text(token))
+        assert own_walls.target.master_keys().versions() == [1, 3]
+        # Nothing needs the first version any more.
+        await revoke_token(own_walls.target, old.prefix)
+        await rotate_keys(own_walls.target, timedelta(0), None)
+        assert own_walls.target.master_keys().versions() == [3, 4]
+        assert await resolve_token(provider, text(new))
+    finally:
+        await provider.close()
 
 
 async def test_only_a_managers_own_e_mail_or_id_stands_for_them_to_an_issuer(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.hostile_statements import attack_statements
 from zava_cli.data.guard import names
 from zava_cli.data.guard.check import check_query
 from zava_cli.data.guard.placeholders import bind_named, original_position
@@ -25,12 +26,13 @@ def read(file: str) -> dict[str, Any]:
     return tomllib.loads((HERE / file).read_text(encoding="utf-8"))
 
 
-ALLOWED = [(kind, sql) for kind, statements in read("guard_allowed.toml").items() for sql in statements]
+ALLOWED = [(kind, sql) for group in read("guard_allowed.toml")["allowed"] for kind, sql in group["cases"]]
 REFUSED = [
-    (case["construct"], case.get("at"), sql)
-    for case in read("guard_refused.toml")["refused"]
-    for sql in case["statements"]
+    (construct, at[0] if at else None, sql)
+    for group in read("guard_refused.toml")["refused"]
+    for construct, sql, *at in group["cases"]
 ]
+ATTACKS = attack_statements()
 
 
 @pytest.mark.parametrize(("kind", "sql"), ALLOWED)
@@ -55,9 +57,29 @@ def test_a_refusal_names_the_construct_its_place_and_the_way_out(construct: str,
         assert sql[error.position - 1 :].lower().startswith(at.lower())
 
 
+def test_no_statement_of_an_independent_attacker_passes() -> None:
+    passed: list[str] = []
+    for sql in ATTACKS:
+        try:
+            check_query(sql)
+        except QueryRefusedError as error:
+            assert error.hint, sql
+        except DatabaseError as error:
+            assert error.sqlstate == "42601", sql
+        else:
+            passed.append(sql)
+    assert passed == []
+    assert len(ATTACKS) >= 600
+
+
 def test_the_corpus_is_as_large_as_promised() -> None:
-    assert len(ALLOWED) >= 120
-    assert len(REFUSED) >= 200
+    assert len({sql for _, sql in ALLOWED}) >= 200
+    assert len({sql for _, _, sql in REFUSED}) >= 400
+
+
+def test_every_case_has_its_reason() -> None:
+    for file, key in (("guard_allowed.toml", "allowed"), ("guard_refused.toml", "refused")):
+        assert all(len(group["reason"]) > 10 and group["cases"] for group in read(file)[key])
 
 
 def test_the_refusal_of_a_function_reads_well() -> None:

@@ -91,6 +91,7 @@ GUARDED = {
     "data_dir": "/var/tmp/elsewhere",
     "role_prefix": "other_",
     "master_key": "0" * 64,
+    "manager_key_file": "/var/tmp/elsewhere.key",
     "embedding_base_url": "https://elsewhere.example/v1",
     "embedding_provider": "openai",
     "openai_api_key": "sk-secret",

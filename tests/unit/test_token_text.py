@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zava_cli.infra.keys import manager_key
-from zava_cli.infra.token_text import ALPHABET, new_token, prefix_of, token_hmac, token_key
+from zava_cli.infra.token_text import ALPHABET, new_token, prefix_of
 
 TOKEN = "zava_0aZ9bY8c_exampleExampleEXAMPLE0123456789exampleExamp3gzWLx"
 """A fixed one: what is out in the world must stay readable."""
-MASTER = bytes(range(32))
 
 
 def test_a_token_has_a_form_that_scanners_can_look_for() -> None:
@@ -46,12 +43,3 @@ def test_what_is_no_token_has_no_prefix(text: str) -> None:
 def test_no_other_text_is_taken_for_a_token(text: str) -> None:
     assert prefix_of(text) is None
     assert prefix_of(f"zava_{text}") is None
-
-
-def test_tokens_of_another_database_or_master_key_are_hashed_otherwise() -> None:
-    keys = [token_key(MASTER, "a"), token_key(MASTER, "b"), token_key(bytes(32), "a")]
-    assert len({token_hmac(key, TOKEN) for key in keys}) == 3
-
-
-def test_a_key_of_tokens_is_no_managers_key() -> None:
-    assert token_key(MASTER, "a") != manager_key(MASTER, UUID(int=0), "a")

@@ -53,7 +53,7 @@ def mcp_config(
     from zava_cli.infra.settings import as_text, is_secret
 
     settings, origins = runtime.settings(), runtime.loaded().origins
-    if settings.identity is None and not admin:
+    if settings.identity is None and settings.manager_key_file is None and not admin:
         raise ValidationError(
             "as", None, "the server needs to know for whom it answers", hint="Add --as NAME, for example --as seattle."
         )

@@ -88,8 +88,13 @@ def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) ->
         raise ValidationError(
             "no-auth", None, f"others can reach {settings.http_host}", hint="Leave --no-auth out, or --host."
         )
-    if no_auth and settings.identity is None:
+    if no_auth and settings.identity is None and settings.manager_key_file is None:
         raise ValidationError("as", None, "without tokens somebody has to ask", hint="Add --as NAME.")
+    if not no_auth and settings.manager_key_file is not None:
+        raise ConfigurationError(
+            "Tokens stand for many managers, and a manager's key file signs for one.",
+            hint="Unset ZAVA_MANAGER_KEY_FILE where the master key is, or add --no-auth to answer as that manager.",
+        )
     if (settings.http_tls_certificate is None) != (settings.http_tls_key is None):
         raise ConfigurationError(
             "http_tls_certificate and http_tls_key belong together.", hint="Set both, or neither for plain HTTP."

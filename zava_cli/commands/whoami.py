@@ -24,8 +24,11 @@ def whoami(
         return caller
 
     identity = runtime.manager(identify).identity
-    origin = runtime.loaded().origins["identity"]
-    why = f"{runtime.settings().identity!r} from {origin}, signed with this machine's key"
+    settings, origin = runtime.settings(), runtime.loaded().origins["identity"]
+    reasons = [] if settings.identity is None else [f"{settings.identity!r} from {origin}"]
+    own = settings.manager_key_file
+    reasons.append("signed with this machine's key" if own is None else f"signed with the key file {own}")
+    why = ", ".join(reasons)
     if as_json:
         print_json({**identity.model_dump(mode="json"), "why": why})
         return

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import asyncpg
 
@@ -15,7 +14,6 @@ from zava_cli.data.embedded import SUPERUSER
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import ConfigurationError
-from zava_cli.infra.keys import ensure_master_key, manager_key, pads
 
 
 @asynccontextmanager
@@ -48,24 +46,6 @@ async def owner_transaction(connection: asyncpg.Connection, target: Target) -> A
         await connection.execute(f'SET LOCAL ROLE "{target.roles.owner}"')
         await connection.fetchrow(sql["begin_load"])
         yield
-
-
-async def register_keys(connection: asyncpg.Connection, target: Target) -> int:
-    """Stores the verification pads of managers who have none for this very database; returns how many were written."""
-    master = ensure_master_key(target.configured_master_key, target.key_file)
-    sql = named_sql("admin")
-    async with connection.transaction():
-        await connection.execute(f'SET LOCAL ROLE "{target.roles.security}"')
-        missing = await connection.fetch(sql["managers_without_key"])
-        rows: Sequence[tuple[Any, ...]] = [
-            (
-                row["manager_id"], row["version"], row["database_identity"],
-                *pads(manager_key(master, row["manager_id"], row["database_identity"])),
-            )
-            for row in missing
-        ]  # fmt: skip
-        await connection.executemany(sql["add_key"], rows)
-    return len(rows)
 
 
 async def _create_embedded_database(target: Target) -> None:

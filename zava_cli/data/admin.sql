@@ -9,23 +9,6 @@ SELECT set_config('TimeZone', (SELECT time_zone FROM ops.settings), true),
 -- $1 name text
 SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)
 
--- name: managers_without_key
--- Managers who lack a verification key for this very database, and their key version.
-SELECT m.manager_id, i.database_identity,
-       coalesce((SELECT max(k.version) FROM security.manager_keys k), 1) AS version
-FROM retail.managers m, security.database_identity() AS i (database_identity)
-WHERE NOT EXISTS (SELECT FROM security.manager_keys k
-                  WHERE k.manager_id = m.manager_id AND k.database_identity = i.database_identity)
-
--- name: add_key
--- Adds a manager's verification key, or replaces one that was made for the database this is a copy of.
--- $1 manager uuid, $2 version integer, $3 database text, $4 inner bytea, $5 outer bytea
-INSERT INTO security.manager_keys (manager_id, version, database_identity, inner_pad, outer_pad)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (manager_id, version) DO UPDATE
-SET database_identity = excluded.database_identity, inner_pad = excluded.inner_pad,
-    outer_pad = excluded.outer_pad, updated_at = now()
-
 -- name: applied_migrations
 -- What was applied, oldest first.
 SELECT version, name, checksum FROM ops.schema_migrations ORDER BY version

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zava_cli.infra.errors import AuthorizationError
-from zava_cli.infra.keys import manager_key, sign_context
+from zava_cli.infra.keys import SigningKeys, key_check, sign_context
 from zava_cli.models.identity import Identity, ManagerRole
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Caller:
-    """Who asks, in which time zone, and the key that proves it. Services pass it on and read `identity` only."""
+    """Who asks, in which time zone, and the key that proves it. Services pass it on and read `identity` only.
+
+    Compared by identity: the provider signs anew for the callers that it looked up itself, not for likenesses.
+    """
 
     identity: Identity
     time_zone: str
@@ -35,12 +38,21 @@ class Caller:
         )
 
 
-def caller_from_row(row: Mapping[str, Any], master_key: bytes, now: float) -> Caller:
-    """The caller of a row of `security.resolve_identity`; AuthorizationError when the manager has no key."""
-    if row["key_version"] is None:
+def caller_from_row(row: Mapping[str, Any], keys: SigningKeys, now: float) -> Caller:
+    """The caller of a row of `security.resolve_identity`, signing with the newest key that both sides have.
+
+    AuthorizationError when the manager has no key there, or none of those that are held here.
+    """
+    held = keys.of_manager(row["manager_id"], row["database_identity"], row["server_epoch"])
+    accepted = {int(number): check for number, _, check in (k.partition(":") for k in row["accepted_keys"])}
+    if not accepted:
         raise AuthorizationError(
             "This manager has no key in the database yet.", hint="Ask the administrator to run `zava db migrate`."
         )
+    # A version alone says little: another machine's key, or one of a rotation that broke off, may have the same.
+    version = max((v for v, key in held.items() if accepted.get(v) == key_check(key)), default=None)
+    if version is None:
+        raise keys.not_accepted(accepted)
     return Caller(
         identity=Identity(
             manager_id=row["manager_id"],
@@ -49,8 +61,8 @@ def caller_from_row(row: Mapping[str, Any], master_key: bytes, now: float) -> Ca
             stores=tuple(row["store_names"]),
         ),
         time_zone=row["time_zone"],
-        key=manager_key(master_key, row["manager_id"], row["database_identity"]),
-        key_version=row["key_version"],
+        key=held[version],
+        key_version=version,
         database_identity=row["database_identity"],
         clock_offset=row["server_epoch"] - now,
         bind_backend=row["bind_backend"],

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
+from weakref import WeakSet
 
 import asyncpg
 
 from zava_cli.data.callers import Caller, caller_from_row
 from zava_cli.data.connections import TextConnection, prepare_own_connection, prepare_text_connection
-from zava_cli.data.driver_errors import translated
+from zava_cli.data.driver_errors import is_refused_context, translated
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.session import Session, TextSession
 from zava_cli.data.target import Target
@@ -20,6 +24,8 @@ from zava_cli.infra.errors import AuthorizationError, DatabaseUnavailableError, 
 
 CONTEXT_SECONDS = 60
 """A context outlives the longest statement of its transaction by this much."""
+LOOK_UP_SECONDS = 60.0
+"""How long a caller is known before keys, rights and the server's clock are looked up again."""
 
 
 class PostgreSQLProvider:
@@ -32,13 +38,18 @@ class PostgreSQLProvider:
         self.target = target
         self.settings = target.settings
         self.serving = serving
-        self._master_key: bytes | None = None
+        self.master_keys = target.master_keys()
+        self._keys = target.signing_keys(self.master_keys)
+        self._looked_up: WeakSet[Caller] = WeakSet()
+        self._known: dict[UUID, _Known] = {}
+        self._looking_up = asyncio.Lock()
         self._pools: dict[str, asyncpg.Pool] = {}
         self._opening = asyncio.Lock()
         self._releases: set[asyncio.Task[None]] = set()
 
     async def identify(self, who: str | None) -> Caller:
-        """The manager that `who` names; AuthorizationError unless it is exactly one."""
+        """The manager that `who` names, or whose own key file this is; AuthorizationError unless it is exactly one."""
+        who = who or self._keys.owner
         if not who:
             raise ValidationError(
                 "as", who, "nobody is asking",
@@ -51,9 +62,21 @@ class PostgreSQLProvider:
                 "That name does not stand for exactly one manager.", who,
                 hint="Use a manager's name or e-mail, or a store's name or city, as your administrator gave it to you.",
             )  # fmt: skip
-        if self._master_key is None:
-            self._master_key = self.target.master_key()
-        return caller_from_row(dict(rows[0]), self._master_key, time.time())
+        caller = caller_from_row(dict(rows[0]), self._keys, time.time())
+        self._looked_up.add(caller)
+        self._known[caller.identity.manager_id] = _Known(caller, time.monotonic(), self._keys.generation())
+        return caller
+
+    async def key_versions(self) -> dict[int, datetime | None]:
+        """Key versions that the database accepts and their ends, oldest first."""
+        async with self.gateway_reader() as session:
+            return {
+                row["version"]: row["valid_until"] for row in await session.rows(named_sql("identity")["key_versions"])
+            }
+
+    def held_versions(self) -> list[int]:
+        """Key versions that this process can sign with, oldest first; ConfigurationError without any."""
+        return self._keys.versions()
 
     async def state(self) -> dict[str, Any]:
         """Newest migration, time zone and data version, as the gateway sees them."""
@@ -84,11 +107,42 @@ class PostgreSQLProvider:
         self, kind: str, caller: Caller, timeout: float | None
     ) -> AsyncGenerator[asyncpg.Connection]:
         limit = timeout or self.settings.statement_timeout
+        caller = await self._current(caller)
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self._begun(kind, caller, limit))
+            except AuthorizationError as error:
+                if caller not in self._looked_up or not is_refused_context(error):
+                    raise
+                # A clock was set or a key was cut off since the caller was looked up.
+                caller = await self._look_up_again(caller)
+                connection = await stack.enter_async_context(self._begun(kind, caller, limit))
+            yield connection
+
+    @asynccontextmanager
+    async def _begun(self, kind: str, caller: Caller, limit: float) -> AsyncGenerator[asyncpg.Connection]:
         async with self._connection(kind) as connection:
             await connection.fetchrow(
                 named_sql("session")["begin"], *self._session_values(kind, caller, connection, limit)
             )
             yield connection
+
+    async def _current(self, caller: Caller) -> Caller:
+        """The caller as they are known now: a server keeps one for as long as it runs."""
+        if caller not in self._looked_up:
+            return caller
+        known = self._known[caller.identity.manager_id]
+        is_recent = time.monotonic() - known.since < LOOK_UP_SECONDS
+        if is_recent and known.generation == self._keys.generation():
+            return known.caller
+        return await self._look_up_again(known.caller)
+
+    async def _look_up_again(self, outdated: Caller) -> Caller:
+        manager_id = outdated.identity.manager_id
+        async with self._looking_up:
+            known = self._known[manager_id].caller
+            # Others may have waited for the same.
+            return known if known is not outdated else await self.identify(str(manager_id))
 
     def _session_values(
         self, kind: str, caller: Caller, connection: asyncpg.Connection, limit: float
@@ -188,6 +242,15 @@ class PostgreSQLProvider:
                 await asyncio.wait_for(pool.close(), self.settings.serve_grace)
             except (TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
                 pool.terminate()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The newest look-up of one manager, when it was made, and with which state of the keys."""
+
+    caller: Caller
+    since: float
+    generation: int
 
 
 async def _give_back(pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:

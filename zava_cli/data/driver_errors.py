@@ -74,6 +74,12 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
     return DatabaseError("The database driver failed.", query)
 
 
+def is_refused_context(error: AuthorizationError) -> bool:
+    """Whether PostgreSQL refused the signed context, and not what was done with it."""
+    cause = error.__cause__
+    return isinstance(cause, asyncpg.InsufficientPrivilegeError) and str(cause).startswith("the security context ")
+
+
 def _server_error(exc: asyncpg.PostgresError, query: str | None) -> DatabaseError:
     fields = exc.as_dict()
     position = fields.get("position")

@@ -17,6 +17,7 @@ REVIEWED_DEFINER_FUNCTIONS = [
     "security.allowed_store_ids",
     "security.context_manager",
     "security.database_identity",
+    "security.key_versions",
     "security.migration_state",
     "security.resolve_identity",
     "security.resolve_subject",

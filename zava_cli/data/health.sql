@@ -5,7 +5,8 @@ SELECT current_setting('server_version_num')::integer AS version_number,
        current_setting('temp_file_limit') AS temp_file_limit,
        coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS encrypted,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector_version,
-       has_function_privilege('public', 'pg_catalog.set_config(text, text, boolean)', 'EXECUTE') AS anyone_sets_config
+       has_function_privilege('public', 'pg_catalog.set_config(text, text, boolean)', 'EXECUTE') AS anyone_sets_config,
+       has_column_privilege('public', 'pg_catalog.pg_class', 'reltuples', 'SELECT') AS anyone_counts_rows
 
 -- name: login
 -- What this login could do beyond asking.

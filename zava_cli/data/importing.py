@@ -9,7 +9,8 @@ from typing import Any
 
 import asyncpg
 
-from zava_cli.data.admin import admin_connection, owner_transaction, register_keys
+from zava_cli.data.admin import admin_connection, owner_transaction
+from zava_cli.data.keys import register_keys
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import ValidationError

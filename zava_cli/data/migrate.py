@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from zava_cli.data.admin import admin_connection, register_keys
+from zava_cli.data.admin import admin_connection
+from zava_cli.data.keys import register_keys
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.roles import Roles
 from zava_cli.data.scram import scram_verifier

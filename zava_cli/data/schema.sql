@@ -3,7 +3,7 @@
 SELECT c.relname::text AS name, obj_description(c.oid, 'pg_class') AS comment
 FROM pg_catalog.pg_class c
 WHERE c.relnamespace = 'retail'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
-  AND has_table_privilege(c.oid, 'SELECT')
+  AND has_any_column_privilege(c.oid, 'SELECT')
 ORDER BY 1
 
 -- name: columns

@@ -12,9 +12,10 @@ from typing import Any
 import asyncpg
 from numpy.typing import NDArray
 
-from zava_cli.data.admin import admin_connection, owner_transaction, register_keys
+from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.binary_copy import Kind, encode
 from zava_cli.data.driver_errors import translated
+from zava_cli.data.keys import register_keys
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
 

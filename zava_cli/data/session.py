@@ -13,7 +13,7 @@ from zava_cli.data.connections import UNNAMED_TYPE
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.guard.check import CheckedQuery
 from zava_cli.data.named_sql import named_sql
-from zava_cli.infra.errors import DatabaseError, QueryTimeoutError, ValidationError
+from zava_cli.infra.errors import DatabaseError, QueryRefusedError, QueryTimeoutError, ValidationError
 from zava_cli.models.query import Column, CopyFormat, QueryStream, Row
 
 PAGE_ROWS = 2_000
@@ -21,6 +21,8 @@ CLIENT_MARGIN = 1.0
 """Seconds by which our own deadline comes after the server's, which leaves the connection in better order."""
 COPY_PREFIX = "COPY ("
 """What asyncpg puts in front of the statement; the server counts positions from its start."""
+PLAN_COLUMN = "QUERY PLAN"
+"""The one column of EXPLAIN's answer, by which the server says what it has been given to run."""
 
 
 class Session:
@@ -64,6 +66,7 @@ class TextSession:
                     hint="Name them instead, $since for example, and give a value for each.",
                 )  # fmt: skip
             columns = await self._columns(statement)
+            _check_plan(query, columns)
             cursor = await statement.cursor(*parameters, timeout=self._left(0))
         stream = QueryStream(columns=columns, batches=_nothing())
         stream.batches = self._pages(stream, cursor, query.sql, limit, page, time.monotonic() - started)
@@ -140,6 +143,14 @@ def _bounded(sql: str) -> Generator[None]:
                 # The network's, not ours.
                 raise
             raise _too_slow(sql) from exc
+
+
+def _check_plan(query: CheckedQuery, columns: list[Column]) -> None:
+    """Refuse a plan that nobody took for one: it counts the rows that row security filters away."""
+    if query.kind != "explain" and [column.name for column in columns] == [PLAN_COLUMN]:
+        raise QueryRefusedError(
+            "EXPLAIN is not allowed here", "EXPLAIN", query.sql, hint="Ask for the plan of a SELECT with --explain."
+        )
 
 
 def _too_slow(sql: str) -> QueryTimeoutError:

@@ -8,7 +8,8 @@ from pathlib import Path
 from zava_cli.data.embedded import SUPERUSER, EmbeddedServer
 from zava_cli.data.roles import Roles
 from zava_cli.infra.errors import ConfigurationError
-from zava_cli.infra.keys import read_master_key
+from zava_cli.infra.keys import MasterKeys, SigningKeys
+from zava_cli.infra.manager_key import ManagerKeyFile
 from zava_cli.infra.settings import Settings
 
 
@@ -61,12 +62,12 @@ class Target:
         """File of the profile's master key."""
         return self.settings.data_dir / "keys" / f"{self.settings.profile}.key"
 
-    @property
-    def configured_master_key(self) -> str | None:
-        """The master key from the settings, if it is there."""
+    def master_keys(self) -> MasterKeys:
+        """The keys that sign for everybody, from the settings or the key file."""
         key = self.settings.master_key
-        return key.get_secret_value() if key else None
+        return MasterKeys(key.get_secret_value() if key else None, self.key_file)
 
-    def master_key(self) -> bytes:
-        """The key that signs contexts; ConfigurationError without one."""
-        return read_master_key(self.configured_master_key, self.key_file)
+    def signing_keys(self, master: MasterKeys) -> SigningKeys:
+        """What contexts are signed with: one manager's own key if that is configured, else `master`."""
+        own = self.settings.manager_key_file
+        return master if own is None else ManagerKeyFile(own)

@@ -14,13 +14,14 @@ from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
-from zava_cli.infra.token_text import new_token, prefix_of, token_hmac, token_key
+from zava_cli.infra.keys import MasterKeys
+from zava_cli.infra.token_text import new_token, prefix_of, token_hmac
 from zava_cli.models.token import NewToken, TokenGrant, TokenRecord, TokenRequest
 
 
-def token_keys(target: Target, database_identity: str) -> dict[int, bytes]:
+def token_keys(master: MasterKeys, database_identity: str) -> dict[int, bytes]:
     """The keys that tokens of this database may be hashed with, by version of the master key; the newest is last."""
-    return {1: token_key(target.master_key(), database_identity)}
+    return master.derive("token", database_identity)
 
 
 async def add_token(target: Target, request: TokenRequest) -> NewToken:
@@ -34,7 +35,7 @@ async def add_token(target: Target, request: TokenRequest) -> NewToken:
                 hint="Use a manager's e-mail, which is nobody else's.",
             )  # fmt: skip
         manager, text = managers[0], new_token()
-        version, key = list(token_keys(target, manager["database_identity"]).items())[-1]
+        version, key = list(token_keys(target.master_keys(), manager["database_identity"]).items())[-1]
         made: dict[str, Any] = {
             "prefix": prefix_of(text), "name": request.name or manager["name"], "scopes": request.scopes,
         }  # fmt: skip
@@ -65,7 +66,7 @@ async def resolve_token(provider: PostgreSQLProvider, text: str) -> TokenGrant |
     sql = named_sql("identity")
     async with provider.gateway_reader() as session:
         identity = (await session.row(sql["database_identity"]))["database_identity"]
-        hmacs = [token_hmac(key, text) for key in token_keys(provider.target, identity).values()]
+        hmacs = [token_hmac(key, text) for key in token_keys(provider.master_keys, identity).values()]
         rows = await session.rows(sql["resolve_token"], prefix, hmacs)
     return TokenGrant.model_validate({**rows[0], "prefix": prefix}) if rows else None
 

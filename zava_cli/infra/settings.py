@@ -80,7 +80,10 @@ class Settings(BaseModel):
         "zava_", "Put in front of every role name in PostgreSQL", guarded=True, pattern=r"^[a-z][a-z0-9_]{0,20}$"
     )
     master_key: SecretStr | None = _setting(
-        None, "Key that signs for every manager, 64 hex digits; empty means the key file", guarded=True
+        None, "Keys that sign for every manager, VERSION:KEY each; empty means the key file", guarded=True
+    )
+    manager_key_file: FullPath | None = _setting(
+        None, "A manager's own key file, which signs for them alone; no master key is needed then", guarded=True
     )
     time_zone: str = _setting("America/Los_Angeles", "Business time zone that a new database gets")
     statement_timeout: float = _setting(30.0, "Seconds after which a query is cancelled", gt=0, le=3600)

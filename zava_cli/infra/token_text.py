@@ -35,11 +35,6 @@ def prefix_of(token: str) -> str | None:
     return found[1]
 
 
-def token_key(master: bytes, database_identity: str) -> bytes:
-    """The key that a database's tokens are hashed with; no manager's key begins like it."""
-    return hmac.digest(master, f"zava token{database_identity}".encode(), "sha256")
-
-
 def token_hmac(key: bytes, token: str) -> bytes:
     """What the database keeps of a token."""
     return hmac.digest(key, token.encode(), "sha256")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 from zava_cli.data import health as facts
@@ -39,6 +39,7 @@ async def _components(provider: PostgreSQLProvider, who: str | None) -> AsyncIte
             _row_security(found["row_security"]), _holes(found["holes"]), _operator_limits(found["server"]),
         ):  # fmt: skip
             yield component
+        yield await _signing_key(provider)
         async for component in _as_manager(provider, who):
             yield component
     for component in _machine(provider):
@@ -106,15 +107,42 @@ def _holes(holes: list[str]) -> ComponentHealth:
 def _operator_limits(server: dict[str, Any]) -> ComponentHealth:
     missing = ["temp_file_limit"] if server["temp_file_limit"] == "-1" else []
     missing += ["REVOKE EXECUTE ON set_config FROM PUBLIC"] if server["anyone_sets_config"] else []
+    missing += ["REVOKE reltuples of pg_class FROM PUBLIC"] if server["anyone_counts_rows"] else []
     return ComponentHealth(
         component="operator limits", status=WARN if missing else OK,
-        detail=f"missing: {', '.join(missing)}" if missing else "temporary files bounded, set_config reserved",
+        detail=f"missing: {', '.join(missing)}" if missing else "files bounded, set_config and counts reserved",
         fix="Only a superuser can set these; row isolation holds without them." if missing else None,
     )  # fmt: skip
 
 
+async def _signing_key(provider: PostgreSQLProvider) -> ComponentHealth:
+    try:
+        held = provider.held_versions()
+    except MCPError as error:
+        return ComponentHealth(component="signing key", status=FAIL, detail=error.message, fix=error.hint)
+    accepted = await provider.key_versions()
+    usable = [version for version in held if version in accepted]
+    if not usable:
+        return ComponentHealth(
+            component="signing key", status=FAIL if accepted else WARN,
+            detail=f"this machine has {_numbers(held)}, the database accepts {_numbers(accepted)}",
+            fix="Use the newest key file." if accepted else "Run `zava db migrate` once there are managers.",
+        )  # fmt: skip
+    end = accepted[usable[-1]]
+    older = [f"version {v} is accepted until {e:%Y-%m-%d %H:%M %Z}" for v, e in accepted.items() if e]
+    return ComponentHealth(
+        component="signing key", status=WARN if end else OK,
+        detail="; ".join([f"version {usable[-1]}", *(older)]),
+        fix="Copy the newest key file to this machine, or ask for a new one, before this one ends." if end else None,
+    )  # fmt: skip
+
+
+def _numbers(versions: Collection[int]) -> str:
+    return f"version {', '.join(map(str, versions))}" if versions else "none"
+
+
 async def _as_manager(provider: PostgreSQLProvider, who: str | None) -> AsyncIterator[ComponentHealth]:
-    if who is None:
+    if who is None and provider.settings.manager_key_file is None:
         for component in ("signed context", "embeddings"):
             yield ComponentHealth(
                 component=component, status=UNKNOWN, detail="needs somebody who asks", fix="Run again with --as NAME."

@@ -22,7 +22,8 @@ VALID_SECONDS = 600
 
 def forged(victim: Caller, version: int, backend: int) -> str:
     """A context for the victim that is right in everything but the signature."""
-    return f"{version}.{victim.identity.manager_id}.99999999999.{backend}.{'0' * 64}"
+    expires = int(time.time() + victim.clock_offset) + VALID_SECONDS
+    return f"{version}.{victim.identity.manager_id}.{expires}.{backend}.{'0' * 64}"
 
 
 def swapped(position: int, value: Callable[[str], str]) -> Callable[[str], str]:

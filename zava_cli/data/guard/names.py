@@ -17,6 +17,9 @@ CLOSED_INFORMATION_PREFIXES = ("_pg_", "user_mapping", "foreign_")
 
 OPEN_SETTING_PREFIXES = ("lc_", "max_", "enable_")
 
+# Lists of tables show their owner; of any other number it would tell which login bears it.
+OWNER_COLUMNS = frozenset({"relowner", "nspowner", "proowner", "typowner", "extowner", "datdba"})
+
 # Sampling methods are functions, though they are not called like one.
 SAMPLE_METHODS = frozenset({"bernoulli", "system"})
 
@@ -37,9 +40,14 @@ def open_catalogs() -> frozenset[str]:
     return _names("open_catalogs.txt")
 
 
+def is_open_setting(name: str) -> bool:
+    """True for a setting that SHOW and current_setting may tell, in any letter case."""
+    setting = name.lower()
+    return setting in _open_settings() or setting.startswith(OPEN_SETTING_PREFIXES)
+
+
 @cache
-def open_settings() -> frozenset[str]:
-    """Settings that SHOW may tell, beside those with an open prefix."""
+def _open_settings() -> frozenset[str]:
     return _names("open_settings.txt")
 
 

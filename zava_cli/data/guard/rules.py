@@ -16,18 +16,41 @@ FUNCTION_HINT = (
 )
 
 
+CLOSED_TYPES = frozenset({"regrole", "_regrole"})
+FUNCTION_TYPES = frozenset({"regproc", "regprocedure"})
+
+
 def check_function(source: SourceText, part: Part) -> None:
     """A call, however it is spelt: the parser has already undone quotes, U&"" and SQL's own call syntax."""
     path = strings(part.node.get("funcname"))
     name = path[-1] if path else ""
     if len(path) > 1 and path[-2] not in names.FUNCTION_SCHEMAS:
         name = ".".join(path)
-    elif name in names.allowed_functions():
+    elif name in names.allowed_functions() or _is_harmless_call(name, part):
         return
     near = get_close_matches(name, names.allowed_functions(), n=1, cutoff=0.8) if len(name) < 64 else []
     known = name in names.refused_fields() or name.startswith("pg_")
     hint = FUNCTION_HINT if known or not near else f"{FUNCTION_HINT} Did you mean {near[0]}()?"
     raise source.refusal_at_byte(f"{name}() is not allowed here", name, byte=part.byte, hint=hint)
+
+
+def _is_harmless_call(name: str, part: Part) -> bool:
+    """True for functions that depend on what they are asked: a setting, or a number's login."""
+    arguments = part.node.get("args")
+    first = arguments[0] if isinstance(arguments, list) and arguments else None
+    if name == "current_setting":
+        return names.is_open_setting(_literal(first))
+    if name == "pg_get_userbyid":
+        column = first.get("ColumnRef") if isinstance(first, dict) else None
+        return isinstance(column, dict) and (strings(column.get("fields")) or [""])[-1] in names.OWNER_COLUMNS
+    return False
+
+
+def _literal(node: Json) -> str:
+    """The text of a string constant, or nothing."""
+    constant = node.get("A_Const") if isinstance(node, dict) else None
+    text = constant.get("sval") if isinstance(constant, dict) else None
+    return text_of(text, "sval") if isinstance(text, dict) else ""
 
 
 def check_field(source: SourceText, part: Part) -> None:
@@ -66,11 +89,33 @@ def check_relation(source: SourceText, part: Part) -> None:
 def check_type(source: SourceText, part: Part) -> None:
     """A type name. The reg… types only look a name up and call nothing; regrole would list the logins."""
     path = strings(part.node.get("names"))
-    if path and (path[-1] == "regrole" or _is_closed(path[-2] if len(path) > 1 else "")):
+    if path and (path[-1] in CLOSED_TYPES or _is_closed(path[-2] if len(path) > 1 else "")):
         name = ".".join(path)
         raise source.refusal_at_byte(
             f"the type {name} is not allowed here", name, byte=part.byte, hint="Use text or a type of your own data."
         )
+
+
+def check_cast(source: SourceText, part: Part) -> None:
+    """regproc and regprocedure show which function a catalog's column means; a text could name any function."""
+    kind = part.node.get("typeName")
+    path = strings(kind.get("names")) if isinstance(kind, dict) else []
+    name = path[-1].removeprefix("_") if path else ""
+    argument = part.node.get("arg")
+    if name in FUNCTION_TYPES and not _names_allowed_function(argument):
+        raise source.refusal_at_byte(
+            f"the type {name} is not allowed here",
+            name,
+            byte=part.byte,
+            hint="Only a column may be cast to it: pg_proc.oid::regprocedure, for example.",
+        )
+
+
+def _names_allowed_function(argument: Json) -> bool:
+    if isinstance(argument, dict) and "ColumnRef" in argument:
+        return True
+    found = re.fullmatch(r"(?:pg_catalog\.)?([a-z_0-9]+)(?:\([a-z0-9_ ,\[\]]*\))?", _literal(argument))
+    return found is not None and found[1] in names.allowed_functions()
 
 
 def check_operator(source: SourceText, part: Part) -> None:
@@ -102,6 +147,7 @@ RULES: dict[str, Callable[[SourceText, Part], None]] = {
     "ColumnRef": check_field,
     "A_Indirection": check_field,
     "RangeVar": check_relation,
+    "TypeCast": check_cast,
     "TypeName": check_type,
     "typeName": check_type,
     "A_Expr": check_operator,

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 # The scanner reads such a run again from each of its characters: 64 KB of `/*/*/*` would take 1.6 s.
 LONG_OPERATOR_RUN = re.compile(r"[~!@#^&|`?+\-*/%<>=]{1000}")
+BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
+LENGTH_HINT = "Shorten it: give long lists as one array parameter, $1, and write = ANY ($1)."
 NESTING_HINT = "Nest less deeply: join long chains with IN (…), AND, array_agg or string_agg, or use CTEs."
 
 
@@ -24,7 +26,7 @@ def check_characters(source: SourceText, max_bytes: int) -> None:
         raise source.refusal(
             f"the query is longer than {max_bytes} bytes",
             "query size",
-            hint="Shorten it: give long lists as one array parameter, $1, and write = ANY ($1).",
+            hint=LENGTH_HINT,
         )
     for place, character in enumerate(source.sql):
         if character == "\0" or "\ud800" <= character <= "\udfff":
@@ -45,15 +47,15 @@ def scan(source: SourceText) -> list[Token]:
 
     # Every character beyond ASCII is a letter to the scanner, and with plain letters in their place pglast
     # need not search its table of wide characters for every token, which is quadratic.
-    plain = "".join(character if character.isascii() else "x" for character in source.sql)
+    plain = BEYOND_ASCII.sub("x", source.sql)
     try:
         return [token for token in parser.scan(plain) if token.name not in COMMENTS]
     except parser.ParseError as error:
         raise syntax_error(source, error) from error
 
 
-def check_tokens(source: SourceText, tokens: list[Token]) -> None:
-    """Refuse a text without a statement, and the one form whose parse tree outgrows the memory."""
+def check_tokens(source: SourceText, tokens: list[Token], max_tokens: int) -> None:
+    """Refuse a text without a statement, one of too many words, and the form whose tree outgrows the memory."""
     if all(token.name == "ASCII_59" for token in tokens):
         raise source.refusal("there is no statement in this text", "empty query", hint="Write one SELECT statement.")
     update: Token | None = None
@@ -63,6 +65,13 @@ def check_tokens(source: SourceText, tokens: list[Token]) -> None:
         # `SET (a, b, …) = (row)` repeats the row in the tree for every column: 64 KB become 12 GB.
         if update is not None and token.name == "SET" and following.name == "ASCII_40":
             raise source.refusal("UPDATE is not allowed here", "UPDATE", character=update.start, hint=READ_ONLY_HINT)
+    if len(tokens) > max_tokens:
+        raise source.refusal(
+            f"the query has more than {max_tokens} words and signs",
+            "query size",
+            character=tokens[max_tokens].start,
+            hint=LENGTH_HINT,
+        )
 
 
 def syntax_error(source: SourceText, error: ParseError) -> DatabaseError:

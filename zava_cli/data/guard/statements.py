@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from zava_cli.data.guard import names
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.rules import WRITES, check_part
-from zava_cli.data.guard.tree import Json, JsonObject, text_of, walk
+from zava_cli.data.guard.totals import check_totals, counts_rows
+from zava_cli.data.guard.tree import Json, JsonObject, Part, text_of, walk
 
 if TYPE_CHECKING:
     from pglast.parser import Token
@@ -49,8 +50,13 @@ def _check_tree(source: SourceText, tokens: list[Token], key: str, body: Json) -
         return len(source.sql[:character].encode("utf-8"))
 
     first_byte = len(source.sql[: tokens[0].start].encode("utf-8"))
+    catalogs: list[Part] = []
     for part in walk(key, body, first_byte):
         check_part(source, part, keyword)
+        if counts_rows(part):
+            catalogs.append(part)
+    if catalogs:
+        check_totals(source, catalogs, walk(key, body, first_byte))
 
 
 def _keyword(source: SourceText, tokens: list[Token], character: int, word: str) -> int:
@@ -84,8 +90,7 @@ def _is_off(value: Json) -> bool:
 
 
 def _check_setting(source: SourceText, start: int, name: str) -> None:
-    setting = name.lower()
-    if setting not in names.open_settings() and not setting.startswith(names.OPEN_SETTING_PREFIXES):
+    if not names.is_open_setting(name):
         raise source.refusal(f"SHOW {name} is not allowed here", f"SHOW {name}", character=start, hint=SHOW_HINT)
 
 

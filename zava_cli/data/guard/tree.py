@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 JsonObject: TypeAlias = "dict[str, Json]"
@@ -13,13 +12,14 @@ JsonObject: TypeAlias = "dict[str, Json]"
 # Python's own limit for decoding nested JSON differs between its versions; this lower one is ours everywhere.
 MAX_DEPTH = 900
 
+LEAVES = frozenset({"A_Const"})
+
 
 class TooDeepError(Exception):
     """The tree is deeper than MAX_DEPTH levels of JSON, about 430 nested expressions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One object in the tree: the key it stands under, itself, and the nearest place (byte offset) known."""
 
     key: str
@@ -48,7 +48,10 @@ def parse_statements(sql: str) -> list[JsonObject]:
 
 
 def walk(key: str, value: Json, byte: int) -> Iterator[Part]:
-    """Every object at or below `value`, parents first, in the order of the text as far as the tree keeps it."""
+    """Every object at or below `value`, parents first, in the order of the text as far as the tree keeps it.
+
+    What a constant holds is left out.
+    """
     pending: list[tuple[str, Json, int, int]] = [(key, value, byte, 0)]
     while pending:
         key, value, byte, depth = pending.pop()
@@ -60,7 +63,12 @@ def walk(key: str, value: Json, byte: int) -> Iterator[Part]:
             location = value.get("location")
             byte = location if isinstance(location, int) and location >= 0 else byte
             yield Part(key, value, byte)
-            pending.extend((name, item, byte, depth + 1) for name, item in reversed(value.items()))
+            if key not in LEAVES:
+                pending.extend(
+                    (name, item, byte, depth + 1)
+                    for name, item in reversed(value.items())
+                    if isinstance(item, (dict, list))
+                )
 
 
 def strings(value: Json) -> list[str]:

@@ -36,7 +36,7 @@ def authentication(target: Target, provider: PostgreSQLProvider, public_url: str
     """
     settings = target.settings
     # Fails here, not with the first token.
-    target.master_key()
+    target.master_keys().by_version()
     oidc = OidcTokens(provider, settings) if settings.oidc_issuer else None
     return Authentication(provider, settings, oidc, public_url)
 

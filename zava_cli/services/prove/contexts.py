@@ -11,6 +11,7 @@ from zava_cli.services.prove.proof import REFUSED, Proof
 
 WAY = "connection"
 EXPIRED_FOR = -10
+A_YEAR = 366 * 86_400
 
 
 async def attack_the_context(proof: Proof) -> None:
@@ -22,6 +23,7 @@ async def attack_the_context(proof: Proof) -> None:
         attacks = {name: change(context) for name, change in ALTERED.items()}
         attacks |= {f"the victim's, {name}": text for name, text in stolen(pair.attacker, pair.victim, line).items()}
         attacks["expired"] = line.sign(pair.attacker, EXPIRED_FOR)
+        attacks["valid for a year"] = line.sign(pair.attacker, A_YEAR)
         attacks["the victim's, expired"] = line.sign(pair.victim, EXPIRED_FOR)
         if pair.attacker.bind_backend:
             attacks["of another connection"] = other.sign(pair.attacker)
