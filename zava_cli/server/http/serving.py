@@ -6,8 +6,8 @@ import asyncio
 import ipaddress
 import signal
 import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 
@@ -50,11 +50,32 @@ async def serve_http(
 
     Calls `on_start` once clients are answered. Raises what the start of the lifespan raises.
     """
-    server = _Server(uvicorn.Config(
+    server = _Server(_config(application, settings))
+    server.on_start = on_start
+    async with application.lifespan():
+        await server.serve(sockets=[bound])
+
+
+@asynccontextmanager
+async def served_beside(application: HttpApplication, settings: Settings, bound: socket.socket) -> AsyncGenerator[None]:
+    """Serves while the block runs, beside it; signals stay with whoever takes them already."""
+    server = _Beside(_config(application, settings))
+    async with application.lifespan():
+        task = asyncio.create_task(server.serve(sockets=[bound]))
+        try:
+            # The socket listens already: who comes before the server is up waits a moment.
+            yield
+        finally:
+            server.should_exit = True
+            await task
+
+
+def _config(application: HttpApplication, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
         application.asgi,
         http=BoundedProtocol,
         ws="none",
-        # Entered here instead, so that an error of the start is no more than that.
+        # Entered by us instead, so that an error of the start is no more than that.
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -67,10 +88,16 @@ async def serve_http(
         h11_max_incomplete_event_size=HEAD_BYTES,
         ssl_certfile=settings.http_tls_certificate,
         ssl_keyfile=settings.http_tls_key,
-    ))  # fmt: skip
-    server.on_start = on_start
-    async with application.lifespan():
-        await server.serve(sockets=[bound])
+    )
+
+
+class _Beside(uvicorn.Server):
+    """Ends when it is told to."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Takes none."""
+        yield
 
 
 class _Server(uvicorn.Server):
