@@ -1,4 +1,4 @@
-"""`zava security`: keys that sign for managers."""
+"""`zava security`: keys that sign for managers, and the proof that they hold."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.durations import duration
 from zava_cli.commands.output.console import print_json, print_line
+from zava_cli.commands.security_prove import prove
 from zava_cli.commands.shell import ZavaCommand
 from zava_cli.infra.errors import ConfigurationError
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from zava_cli.data.target import Target
     from zava_cli.models.security import IssuedKey, KeyRotation
 
-security_app = typer.Typer(help="Replace and hand out the keys that sign for managers.", no_args_is_help=True)
+security_app = typer.Typer(
+    help="Replace and hand out the keys that sign for managers, and prove that they hold.", no_args_is_help=True
+)
+security_app.command(cls=ZavaCommand)(prove)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

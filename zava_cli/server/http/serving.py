@@ -7,8 +7,8 @@ import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 
@@ -52,11 +52,33 @@ async def serve_http(
 
     Calls `on_start` once clients are answered. Raises what the start of the lifespan raises.
     """
-    server = _Server(uvicorn.Config(
+    server = _Server(_config(application, settings))
+    server.on_start = on_start
+    async with application.lifespan():
+        await server.serve(sockets=[bound])
+
+
+@asynccontextmanager
+async def served_beside(application: HttpApplication, settings: Settings, bound: socket.socket) -> AsyncGenerator[None]:
+    """Serves while the block runs, beside it; signals stay with whoever takes them already."""
+    server = _Beside(_config(application, settings))
+    async with application.lifespan():
+        task = asyncio.create_task(server.serve(sockets=[bound]))
+        try:
+            # The socket listens already: who comes before the server is up waits a moment.
+            yield
+        finally:
+            server.should_exit = True
+            await task
+
+
+def _config(application: HttpApplication, settings: Settings) -> uvicorn.Config:
+    logging.getLogger("uvicorn").handlers = [_IntoOurLog()]
+    return uvicorn.Config(
         application.asgi,
         http=BoundedProtocol,
         ws="none",
-        # Entered here instead, so that an error of the start is no more than that.
+        # Entered by us instead, so that an error of the start is no more than that.
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -69,13 +91,7 @@ async def serve_http(
         h11_max_incomplete_event_size=HEAD_BYTES,
         ssl_certfile=settings.http_tls_certificate,
         ssl_keyfile=settings.http_tls_key,
-    ))  # fmt: skip
-    server.on_start = on_start
-    uvicorn_log = logging.getLogger("uvicorn")
-    uvicorn_log.addHandler(_IntoOurLog())
-    uvicorn_log.propagate = False
-    async with application.lifespan():
-        await server.serve(sockets=[bound])
+    )
 
 
 class _IntoOurLog(logging.Handler):
@@ -87,6 +103,15 @@ class _IntoOurLog(logging.Handler):
         if not isinstance(cause, asyncio.CancelledError):
             error = None if cause is None else type(cause).__name__
             logger().log(record.levelno, "http", said=record.getMessage(), error=error, exc_info=cause)
+
+
+class _Beside(uvicorn.Server):
+    """Ends when it is told to."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Takes none."""
+        yield
 
 
 class _Server(uvicorn.Server):
