@@ -15,7 +15,8 @@ SELECT audit.maintain($1)
 
 -- name: is_there
 -- Whether the database has an audit log.
-SELECT to_regclass('audit.operations') IS NOT NULL
+SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = 'audit' AND c.relname = 'operations')
 
 -- name: local_time
 -- The time of the session's time zone.

@@ -33,7 +33,7 @@ class ServerState:
     `identity` is the manager that it was started for; None where each request's token says who asks.
     """
 
-    def __init__(self, target: Target, identity: str | None, way: Way = Way.MCP_STDIO) -> None:
+    def __init__(self, target: Target, identity: str | None, way: Way) -> None:
         self.target = target
         self.way = way
         self.identity = identity
