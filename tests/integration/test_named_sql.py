@@ -26,9 +26,11 @@ def role_of(room: str, name: str) -> str | None:
         return "security"
     if room in {"admin", "token"} and name in OF_THE_LOGIN:
         return None
+    if room == "audit" and name != "keep_months":
+        return "gateway" if name == "append" else "security"
     if room == "token":
         return "security"
-    if room in LOADING_ROOMS:
+    if room in LOADING_ROOMS | {"audit"}:
         return "owner"
     return "gateway" if room in {"identity", "health", "session"} and name in OF_THE_GATEWAY else "store_managers"
 

@@ -15,8 +15,10 @@ QUERY = re.compile(r"\s*\(*\s*(select|with|values|table)\b", re.IGNORECASE)
 # Longer than this are only the texts that are made to stall a parser.
 STATEMENTS = sorted({sql for sql in [*(sql for _, _, sql in REFUSED), *attack_statements()] if len(sql) < 1_000})
 
-# What only a superuser can take from everybody: how many rows a table has, and how much was done with it.
-TOTALS = re.compile(r"pg_stat|pg_class|_size\(|reltuples|relpages", re.IGNORECASE)
+# What only a superuser can take from everybody: how many rows a table has, and how much is done with the server.
+TOTALS = re.compile(
+    r"pg_stat|pg_class|_size\(|reltuples|relpages|pg_lock|txid|xact|snapshot|_wal_|age\(", re.IGNORECASE
+)
 
 # Statistics of the catalog itself, in which the numbers of types and functions look like any other number.
 CATALOG_NUMBERS = re.compile(r"pg_stats\b", re.IGNORECASE)

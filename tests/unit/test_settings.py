@@ -96,6 +96,8 @@ GUARDED = {
     "embedding_provider": "openai",
     "openai_api_key": "sk-secret",
     "log_file": "/var/tmp/elsewhere.log",
+    "audit_sql": "hash",
+    "audit_keep_months": "999",
     "http_host": "0.0.0.0",
     "http_public_url": "https://elsewhere.example",
     "http_allowed_hosts": "elsewhere.example",

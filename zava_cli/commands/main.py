@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from zava_cli import __version__
+from zava_cli.commands.audit import audit_app
 from zava_cli.commands.config import config_app
 from zava_cli.commands.db import db_app
 from zava_cli.commands.embed import embed
@@ -64,5 +65,6 @@ for command in (serve, mcp_config, health):
     app.command(cls=ZavaCommand, rich_help_panel=OPERATE)(command)
 app.add_typer(token_app, name="token", rich_help_panel=OPERATE)
 app.add_typer(db_app, name="db", rich_help_panel=OPERATE)
+app.add_typer(audit_app, name="audit", rich_help_panel=OPERATE)
 app.add_typer(security_app, name="security", rich_help_panel=OPERATE)
 app.add_typer(config_app, name="config", rich_help_panel=OPERATE)

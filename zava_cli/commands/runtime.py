@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zava_cli.commands import diagnostics
 
 if TYPE_CHECKING:
+    from zava_cli.data.audit import Connect
     from zava_cli.data.callers import Caller
     from zava_cli.data.database import PostgreSQLProvider
     from zava_cli.data.target import Target
+    from zava_cli.infra.operations import OperationRecord
     from zava_cli.infra.progress import Progress
     from zava_cli.infra.settings import Loaded, Settings
 
@@ -21,6 +23,7 @@ T = TypeVar("T")
 _flags: ContextVar[dict[str, Any] | None] = ContextVar("flags", default=None)
 _command: ContextVar[str] = ContextVar("command", default="zava")
 _loaded: ContextVar[Loaded | None] = ContextVar("loaded", default=None)
+_invocation: ContextVar[_Invocation | None] = ContextVar("invocation", default=None)
 
 
 def begin() -> None:
@@ -80,36 +83,117 @@ def gateway(work: Callable[[PostgreSQLProvider], Awaitable[T]]) -> T:
     """Runs `work` with the gateway's pools, without saying who asks."""
     from zava_cli.data.database import PostgreSQLProvider
 
-    async def go() -> T:
-        provider = PostgreSQLProvider(target())
-        try:
-            return await work(provider)
-        finally:
-            await provider.close()
+    provider = PostgreSQLProvider(target())
 
-    return run(go)
+    async def go() -> T:
+        return await work(provider)
+
+    # Its pools stay open for the record that is written once the answer is out.
+    return _current().run(go, "terminal", provider.open_connection, provider.close)
 
 
 def administrator(work: Callable[[Target], Awaitable[T]]) -> T:
     """Runs `work` with the administrator's login."""
+    from zava_cli.data.audit import administrator_connection
 
     async def go() -> T:
         return await work(target())
 
-    return run(go)
+    return _current().run(go, "administrator", lambda: administrator_connection(target()))
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
-    """Runs a coroutine to its end as one logged operation."""
-    import asyncio
+    """Runs a coroutine to its end as one operation that is logged and recorded."""
+    from zava_cli.data.audit import gateway_connection
 
-    from zava_cli.infra.operations import operation
+    return _current().run(work, "terminal", lambda: gateway_connection(target()))
 
-    async def go() -> T:
-        return await work()
 
-    with operation(_command.get(), identity=settings().identity):
-        return asyncio.run(go())
+def finish() -> None:
+    """Writes what the invocation leaves in the audit log, now that its answer is out, and closes what it used."""
+    invocation = _invocation.get()
+    _invocation.set(None)
+    if invocation is not None:
+        invocation.finish()
+
+
+class _Invocation:
+    """One event loop for all that a command runs, and what is left to do once its output has been written."""
+
+    def __init__(self) -> None:
+        import asyncio
+
+        self._runner = asyncio.Runner()
+        self._closing: list[Callable[[], Awaitable[None]]] = []
+        self._unwritten: list[tuple[OperationRecord, Connect]] = []
+
+    def run(
+        self,
+        work: Callable[[], Awaitable[T]],
+        way: str,
+        connect: Connect,
+        close: Callable[[], Awaitable[None]] | None = None,
+    ) -> T:
+        """Runs `work`; `connect` is how its record reaches the database afterwards."""
+        from zava_cli.infra.operations import OperationRecord, Way, operation
+
+        async def go() -> T:
+            return await work()
+
+        if close is not None:
+            self._closing.append(close)
+        name = _command.get().removeprefix("zava ")
+        record = OperationRecord(name, Way(way), settings().identity, _system_user())
+        if record.way is Way.ADMINISTRATOR:
+            record.role = way
+        with operation(record, lambda finished: self._unwritten.append((finished, connect))):
+            return self._runner.run(go())
+
+    def finish(self) -> None:
+        """Neither raises nor changes how the command ends; Ctrl+C leaves the records to the next process."""
+        import sys
+        from contextlib import suppress
+
+        from zava_cli.data.audit import keep_for_later
+
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        try:
+            self._runner.run(self._finish())
+        except KeyboardInterrupt:
+            keep_for_later(target(), [record for record, _ in self._unwritten])
+        finally:
+            self._runner.close()
+
+    async def _finish(self) -> None:
+        from zava_cli.data.audit import write_now
+
+        try:
+            while self._unwritten:
+                record, connect = self._unwritten[0]
+                await write_now(target(), connect, [record])
+                del self._unwritten[0]
+        finally:
+            for close in self._closing:
+                await close()
+
+
+def _current() -> _Invocation:
+    invocation = _invocation.get()
+    if invocation is None:
+        invocation = _Invocation()
+        _invocation.set(invocation)
+    return invocation
+
+
+def _system_user() -> str | None:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        # A container's user need not have a name.
+        return None
 
 
 @contextmanager

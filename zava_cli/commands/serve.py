@@ -102,10 +102,11 @@ def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) ->
 
 
 def _application(settings: Settings, *, no_auth: bool) -> HttpApplication:
+    from zava_cli.infra.operations import Way
     from zava_cli.server.http.app import build_http_app
     from zava_cli.server.state import ServerState
 
-    state = ServerState(runtime.target(), settings.identity if no_auth else None)
+    state = ServerState(runtime.target(), settings.identity if no_auth else None, Way.MCP_HTTP)
     if no_auth:
         return build_http_app(state, auth=None)
     from zava_cli.server.authentication.authentication import authentication

@@ -82,11 +82,20 @@ class ZavaCommand(TyperCommand):
         return super().invoke(ctx)
 
 
-class ErrorBoundary(TyperGroup):
-    """The root: takes the common options too, and turns every error into lines on stderr and an exit code."""
+class ZavaGroup(TyperGroup):
+    """A group that does something by itself, with the common options after its own."""
 
     def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, params=[*(params or []), *_common_options()], **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs under its own name until a command of it takes over."""
+        runtime.begin_command(ctx.command_path)
+        return super().invoke(ctx)
+
+
+class ErrorBoundary(ZavaGroup):
+    """The root: turns every error into lines on stderr and an exit code, and ends the invocation in order."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Starts an invocation before the first option is read."""
@@ -109,6 +118,8 @@ class ErrorBoundary(TyperGroup):
             if type(exc).__module__.startswith("typer"):
                 raise
             self._end(_invalid_request(exc) or _unforeseen(exc))
+        finally:
+            runtime.finish()
 
     def _end(self, error: MCPError) -> None:
         diagnostics.report(error)

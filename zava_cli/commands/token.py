@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.durations import duration
 from zava_cli.commands.output.console import print_line
 from zava_cli.commands.output.destination import open_output
 from zava_cli.commands.output.formats import Format, RenderOptions, make_writer, write_result
@@ -38,7 +40,9 @@ def create(
     name: Annotated[
         str | None, typer.Option("--name", help="What to call it.", show_default="the manager's name")
     ] = None,
-    expires: Annotated[str, typer.Option("--expires", help="After how long: 90d, 12:00:00 or PT12H.")] = "90d",
+    expires: Annotated[
+        timedelta, typer.Option("--expires", parser=duration, metavar="TIME", help="After how long: 12h, 30d.")
+    ] = "90d",  # pyright: ignore[reportArgumentType]  # Typer parses defaults too
     out: Annotated[
         Path | None, typer.Option("--out", help="Write it to this new file, for your eyes only.", show_default=False)
     ] = None,
@@ -53,7 +57,6 @@ def create(
     identity = runtime.settings().identity
     if identity is None:
         raise ValidationError("as", None, "a token needs a manager", hint="Add --as NAME, for example --as seattle.")
-    # Pydantic reads the text of a duration.
     given: dict[str, object] = {"who": identity, "name": name, "expires": expires}
     request = TokenRequest.model_validate(given | ({"scopes": tuple(scope)} if scope else {}))
 

@@ -16,11 +16,12 @@ import asyncpg
 
 from zava_cli.data.callers import Caller, caller_from_row
 from zava_cli.data.connections import TextConnection, prepare_own_connection, prepare_text_connection
-from zava_cli.data.driver_errors import is_refused_context, translated
+from zava_cli.data.driver_errors import translated
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.session import Session, TextSession
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import AuthorizationError, DatabaseUnavailableError, ValidationError
+from zava_cli.infra.errors import AuthorizationError, ContextRefusedError, DatabaseUnavailableError, ValidationError
+from zava_cli.infra.operations import current_operation
 
 CONTEXT_SECONDS = 60
 """A context outlives the longest statement of its transaction by this much."""
@@ -63,6 +64,7 @@ class PostgreSQLProvider:
                 hint="Use a manager's name or e-mail, or a store's name or city, as your administrator gave it to you.",
             )  # fmt: skip
         caller = caller_from_row(dict(rows[0]), self._keys, time.time())
+        _note(caller)
         self._looked_up.add(caller)
         self._known[caller.identity.manager_id] = _Known(caller, time.monotonic(), self._keys.generation())
         return caller
@@ -103,16 +105,26 @@ class PostgreSQLProvider:
             yield TextSession(connection, limit)
 
     @asynccontextmanager
+    async def open_connection(self) -> AsyncGenerator[asyncpg.Connection]:
+        """A connection for zava's own statements outside of any transaction, if a pool is open; opens none."""
+        pool = self._pools.get("own")
+        if pool is None:
+            raise DatabaseUnavailableError("There is no open connection.")
+        async with pool.acquire(timeout=self.settings.connect_timeout) as connection:
+            yield connection  # pyright: ignore[reportReturnType]
+
+    @asynccontextmanager
     async def _transaction(
         self, kind: str, caller: Caller, timeout: float | None
     ) -> AsyncGenerator[asyncpg.Connection]:
+        _note(caller)
         limit = timeout or self.settings.statement_timeout
         caller = await self._current(caller)
         async with AsyncExitStack() as stack:
             try:
                 connection = await stack.enter_async_context(self._begun(kind, caller, limit))
-            except AuthorizationError as error:
-                if caller not in self._looked_up or not is_refused_context(error):
+            except ContextRefusedError:
+                if caller not in self._looked_up:
                     raise
                 # A clock was set or a key was cut off since the caller was looked up.
                 caller = await self._look_up_again(caller)
@@ -242,6 +254,10 @@ class PostgreSQLProvider:
                 await asyncio.wait_for(pool.close(), self.settings.serve_grace)
             except (TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
                 pool.terminate()
+
+
+def _note(caller: Caller) -> None:
+    current_operation().identified(caller.identity.manager_id, caller.identity.role.value)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import asyncpg
 from zava_cli.infra.errors import (
     AuthorizationError,
     ConfigurationError,
+    ContextRefusedError,
     DatabaseError,
     DatabaseUnavailableError,
     MCPError,
@@ -34,6 +35,9 @@ _NOT_SET_UP = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidSchemaNameError,
 )
+
+_OF_THE_CONTEXT = "the security context "
+"""How `security.context_manager` begins what it raises."""
 
 
 @contextmanager
@@ -65,6 +69,8 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
         return DatabaseUnavailableError(
             f"PostgreSQL cannot be reached: {_plain(exc)}", query, hint="Try again; `zava health` tells more."
         )
+    if isinstance(exc, asyncpg.InsufficientPrivilegeError) and str(exc).startswith(_OF_THE_CONTEXT):
+        return ContextRefusedError(f"Not allowed: {exc}")
     if isinstance(exc, asyncpg.InsufficientPrivilegeError):
         needs_superuser = 'extension "vector"' in str(exc)
         hint = "Have a superuser run CREATE EXTENSION vector in this database first." if needs_superuser else None
@@ -72,12 +78,6 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
     if isinstance(exc, asyncpg.PostgresError):
         return _server_error(exc, query)
     return DatabaseError("The database driver failed.", query)
-
-
-def is_refused_context(error: AuthorizationError) -> bool:
-    """Whether PostgreSQL refused the signed context, and not what was done with it."""
-    cause = error.__cause__
-    return isinstance(cause, asyncpg.InsufficientPrivilegeError) and str(cause).startswith("the security context ")
 
 
 def _server_error(exc: asyncpg.PostgresError, query: str | None) -> DatabaseError:

@@ -13,6 +13,7 @@ from zava_cli.data.target import Target
 from zava_cli.infra.errors import AuthorizationError
 
 REVIEWED_DEFINER_FUNCTIONS = [
+    "audit.append",
     "security.allowed_store_id",
     "security.allowed_store_ids",
     "security.context_manager",

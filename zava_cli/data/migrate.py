@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 
 from zava_cli.data.admin import admin_connection
+from zava_cli.data.audit import maintain, remember_retention
 from zava_cli.data.keys import register_keys
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.roles import Roles
@@ -62,6 +63,8 @@ async def migrate(target: Target, on_step: Callable[[str], None] = lambda _: Non
             for migration in applied:
                 await _apply(connection, target, migration, on_step)
             await register_keys(connection, target)
+            await remember_retention(connection, target)
+            await maintain(connection, target, target.settings.audit_keep_months)
         finally:
             await connection.execute(sql["unlock_migrations"])
     return [migration.name for migration in applied]

@@ -98,6 +98,10 @@ class AuthorizationError(MCPError):
         self.user_id = user_id
 
 
+class ContextRefusedError(AuthorizationError):
+    """PostgreSQL refused the signed context: it is forged, altered, expired or of another connection."""
+
+
 class RateLimitedError(MCPError):
     """One identity asked more often than it may; nothing was done, and waiting helps."""
 

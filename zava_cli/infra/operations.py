@@ -1,33 +1,151 @@
-"""What surrounds every operation on both fronts: a request id, one log line, and no unforeseen error text."""
+"""What surrounds every operation on both fronts: a request id, one log line, one record, no unforeseen error text."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
 
 import structlog
 
-from zava_cli.infra.errors import InternalError, MCPError
+from zava_cli.infra.errors import (
+    AuthorizationError,
+    CallerLeftError,
+    ConfigurationError,
+    ContextRefusedError,
+    DatabaseUnavailableError,
+    InternalError,
+    MCPError,
+    QueryRefusedError,
+    QueryTimeoutError,
+    RateLimitedError,
+    ValidationError,
+)
 from zava_cli.infra.log import logger
 
 
+class Way(StrEnum):
+    """The ways in."""
+
+    TERMINAL = "terminal"
+    ADMINISTRATOR = "administrator"
+    MCP_STDIO = "mcp-stdio"
+    MCP_HTTP = "mcp-http"
+
+
+class Outcome(StrEnum):
+    """How an operation ended."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    UNAUTHORIZED = "unauthorized"
+    FORGED = "forged"
+    INVALID = "invalid"
+    LIMITED = "limited"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    UNAVAILABLE = "unavailable"
+    FAILED = "failed"
+
+
+_OUTCOMES: list[tuple[type[MCPError], Outcome]] = [
+    (QueryRefusedError, Outcome.REFUSED),
+    (QueryTimeoutError, Outcome.TIMEOUT),
+    (DatabaseUnavailableError, Outcome.UNAVAILABLE),
+    (ContextRefusedError, Outcome.FORGED),
+    (AuthorizationError, Outcome.UNAUTHORIZED),
+    (ValidationError, Outcome.INVALID),
+    (ConfigurationError, Outcome.INVALID),
+    (RateLimitedError, Outcome.LIMITED),
+    (CallerLeftError, Outcome.CANCELLED),
+]
+"""The first class that fits decides; what fits none has failed."""
+
+
+@dataclass
+class OperationRecord:
+    """What the audit log keeps of one operation; whoever learns something about it fills it in.
+
+    `who` is what the caller said, `manager_id` and `role` what that turned out to be. `parameters` holds names,
+    never values.
+    """
+
+    operation: str
+    way: Way = Way.TERMINAL
+    who: str | None = None
+    client: str | None = None
+    record_id: UUID = field(default_factory=uuid4)
+    request_id: str = field(default_factory=lambda: secrets.token_hex(6))
+    occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    manager_id: UUID | None = None
+    role: str | None = None
+    sql: str | None = None
+    parameters: Sequence[str] = ()
+    row_count: int | None = None
+    outcome: Outcome = Outcome.OK
+    error_code: str | None = None
+    refused: str | None = None
+    seconds: float = 0
+
+    def identified(self, manager_id: UUID, role: str) -> None:
+        """Takes who the caller was found to be."""
+        self.manager_id, self.role = manager_id, role
+
+    def fail(self, error: MCPError) -> None:
+        """Takes outcome and reason from an error."""
+        self.outcome = next((outcome for kind, outcome in _OUTCOMES if isinstance(error, kind)), Outcome.FAILED)
+        self.error_code = error.error_code
+        if isinstance(error, QueryRefusedError):
+            self.refused = error.construct
+
+
+RecordSink = Callable[[OperationRecord], None]
+"""Takes a finished record; neither waits nor raises."""
+
+_current: ContextVar[OperationRecord | None] = ContextVar("operation", default=None)
+
+
+def current_operation() -> OperationRecord:
+    """The record of the operation that runs; outside of one a record that nobody reads."""
+    return _current.get() or OperationRecord("none")
+
+
 @contextmanager
-def operation(name: str, *, identity: str | None = None) -> Generator[None]:
-    """Logs start, end and outcome of the block; an unforeseen error becomes InternalError with a reference."""
-    request_id = secrets.token_hex(6)
+def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
+    """Logs start, end and outcome of the block and hands its record to `sink`, however it ends.
+
+    An unforeseen error becomes InternalError with the request id as its reference.
+    """
     started = time.monotonic()
-    with structlog.contextvars.bound_contextvars(request_id=request_id, operation=name, identity=identity):
+    token = _current.set(record)
+    bound = {"request_id": record.request_id, "operation": record.operation, "way": record.way, "identity": record.who}
+    with structlog.contextvars.bound_contextvars(**bound):
         try:
             yield
+            logger().info("done", seconds=_since(started))
         except MCPError as exc:
+            record.fail(exc)
             logger().info("failed", error_code=exc.error_code, seconds=_since(started))
             raise
         except Exception as exc:
+            error = InternalError(record.request_id)
+            record.fail(error)
             logger().error("unexpected", seconds=_since(started), error=type(exc).__name__, exc_info=True)
-            raise InternalError(request_id) from exc
-        logger().info("done", seconds=_since(started))
+            raise error from exc
+        except BaseException:
+            # Cancelled by the caller, interrupted, or nobody reads the answer any more.
+            record.outcome = Outcome.CANCELLED
+            raise
+        finally:
+            record.seconds = _since(started)
+            _current.reset(token)
+            sink(record)
 
 
 def _since(started: float) -> float:

@@ -155,6 +155,12 @@ class Settings(BaseModel):
         "Key of the openai provider; OPENAI_API_KEY works too",
         guarded=True,
     )
+    audit_sql: Literal["full", "hash"] = _setting(
+        "full", "What the audit log keeps of SQL: its text and hash, or its hash alone", guarded=True
+    )
+    audit_keep_months: int = _setting(
+        13, "Whole months of the audit log to keep beside the current one", guarded=True, ge=1, le=1200
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("warning", "Least severe line that is logged")
     log_file: FullPath | None = _setting(None, "Log to this file instead of stderr", guarded=True)
 

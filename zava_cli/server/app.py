@@ -13,6 +13,7 @@ from fastmcp.server.middleware import Middleware
 
 from zava_cli import __version__
 from zava_cli.data.target import Target
+from zava_cli.infra.operations import Way
 from zava_cli.server.errors import ErrorMiddleware
 from zava_cli.server.instructions import INSTRUCTIONS
 from zava_cli.server.state import ServerState, opened
@@ -35,7 +36,7 @@ def build_server(target: Target, *, identity: str | None, administrator: bool = 
     if administrator:
         # Fails here, not in the middle of a conversation.
         _ = target.admin_dsn
-    return server_of(ServerState(target, identity), administrator=administrator)
+    return server_of(ServerState(target, identity, Way.MCP_STDIO), administrator=administrator)
 
 
 def server_of(

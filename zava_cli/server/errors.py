@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
+from fastmcp import Context
 from fastmcp.exceptions import FastMCPError, NotFoundError
+from fastmcp.server.dependencies import get_http_request
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.server.middleware.rate_limiting import RateLimitError
 from fastmcp.tools.base import ToolResult
@@ -12,12 +15,25 @@ from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra.errors import DatabaseError, MCPError, RateLimitedError, ValidationError
-from zava_cli.infra.operations import operation
+from zava_cli.infra.operations import OperationRecord, operation
 from zava_cli.server.state import ServerState
+
+OPERATIONS = {
+    "execute_sales_query": "query",
+    "search_products": "search",
+    "get_store_performance": "store",
+    "get_table_schemas": "schema",
+    "get_current_utc_date": "clock",
+    "check_health": "health",
+    "seed_database": "seed",
+    "embed_products": "embed",
+}
+"""Each tool's operation, by the name that the terminal has for it."""
+UNKNOWN_TOOL = "unknown tool"
 
 
 class ErrorMiddleware(Middleware):
-    """Logs every call as one operation; what fails is answered with isError, not with a protocol error."""
+    """Logs and records every call as one operation; what fails is answered with isError, not with a protocol error."""
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
@@ -28,8 +44,10 @@ class ErrorMiddleware(Middleware):
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         """Runs the tool."""
+        name = OPERATIONS.get(context.message.name, UNKNOWN_TOOL)
+        record = OperationRecord(name, self._state.way, self._state.who(), _client(context.fastmcp_context))
         try:
-            with operation(f"tool {context.message.name}", identity=self._state.who()):
+            with operation(record, self._state.audit.add):
                 try:
                     return await call_next(context)
                 except RateLimitError:
@@ -56,6 +74,19 @@ def error_result(error: MCPError) -> ToolResult:
         structured_content={"error": {name: value for name, value in parts.items() if value is not None}},
         is_error=True,
     )
+
+
+def _client(context: Context | None) -> str | None:
+    """Name and version of the client's program where it says so, and the address where there is one."""
+    known: list[str] = []
+    # Both raise it when they are asked outside of a request that has what is wanted.
+    with suppress(RuntimeError):
+        params = context.session.client_params if context else None
+        known += [params.client_info.name, params.client_info.version] if params else []
+    with suppress(RuntimeError):
+        address = get_http_request().client
+        known += [address.host] if address else []
+    return " ".join(known) or None
 
 
 def _original(exc: Exception, tool: str) -> Exception:

@@ -20,6 +20,7 @@ from mcp_types import CallToolResult
 from zava_cli.data.callers import Caller
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import DatabaseUnavailableError
+from zava_cli.infra.operations import Way
 from zava_cli.infra.settings import Settings
 from zava_cli.models.prove import Answer
 from zava_cli.models.scopes import Scope
@@ -99,7 +100,7 @@ class McpHttp:
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        application = build_http_app(ServerState(Target(self._settings), None), auth=self._tokens)
+        application = build_http_app(ServerState(Target(self._settings), None, Way.MCP_HTTP), auth=self._tokens)
         await self._running.enter_async_context(served_beside(application, self._settings, self._bound))
         return self
 

@@ -1,4 +1,4 @@
-"""What the tools of one server share: the pools, the AI client, and who asks."""
+"""What the tools of one server share: the pools, the AI client, the audit log, and who asks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from fastmcp import Context
 from fastmcp.dependencies import CurrentContext
 from fastmcp.server.dependencies import get_access_token
 
+from zava_cli.data.audit_writer import AuditWriter
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
+from zava_cli.infra.operations import Way, current_operation
 from zava_cli.infra.settings import Settings
 from zava_cli.services.embedding import EmbedderSource
 
@@ -31,11 +33,13 @@ class ServerState:
     `identity` is the manager that it was started for; None where each request's token says who asks.
     """
 
-    def __init__(self, target: Target, identity: str | None) -> None:
+    def __init__(self, target: Target, identity: str | None, way: Way) -> None:
         self.target = target
+        self.way = way
         self.identity = identity
         self.provider = PostgreSQLProvider(target, serving=True)
         self.embedder = EmbedderSource(target.settings)
+        self.audit = AuditWriter(target)
         self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)
 
     @property
@@ -54,12 +58,13 @@ class ServerState:
         caller = self._callers.get(who)
         if caller is None:
             caller = self._callers[who] = await self.provider.identify(who)
+        current_operation().identified(caller.identity.manager_id, caller.identity.role.value)
         return caller
 
 
 @asynccontextmanager
 async def opened(state: ServerState, *, identify: bool) -> AsyncGenerator[dict[str, Any]]:
-    """Keeps the pools and the AI client open for the block; every part is closed even if another fails to.
+    """Keeps the pools, the AI client and the audit log open for the block; each is closed even if another fails to.
 
     With `identify` the block starts only once the caller is known, so that a wrong name is an error of the
     start and not of every answer.
@@ -67,6 +72,7 @@ async def opened(state: ServerState, *, identify: bool) -> AsyncGenerator[dict[s
     async with AsyncExitStack() as stack:
         stack.push_async_callback(state.provider.close)
         await stack.enter_async_context(state.embedder)
+        await stack.enter_async_context(state.audit)
         if identify:
             await state.caller()
         yield {STATE: state}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from zava_cli.data.guard.explain import ExplainedQuery, explained
 from zava_cli.data.guard.placeholders import bind_named, original_position
 from zava_cli.data.query import relation_names
 from zava_cli.infra.errors import DatabaseError
+from zava_cli.infra.operations import current_operation
 from zava_cli.models.identity import ManagerRole
 from zava_cli.models.query import CopyFormat, QueryRequest, QueryResult, QueryStream, Row
 
@@ -44,6 +45,7 @@ async def run_query(
                 rows.append(row)
             if stream.truncated:
                 break
+    current_operation().row_count = len(rows)
     return QueryResult(
         columns=stream.columns, rows=rows, truncated=stream.truncated, elapsed=time.monotonic() - started
     )
@@ -59,7 +61,9 @@ async def open_query(
     try:
         with prepared.places():
             async with provider.text_reader(caller, timeout=request.timeout) as session:
-                yield await session.stream(prepared.query, prepared.values, limit=request.limit, **options)
+                stream = await session.stream(prepared.query, prepared.values, limit=request.limit, **options)
+                stream.batches = _counted(stream.batches)
+                yield stream
     except DatabaseError as error:
         await _suggest_table(provider, caller, error)
         raise
@@ -88,7 +92,9 @@ async def copy_query(
     try:
         with prepared.places():
             async with provider.text_reader(caller, timeout=request.timeout) as session:
-                return await session.copy_out(prepared.query, format_name, write_or_remember, header=header)
+                count = await session.copy_out(prepared.query, format_name, write_or_remember, header=header)
+                current_operation().row_count = count
+                return count
     except DatabaseError as error:
         if failed:
             # The reader or the disk at this end, not the database.
@@ -99,6 +105,7 @@ async def copy_query(
 
 def can_copy(provider: PostgreSQLProvider, request: QueryRequest) -> bool:
     """Whether the answer may travel by COPY: a plain select of every row, without parameters."""
+    _note(request)
     if request.limit is not None or request.explain or "$" in request.sql:
         return False
     return check_query(request.sql, max_bytes=provider.settings.query_max_bytes).kind == "select"
@@ -130,7 +137,21 @@ class _Prepared:
             raise
 
 
+def _note(request: QueryRequest) -> None:
+    operation = current_operation()
+    operation.sql, operation.parameters = request.sql, list(request.parameters)
+
+
+async def _counted(batches: AsyncIterator[Sequence[Row]]) -> AsyncIterator[Sequence[Row]]:
+    operation = current_operation()
+    operation.row_count = 0
+    async for batch in batches:
+        operation.row_count += len(batch)
+        yield batch
+
+
 def _prepare(provider: PostgreSQLProvider, caller: Caller, request: QueryRequest) -> _Prepared:
+    _note(request)
     max_bytes = provider.settings.query_max_bytes
     sql, values = bind_named(request.sql, request.parameters, max_bytes=max_bytes)
     try:

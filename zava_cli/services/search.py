@@ -14,6 +14,7 @@ from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.search import ActiveModel, Filters
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
+from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource, stored_name
 
@@ -56,6 +57,7 @@ async def search_products(
         order = found.order(request.limit)
         words = [] if found.mode is SearchMode.SEMANTIC else _words(request.query_description)
         rows = await data.details(session, order, words, filters)
+    current_operation().row_count = len(order)
     return SearchResult(
         mode=found.mode,
         model=question.active.model if question else None,

@@ -39,7 +39,7 @@ def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     """
     source = SourceText(sql)
     check_characters(source, max_bytes)
-    return _parser_thread().submit(_check, source, max(MAX_TOKENS, max_bytes // 3)).result()
+    return _parser_thread().submit(_check, source, max(MAX_TOKENS, max_bytes // 4)).result()
 
 
 @cache

@@ -50,7 +50,7 @@ def parse_statements(sql: str) -> list[JsonObject]:
 def walk(key: str, value: Json, byte: int) -> Iterator[Part]:
     """Every object at or below `value`, parents first, in the order of the text as far as the tree keeps it.
 
-    What a constant holds is left out.
+    What a constant holds is left out, and so are wrappers such as {"FuncCall": {…}} around what they hold.
     """
     pending: list[tuple[str, Json, int, int]] = [(key, value, byte, 0)]
     while pending:
@@ -60,6 +60,10 @@ def walk(key: str, value: Json, byte: int) -> Iterator[Part]:
         if isinstance(value, list):
             pending.extend((key, item, byte, depth + 1) for item in reversed(value))
         elif isinstance(value, dict):
+            wrapped = _wrapped(value)
+            if wrapped is not None:
+                pending.append((wrapped, value[wrapped], byte, depth + 1))
+                continue
             location = value.get("location")
             byte = location if isinstance(location, int) and location >= 0 else byte
             yield Part(key, value, byte)
@@ -69,6 +73,14 @@ def walk(key: str, value: Json, byte: int) -> Iterator[Part]:
                     for name, item in reversed(value.items())
                     if isinstance(item, (dict, list))
                 )
+
+
+def _wrapped(value: JsonObject) -> str | None:
+    """The node type in a wrapper such as {"FuncCall": {…}}."""
+    if len(value) != 1:
+        return None
+    (key,) = value
+    return key if key[:1].isupper() else None
 
 
 def strings(value: Json) -> list[str]:

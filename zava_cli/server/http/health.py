@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from zava_cli.infra.errors import MCPError
+from zava_cli.infra.operations import OperationRecord, operation
 from zava_cli.server.state import ServerState
 from zava_cli.services.health import check_health
 
@@ -59,7 +60,9 @@ class HealthRoutes:
             return JSONResponse(
                 {"status": "a token is needed"}, status_code=401, headers={"WWW-Authenticate": "Bearer"}
             )
-        report = await check_health(self._state.provider, self._state.who())
+        record = OperationRecord("health", self._state.way, self._state.who(), request.client and request.client.host)
+        with operation(record, self._state.audit.add):
+            report = await check_health(self._state.provider, self._state.who())
         return JSONResponse(report.model_dump(mode="json"), status_code=200 if report.healthy else 503)
 
     async def _look(self) -> bool:
