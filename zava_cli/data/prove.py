@@ -67,3 +67,9 @@ async def busy_with(provider: PostgreSQLProvider, mark: str) -> int:
     """How many of the login's sessions work on a statement that holds `mark`."""
     async with provider.gateway_reader() as session:
         return (await session.row(named_sql("prove")["busy"], mark))["n"]
+
+
+async def lock_is_free(provider: PostgreSQLProvider) -> bool:
+    """Whether no session still holds the lock that an attack took."""
+    async with provider.gateway_reader() as session:
+        return (await session.row(named_sql("prove")["lock_is_free"]))["free"]

@@ -60,7 +60,11 @@ SELECT DISTINCT format('%s may %s %I.%I', r.rolname, lower(p.privilege), n.nspna
 FROM pg_roles r, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
      unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'SELECT']) AS p (privilege)
 WHERE r.rolname::text = ANY ($1) AND c.relkind IN ('r', 'p', 'v', 'm') AND n.nspname IN ('retail', 'security', 'ops', 'audit')
-  AND has_table_privilege(r.oid, c.oid, p.privilege) AND NOT (p.privilege = 'SELECT' AND n.nspname = 'retail')
+  AND (has_table_privilege(r.oid, c.oid, p.privilege)
+       -- A right on one column is one as well.
+       OR p.privilege IN ('INSERT', 'UPDATE', 'REFERENCES', 'SELECT')
+           AND has_any_column_privilege(r.oid, c.oid, p.privilege))
+  AND NOT (p.privilege = 'SELECT' AND n.nspname = 'retail')
 UNION ALL
 SELECT DISTINCT format('%s may create in schema %I', r.rolname, n.nspname)
 FROM pg_roles r, pg_namespace n
@@ -83,7 +87,7 @@ SELECT format('%I.%I', n.nspname, c.relname) AS name,
        format('SELECT * FROM %I.%I LIMIT 500', n.nspname, c.relname) AS sql
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-  AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+  AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
 ORDER BY 1
 
 -- name: offered
@@ -101,6 +105,10 @@ SELECT has_language_privilege('public', 'plpgsql', 'USAGE') AS anyone_runs_code,
 SELECT count(*) AS n FROM pg_stat_activity
 WHERE state = 'active' AND pid <> pg_backend_pid() AND position($1 IN query) > 0
 
+-- name: lock_is_free
+-- Whether no other session holds the lock that the proof leaves behind; what this takes ends with its transaction.
+SELECT pg_try_advisory_xact_lock(4711) AS free
+
 -- name: session_state
 -- What one's session is made of, to be compared before and after somebody else had the connection.
 SELECT 'setting ' || name AS what, setting AS value FROM pg_settings
@@ -108,7 +116,6 @@ WHERE source = 'session' AND name <> 'application_name'
 UNION ALL SELECT 'prepared', statement FROM pg_prepared_statements WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'cursor', statement FROM pg_cursors WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'listening', c FROM pg_listening_channels() c
-UNION ALL SELECT 'lock', objid::text FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
 UNION ALL SELECT 'temporary', relname::text FROM pg_class
 WHERE relpersistence = 't' AND relnamespace = pg_my_temp_schema()
 UNION ALL SELECT 'role', current_user::text

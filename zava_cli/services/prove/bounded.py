@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from zava_cli.data.attacks.unguarded import Unguarded, exported, extended, simple
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.prove import busy_with
+from zava_cli.data.prove import busy_with, lock_is_free
 from zava_cli.models.prove import Answer, Wall
 from zava_cli.services.prove.proof import Proof
 from zava_cli.services.prove.ways import Ask, Way
@@ -140,7 +140,9 @@ async def attack_the_next_caller(proof: Proof) -> None:
             run = simple if prefix else extended
             await run(proof.provider, proof.seer, proof.fill(prefix + template))
             after, state = await _state(proof)
-            if after != before:
+            if state is None or clean is None:
+                proof.tally.not_tried(trial, "the next caller's session cannot be looked at")
+            elif after != before:
                 proof.tally.not_tried(trial, "the next caller got another connection")
                 before = after
             elif state != clean:
@@ -149,7 +151,8 @@ async def attack_the_next_caller(proof: Proof) -> None:
                 proof.tally.held(trial)
 
 
-async def _state(proof: Proof) -> tuple[int | None, str]:
-    """The connection that the attacker gets, and what their session on it is made of."""
+async def _state(proof: Proof) -> tuple[int | None, str | None]:
+    """The connection that the attacker gets, and what their session on it is made of; None when that is not told."""
     answer = await extended(proof.provider, proof.pair.attacker, named_sql("prove")["session_state"])
-    return answer.backend, answer.text
+    free = await lock_is_free(proof.provider)
+    return answer.backend, None if answer.code else f"{answer.text}\nlock free: {free}"

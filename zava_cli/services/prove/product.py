@@ -8,10 +8,9 @@ from zava_cli.data.attacks.catalogue import Attack, reads, set_config_attacks, s
 from zava_cli.infra.errors import MCPError
 from zava_cli.models.prove import Answer, Wall
 from zava_cli.services.prove.bounded import bound_the_way
-from zava_cli.services.prove.proof import UNAVAILABLE, Proof
+from zava_cli.services.prove.proof import REFUSED_BY_GUARD, UNAVAILABLE, Proof
 from zava_cli.services.prove.ways import Ask, Way
 
-REFUSED_BY_GUARD = "QUERY_REFUSED"
 FEWEST_READS = 13
 """On the slowest way one honest read in so many is sent."""
 OWN_ROWS = "SELECT name FROM stores"

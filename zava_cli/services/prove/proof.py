@@ -10,7 +10,7 @@ from zava_cli.data.attacks.catalogue import Attack, filled
 from zava_cli.data.attacks.contexts import forged
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
-from zava_cli.infra.errors import DatabaseUnavailableError
+from zava_cli.infra.errors import DatabaseUnavailableError, QueryRefusedError
 from zava_cli.models.prove import Answer, Wall
 from zava_cli.services.prove.pairs import Pair, spoken
 from zava_cli.services.prove.tally import Tally, Trial
@@ -30,6 +30,7 @@ IMPOSSIBLE = {
     "57014": "it ran out of time",
 }
 UNAVAILABLE = DatabaseUnavailableError.error_code
+REFUSED_BY_GUARD = QueryRefusedError.error_code
 UNNOTICED = "head office does not get the rows that way either, so success would not be noticed"
 SAMPLE = 3
 """No divisor of the number of settings or relations, so that a sample holds all of them."""
@@ -111,6 +112,8 @@ class Proof:
             self.tally.not_tried(trial, IMPOSSIBLE[answer.sqlstate])
         elif answer.code == UNAVAILABLE:
             self.tally.not_tried(trial, "the connection was lost")
+        elif answer.code == REFUSED_BY_GUARD:
+            self.tally.not_tried(trial, "zava itself refused it, and the server was not asked")
         elif attack.expects_refusal:
             how = f"got as far as error {answer.sqlstate}" if answer.sqlstate else "was carried out"
             self.tally.failed(trial, f"it {how} instead of being refused")
