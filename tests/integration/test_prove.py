@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Iterator
 
@@ -14,11 +15,12 @@ from zava_cli.data.attacks.catalogue import reads, set_attacks, set_config_attac
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.guard import names
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
+from zava_cli.infra.settings import load_settings
 from zava_cli.models.prove import Answer, ProofReport, ProveRequest, Wall
 from zava_cli.services.prove.pairs import choose
 from zava_cli.services.prove.prove import prove_security
 from zava_cli.services.prove.truth import Detector
-from zava_cli.services.prove.ways import Terminal
+from zava_cli.services.prove.ways import Terminal, child_environment
 
 GUARD, PRIVILEGES, CONTEXT, TRANSACTION = Wall.GUARD, Wall.PRIVILEGES, Wall.CONTEXT, Wall.TRANSACTION
 NO_LIBXML = "the server does not do that"
@@ -289,6 +291,24 @@ async def test_without_two_managers_or_with_an_unknown_one_nothing_is_claimed(fr
         await provider.close()
     with pytest.raises(AuthorizationError):
         await proof_of(walls, "mallory")
+
+
+async def test_the_processes_of_the_proof_work_with_the_same_settings(
+    walls: Walls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"http_allowed_hosts": ["a.example", "b.example"], "oidc_algorithms": ["RS512", "ES512"], "jit": True}
+    settings = walls.target.settings.model_copy(update=given)
+    provider = PostgreSQLProvider(walls.target)
+    try:
+        environment = child_environment(settings, await provider.identify("Sam Seattle"))
+    finally:
+        await provider.close()
+    for name in environment.keys() - os.environ.keys():
+        monkeypatch.setenv(name, environment[name])
+    changed = {"identity", "admin_url", "log_level", "statement_timeout"}
+    found = load_settings({}).settings
+    assert found.model_dump(exclude=changed) == settings.model_dump(exclude=changed)
+    assert found.admin_url is None
 
 
 async def test_head_office_who_asks_is_the_witness_and_others_attack(own_walls: Walls) -> None:

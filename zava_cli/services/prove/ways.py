@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.infra.errors import MCPError, QueryRefusedError
-from zava_cli.infra.settings import Settings
+from zava_cli.infra.settings import ENV_PREFIX, Settings, as_text
 from zava_cli.models.prove import Answer
 from zava_cli.models.query import QueryRequest
 from zava_cli.services.query import run_query
@@ -129,10 +129,10 @@ def child_environment(settings: Settings, manager: Caller) -> dict[str, str]:
     """What a process needs to work with the same database as one manager, and with no administrator's login."""
     values = settings.model_dump(exclude_defaults=True, exclude={"admin_url", "identity", "log_file"})
     own = {
-        f"ZAVA_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        f"{ENV_PREFIX}{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else as_text(value)
         for name, value in values.items()
     }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ZAVA_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
     return {
         **inherited,
         **own,
