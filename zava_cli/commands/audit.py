@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.output.console import print_line
 from zava_cli.commands.output.destination import open_output
-from zava_cli.commands.output.formats import Format, RenderOptions, make_writer, write_stream
+from zava_cli.commands.output.formats import Format, RenderOptions, default_format, make_writer, write_stream
 from zava_cli.commands.query import FormatOption
 from zava_cli.commands.shell import ZavaCommand, ZavaGroup
 
@@ -60,7 +59,7 @@ def audit(
         since=since, until=until, who=who, operation=operation, outcome=outcome, way=way, request_id=request_id,
         limit=limit or None,
     )  # fmt: skip
-    chosen = format or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
+    chosen = format or default_format()
 
     async def work(target: Target) -> None:
         await _show(target, request, chosen)

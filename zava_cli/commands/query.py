@@ -11,7 +11,14 @@ import typer
 
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.output.destination import is_terminal, open_output
-from zava_cli.commands.output.formats import Format, RenderOptions, choose_format, make_writer, write_stream
+from zava_cli.commands.output.formats import (
+    Format,
+    RenderOptions,
+    choose_format,
+    default_format,
+    make_writer,
+    write_stream,
+)
 from zava_cli.infra.errors import ConfigurationError, ValidationError
 
 if TYPE_CHECKING:
@@ -122,7 +129,7 @@ def _chosen_format(output: Path | None, asked: Format | None, shorthand: list[Fo
         raise ValidationError(
             "format", None, f"{' and '.join(sorted(wanted))} contradict each other", hint="Name one format."
         )
-    default = Format.TABLE if sys.stdout.isatty() and not csv_safe else Format.CSV
+    default = Format.CSV if csv_safe else default_format()
     chosen = choose_format(output, next(iter(wanted), None), default)
     if csv_safe and chosen not in COPY_FORMATS:
         raise ValidationError(

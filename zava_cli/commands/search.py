@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from zava_cli.commands import diagnostics, runtime
-from zava_cli.commands.output.destination import open_output
-from zava_cli.commands.output.formats import Format, RenderOptions, make_writer, write_result
+from zava_cli.commands.output.console import print_result
+from zava_cli.commands.output.formats import Format, default_format
 from zava_cli.commands.query import FormatOption
 
 if TYPE_CHECKING:
@@ -74,12 +73,10 @@ def search(
 
 
 def _show(result: SearchResult, asked: Format | None, *, with_units: bool) -> None:
-    chosen = asked or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
+    chosen = asked or default_format()
     columns = SHORT if chosen in (Format.TABLE, Format.MARKDOWN) else FULL
-    with open_output(None) as out:
-        writer = make_writer(chosen, out, RenderOptions.for_output(out))
-        write_result(writer, _as_rows(result, columns | UNITS if with_units else columns))
-    for text in [*result.notices, *writer.notes, *([] if result.hits else ["No product was found."])]:
+    notes = print_result(_as_rows(result, columns | UNITS if with_units else columns), chosen)
+    for text in [*result.notices, *notes, *([] if result.hits else ["No product was found."])]:
         diagnostics.note(text)
 
 

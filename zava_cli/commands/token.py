@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,12 +10,11 @@ import typer
 
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.durations import duration
-from zava_cli.commands.output.console import print_line
-from zava_cli.commands.output.destination import open_output
-from zava_cli.commands.output.formats import Format, RenderOptions, make_writer, write_result
+from zava_cli.commands.output.console import print_line, print_result
+from zava_cli.commands.output.formats import default_format
 from zava_cli.commands.query import FormatOption
 from zava_cli.commands.shell import ZavaCommand
-from zava_cli.infra.errors import ConfigurationError, ValidationError
+from zava_cli.infra.errors import ValidationError
 from zava_cli.models.scopes import Scope
 
 if TYPE_CHECKING:
@@ -51,6 +46,7 @@ def create(
 
     Example: zava token create --as seattle --scope reports --expires 30d --out seattle.token
     """
+    from zava_cli.infra.private_files import new_private
     from zava_cli.models.token import TokenRequest
     from zava_cli.services.token import create_token
 
@@ -67,9 +63,9 @@ def create(
         made = runtime.administrator(work)
         print_line(made.text.get_secret_value())
     else:
-        with _new_private_file(out) as handle:
+        with new_private(out) as write:
             made = runtime.administrator(work)
-            os.write(handle, f"{made.text.get_secret_value()}\n".encode())
+            write(f"{made.text.get_secret_value()}\n")
     scopes = ", ".join(made.scopes)
     diagnostics.note(f"Token {made.prefix} ({made.name}) is good for {scopes} as {made.manager}.")
     diagnostics.note(f"It expires at {made.expires_at:%Y-%m-%d %H:%M} UTC. Nobody can show it again.")
@@ -84,10 +80,7 @@ def list_(format: FormatOption = None) -> None:
     from zava_cli.services.token import list_tokens
 
     records = runtime.administrator(list_tokens)
-    chosen = format or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
-    with open_output(None) as out:
-        writer = make_writer(chosen, out, RenderOptions.for_output(out))
-        write_result(writer, _as_rows(records))
+    print_result(_as_rows(records), format or default_format())
 
 
 @token_app.command(cls=ZavaCommand)
@@ -103,25 +96,6 @@ def revoke(token: Annotated[str, typer.Argument(help="Its prefix or its name.")]
 
     revoked = runtime.administrator(work)
     print_line(f"Revoked {revoked.prefix} ({revoked.name}).")
-
-
-@contextmanager
-def _new_private_file(path: Path) -> Generator[int]:
-    """A file that did not exist, readable by its owner alone; gone again when the block fails."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise ConfigurationError(
-            f"Cannot write to {path}: {(error.strerror or 'unknown error').lower()}.",
-            hint="Name a file that does not exist yet, in a folder where you may write.",
-        ) from None
-    try:
-        yield handle
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(handle)
 
 
 def _as_rows(records: list[TokenRecord]) -> QueryResult:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -34,19 +34,38 @@ def read_private(path: Path) -> str:
 
 
 def create_private(path: Path, text: str) -> None:
-    """Writes a new file (0600); ConfigurationError when there is one already or it cannot be written."""
+    """Writes a new file (0600); errors as for `new_private`."""
+    with new_private(path) as write:
+        write(text)
+
+
+@contextmanager
+def new_private(path: Path) -> Generator[Callable[[str], None]]:
+    """A new file (0600), there before the block makes what nobody can make twice; gone again when the block fails.
+
+    ConfigurationError when there is one already or it cannot be written.
+    """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise ConfigurationError(f"{path} exists already.", hint="Name a file that does not exist.") from None
     except OSError as exc:
         raise _unwritable(path, exc) from None
+
+    def write(text: str) -> None:
+        try:
+            _write(os.dup(handle), text)
+            _sync_folder(path.parent)
+        except OSError as exc:
+            raise _unwritable(path, exc) from None
+
     try:
-        _write(handle, text)
-        _sync_folder(path.parent)
-    except OSError as exc:
+        yield write
+    except BaseException:
         path.unlink(missing_ok=True)
-        raise _unwritable(path, exc) from None
+        raise
+    finally:
+        os.close(handle)
 
 
 def replace_private(path: Path, text: str) -> None:

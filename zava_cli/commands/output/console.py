@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zava_cli.commands.output.destination import open_output
-from zava_cli.commands.output.formats import RenderOptions
+from zava_cli.commands.output.formats import Format, RenderOptions, make_writer, write_result
 from zava_cli.infra.visible import revealed_json, visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from zava_cli.models.query import QueryResult
 
 
 def disable_color() -> None:
@@ -46,6 +48,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
     for row in rows:
         table.add_row(*map(_text, row))
     _render(table, title)
+
+
+def print_result(result: QueryResult, format: Format) -> list[str]:
+    """Print rows in any of the formats; returns what the reader should be told beside them."""
+    with open_output(None) as out:
+        writer = make_writer(format, out, RenderOptions.for_output(out))
+        write_result(writer, result)
+    return writer.notes
 
 
 def print_key_values(values: Mapping[str, object], *, title: str | None = None) -> None:

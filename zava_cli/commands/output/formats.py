@@ -144,6 +144,11 @@ async def write_stream(writer: ResultWriter, stream: QueryStream, on_rows: Calla
     return count
 
 
+def default_format() -> Format:
+    """A table for a person at the terminal, CSV for whatever reads standard output otherwise."""
+    return Format.TABLE if sys.stdout.isatty() else Format.CSV
+
+
 def choose_format(path: Path | None, asked: Format | None, default: Format = Format.TABLE) -> Format:
     """The format that was asked for, else the one that the file's suffix says, else `default`.
 
