@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,8 +52,6 @@ def prove(
 
 
 def _proof(request: ProveRequest) -> ProofReport:
-    # FastMCP reads settings of its own from any .env of the current folder, trusted or not.
-    os.environ["FASTMCP_ENV_FILE"] = os.devnull
     from zava_cli.server.prove_ways import McpHttp, McpStdio
     from zava_cli.services.prove.prove import prove_security
     from zava_cli.services.prove.ways import CommandLine, Terminal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,8 +47,6 @@ def serve(
 
     Example: zava serve --as seattle
     """
-    # FastMCP reads settings of its own from any .env of the current folder, trusted or not.
-    os.environ["FASTMCP_ENV_FILE"] = os.devnull
     if http:
         _serve_http(admin=admin, no_auth=no_auth)
     elif no_auth:

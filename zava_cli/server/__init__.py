@@ -1,0 +1,8 @@
+"""Front 2: MCP for AI agents."""
+
+from __future__ import annotations
+
+import os
+
+# As it is imported FastMCP reads settings of its own from any .env of the current folder, trusted or not.
+os.environ["FASTMCP_ENV_FILE"] = os.devnull
