@@ -45,8 +45,3 @@ UPDATE ops.settings SET time_zone = $1, updated_at = now()
 WITH bumped AS (UPDATE ops.settings SET data_version = data_version + 1, updated_at = now())
 INSERT INTO ops.load_runs (kind, source, content_hash, parameters, row_counts)
 VALUES ($1, $2, $3, $4, $5)
-
--- name: loads
--- Every load, newest first.
-SELECT kind, source, content_hash, parameters, row_counts, loaded_by, created_at
-FROM ops.load_runs ORDER BY created_at DESC

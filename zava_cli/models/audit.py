@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from zava_cli.models.query import Column
-
-MonthsKept = Annotated[int, Field(ge=1, le=1200, description="Whole months to keep beside the current one")]
 
 COLUMNS = [
     Column("occurred_at", "timestamptz"), Column("request_id", "text"), Column("way", "text"),

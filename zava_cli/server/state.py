@@ -24,7 +24,8 @@ MANAGER_CLAIM = "zava_manager"
 """Claim of an access token that holds the manager's id, put there by whoever verified it."""
 MOST_CALLERS = 1_000
 CALLER_SECONDS = 60
-"""A moved manager or a new key is noticed by then; which rows they see is decided afresh in each transaction."""
+"""By then a name that stands for somebody else is noticed. The provider looks keys and rights up by itself, and which
+rows they see is decided afresh in each transaction."""
 
 
 class ServerState:
