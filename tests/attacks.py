@@ -3,102 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
 
 import asyncpg
 
 from tests.small_data import TABLES, Walls
+from zava_cli.data.attacks import unguarded
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
-from zava_cli.data.guard.check import CheckedQuery
-from zava_cli.data.session import TextSession
-from zava_cli.infra.errors import MCPError
 
 FORGED = "1.{manager}.99999999999.0." + "0" * 64
 
 
-def unchecked(sql: str) -> CheckedQuery:
-    """What the guard would hand on if it had let everything through."""
-    return CheckedQuery(sql, "rows")  # pyright: ignore[reportArgumentType]
+def unannounced(sql: str) -> str:
+    """The same statement; a plan that begins with a blank is not taken for one, as if the guard had missed it."""
+    return f" {sql}"
 
 
-class Heard:
-    """Collects rows, names, errors with all their fields, and notices."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def add(self, *things: object) -> None:
-        self.said += [str(thing) for thing in things]
-
-    def listen(self, connection: Any, message: Any) -> None:
-        """For asyncpg's add_log_listener."""
-        self.add(*message.as_dict().values())
-
-    def fail(self, error: BaseException | None) -> None:
-        """Takes an error and all that caused it apart."""
-        while error is not None:
-            self.add(error, getattr(error, "detail", ""), getattr(error, "hint", ""))
-            if isinstance(error, asyncpg.PostgresError):
-                # Its own statement is the attacker's; the rest comes from the server.
-                self.add(*(value for name, value in error.as_dict().items() if name not in ("query", "internal_query")))
-            error = error.__cause__
-
-    @property
-    def text(self) -> str:
-        """Everything that came back."""
-        return "\n".join(self.said)
-
-
-@asynccontextmanager
-async def _attack(
-    provider: PostgreSQLProvider, caller: Caller, heard: Heard, timeout: float = 10
-) -> AsyncIterator[TextSession]:
-    # Errors before the attack are not swallowed: nothing was attacked then.
-    async with provider.text_reader(caller, timeout=timeout) as session:
-        connection = session._connection
-        connection.add_log_listener(heard.listen)
-        try:
-            yield session
-        except MCPError as error:
-            heard.fail(error)
-        finally:
-            if not connection.is_closed():
-                connection.remove_log_listener(heard.listen)
-
-
-async def extended(
-    provider: PostgreSQLProvider, caller: Caller, sql: str, *, values: Sequence[str] = (), timeout: float = 10
-) -> str:
+async def extended(provider: PostgreSQLProvider, caller: Caller, sql: str, *, timeout: float = 10) -> str:
     """What the statement returns by the way of `zava query`, with nothing in front of the server."""
-    heard = Heard()
-    async with _attack(provider, caller, heard, timeout) as session:
-        stream = await session.stream(unchecked(sql), values, limit=1_000)
-        heard.add(*stream.columns)
-        async for batch in stream.batches:
-            heard.add(*batch)
-    return heard.text
+    return (await unguarded.extended(provider, caller, unannounced(sql), seconds=timeout)).text
 
 
 async def exported(provider: PostgreSQLProvider, caller: Caller, sql: str, *, timeout: float = 10) -> str:
     """What the statement returns by the way of an export."""
-    heard = Heard()
-    async with _attack(provider, caller, heard, timeout) as session:
-        await session.copy_out(unchecked(sql), "csv", heard.add, header=True)
-    return heard.text
+    return (await unguarded.exported(provider, caller, unannounced(sql), seconds=timeout)).text
 
 
 async def simple(provider: PostgreSQLProvider, caller: Caller, sql: str, *, timeout: float = 10) -> str:
     """What several statements say in the protocol that allows them, which zava never uses for users' SQL."""
-    heard = Heard()
-    async with _attack(provider, caller, heard, timeout) as session:
-        try:
-            heard.add(await session._connection.execute(sql, timeout=timeout + 1))
-        except asyncpg.PostgresError as error:
-            heard.fail(error)
-    return heard.text
+    return (await unguarded.simple(provider, caller, sql, seconds=timeout)).text
 
 
 async def fingerprint(walls: Walls) -> list[str]:
@@ -108,6 +41,7 @@ async def fingerprint(walls: Walls) -> list[str]:
         for table in (
             *(f"retail.{table}" for table in TABLES),
             *("ops.settings", "ops.load_runs", "ops.schema_migrations", "security.settings", "security.manager_keys"),
+            *("security.tokens", "audit.operations"),
         )
     ]
     catalog = await walls.as_superuser(

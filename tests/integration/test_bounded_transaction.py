@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from tests.attacks import extended, unchecked
+from tests.attacks import extended
 from tests.small_data import Walls, expected
+from zava_cli.data.attacks.unguarded import unchecked
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.infra.errors import DatabaseUnavailableError, MCPError, QueryTimeoutError
 

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from tests.attacks import extended, simple, unchecked
+from tests.attacks import extended, simple
 from tests.small_data import Walls, expected
+from zava_cli.data.attacks.unguarded import unchecked
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.infra.errors import MCPError
