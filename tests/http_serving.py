@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from tests.acceptance.test_stdio import INITIALIZE, PATIENCE, environment
+from tests.stdio_serving import INITIALIZE, PATIENCE, environment
 from zava_cli.data.target import Target
 
 MODERN = "2026-07-28"

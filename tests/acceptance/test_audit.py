@@ -16,12 +16,12 @@ import asyncpg
 import httpx2
 import pytest
 
-from tests.acceptance.test_stdio import BUSY, SLOW, greet, question, serving, until
 from tests.audit_log import awaited, records
 from tests.command_line import CommandLine
 from tests.conftest import drop, new_profile, root, settings_for
 from tests.http_serving import MODES, calling, http_server
 from tests.small_data import fill
+from tests.stdio_serving import BUSY, SLOW, greet, question, serving, until
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.audit_backlog import Backlog
 from zava_cli.data.embedded import SUPERUSER, EmbeddedServer

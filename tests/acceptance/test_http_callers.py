@@ -11,10 +11,10 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 
-from tests.acceptance.test_stdio import INITIALIZE
 from tests.command_line import CommandLine
 from tests.http_serving import ACCEPT, HANDSHAKE, MODES, HttpServer, calling, http_server
 from tests.issuer import AUDIENCE, running_issuer
+from tests.stdio_serving import INITIALIZE
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.target import Target
 

@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.acceptance.test_stdio import SLOW, backends
 from tests.http_serving import MODES, HttpServer, calling, http_server
+from tests.stdio_serving import SLOW, backends
 from zava_cli.data.target import Target
 
 WORKING = "state = 'active' AND query LIKE '%generate_series%'"

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from tests.acceptance.test_stdio import until
 from tests.http_serving import ACCEPT, MODERN, Caller, http_server, message
+from tests.stdio_serving import until
 from zava_cli.data.target import Target
 
 CLIENTS = 200

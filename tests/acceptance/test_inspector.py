@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.test_stdio import environment
 from tests.node import INSTALL_SECONDS, npm_package, with_node
+from tests.stdio_serving import environment
 from zava_cli.data.target import Target
 
 PACKAGE = "@modelcontextprotocol/inspector@2"

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 import pytest
 
-from tests.acceptance.test_stdio import greet, question, serving
 from tests.command_line import CommandLine
 from tests.conftest import root
 from tests.http_serving import calling, http_server
 from tests.small_data import Walls, empty_walls, fill, remove_walls
+from tests.stdio_serving import greet, question, serving
 
 ADMIN_PASSWORD = "canary-admin-7f3a"
 GATEWAY_PASSWORD = "canary-gateway-91bc"

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.acceptance.test_stdio import INITIALIZE, PATIENCE, Served, question, serving
+from tests.stdio_serving import INITIALIZE, PATIENCE, Served, question, serving
 from zava_cli.data.target import Target
 
 MEGABYTE = 1_000_000

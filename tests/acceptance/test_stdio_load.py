@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.acceptance.test_stdio import BUSY, PATIENCE, SLOW, Served, greet, question, serving, until
 from tests.own_server import kill_all, remove, short_folder
+from tests.stdio_serving import BUSY, PATIENCE, SLOW, Served, greet, question, serving, until
 from zava_cli.data.migrate import migrate
 from zava_cli.data.target import Target
 from zava_cli.infra.settings import Settings
