@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-import uvicorn
 from fastmcp import FastMCP
 from fastmcp.server.dependencies import get_access_token
-from starlette.types import ASGIApp
 
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
 from zava_cli.infra.settings import Settings
 from zava_cli.server.authentication.authentication import authentication
+from zava_cli.server.http.app import HttpApplication
+from zava_cli.server.http.serving import listen, served_beside
 from zava_cli.server.state import MANAGER_CLAIM
 
+HOST = "127.0.0.1"
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "whoami", "arguments": {}}}
 HEADERS = {"accept": "application/json, text/event-stream"}
 
@@ -46,8 +46,8 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def endpoint(target: Target, *, host: str = "127.0.0.1", **settings: Any) -> AsyncIterator[Endpoint]:
-    """The endpoint on a port of its own, with those settings on top of the target's."""
+async def endpoint(target: Target, **settings: Any) -> AsyncIterator[Endpoint]:
+    """The endpoint on a port of its own, served as the product's, with those settings on top of the target's."""
     merged = Settings.model_validate({**target.settings.model_dump(exclude_unset=True), **settings})
     provider = PostgreSQLProvider(Target(merged), serving=True)
     server = FastMCP("who", auth=authentication(Target(merged), provider, "https://zava.example"))
@@ -64,23 +64,9 @@ async def endpoint(target: Target, *, host: str = "127.0.0.1", **settings: Any) 
 
     try:
         app = server.http_app(stateless_http=True, json_response=True)
-        async with _served(app, host) as port, httpx2.AsyncClient(timeout=30) as client:
-            shown = f"[{host}]" if ":" in host else host
-            yield Endpoint(f"http://{shown}:{port}", client)
+        application = HttpApplication(app, lambda: app.router.lifespan_context(app))
+        bound = listen(HOST, 0)
+        async with served_beside(application, merged, bound), httpx2.AsyncClient(timeout=30) as client:
+            yield Endpoint(f"http://{HOST}:{bound.getsockname()[1]}", client)
     finally:
         await provider.close()
-
-
-@asynccontextmanager
-async def _served(app: ASGIApp, host: str) -> AsyncIterator[int]:
-    config = uvicorn.Config(app, host=host, port=0, log_level="critical", proxy_headers=False, ws="none")
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done()
-        await asyncio.sleep(0.01)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
