@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,24 @@ async def endpoint(target: Target, **settings: Any) -> AsyncIterator[Endpoint]:
         app = server.http_app(stateless_http=True, json_response=True)
         application = HttpApplication(app, lambda: app.router.lifespan_context(app))
         bound = listen(HOST, 0)
-        async with served_beside(application, merged, bound), httpx2.AsyncClient(timeout=30) as client:
+        async with _in_a_task(served_beside(application, merged, bound)), httpx2.AsyncClient(timeout=30) as client:
             yield Endpoint(f"http://{HOST}:{bound.getsockname()[1]}", client)
     finally:
         await provider.close()
+
+
+@asynccontextmanager
+async def _in_a_task(context: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+    """Enters and leaves it in one task, which pytest does not do with what a fixture opens."""
+    over = asyncio.Event()
+
+    async def keep_open() -> None:
+        async with context:
+            await over.wait()
+
+    task = asyncio.create_task(keep_open())
+    try:
+        yield
+    finally:
+        over.set()
+        await task

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 
 from tests.mcp_endpoint import Endpoint, endpoint
-from tests.small_data import Walls, make_walls, remove_walls
+from tests.small_data import Walls
 from zava_cli.infra.token_text import new_token
 from zava_cli.models.token import TokenRequest
 from zava_cli.services.token import create_token, revoke_token
-
-
-@pytest.fixture(scope="module")
-def walls() -> Iterator[Walls]:
-    """A known database."""
-    walls = asyncio.run(make_walls("PostgreSQL 18"))
-    yield walls
-    asyncio.run(remove_walls(walls))
 
 
 @pytest.fixture

@@ -33,7 +33,19 @@ def test_help_imports_only_what_draws_it(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["query"], ["db"], ["config", "show"], ["store"], ["search"], ["serve"], ["security"]]
+    "command",
+    [
+        ["query"],
+        ["db"],
+        ["config", "show"],
+        ["store"],
+        ["search"],
+        ["serve"],
+        ["token", "create"],
+        ["audit"],
+        ["security", "rotate-key"],
+        ["security", "prove"],
+    ],
 )
 def test_the_help_of_a_command_imports_nothing_heavy(command: list[str]) -> None:
     # Typer itself takes pydantic to convert a command's values.

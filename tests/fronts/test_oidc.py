@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -17,17 +16,9 @@ from joserfc.jws import JWSRegistry
 
 from tests.issuer import AUDIENCE, Issuer, running_issuer
 from tests.mcp_endpoint import Endpoint, endpoint
-from tests.small_data import Walls, make_walls, remove_walls
+from tests.small_data import Walls
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.server.authentication import oidc
-
-
-@pytest.fixture(scope="module")
-def walls() -> Iterator[Walls]:
-    """A known database whose managers have e-mail addresses."""
-    walls = asyncio.run(make_walls("PostgreSQL 18"))
-    yield walls
-    asyncio.run(remove_walls(walls))
 
 
 @pytest.fixture

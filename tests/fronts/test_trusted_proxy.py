@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from tests.mcp_endpoint import endpoint
-from tests.small_data import Walls, make_walls, remove_walls
+from tests.small_data import Walls
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.models.token import TokenRequest
 from zava_cli.server.authentication.proxy import PLACEHOLDER, VOUCHED, TrustedProxy
@@ -20,14 +18,6 @@ from zava_cli.services.token import create_token
 HEADER = "X-Forwarded-Email"
 HERE = {"http_identity_header": HEADER, "http_trusted_proxies": "192.0.2.0/24, 127.0.0.1"}
 ELSEWHERE = {"http_identity_header": HEADER, "http_trusted_proxies": "192.0.2.0/24,2001:db8::/32"}
-
-
-@pytest.fixture(scope="module")
-def walls() -> Iterator[Walls]:
-    """A known database."""
-    walls = asyncio.run(make_walls("PostgreSQL 18"))
-    yield walls
-    asyncio.run(remove_walls(walls))
 
 
 async def a_token(walls: Walls, who: str) -> str:
