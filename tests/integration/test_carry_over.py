@@ -14,26 +14,10 @@ from zava_cli.data.attacks.unguarded import unchecked
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.infra.errors import MCPError
+from zava_cli.services.prove import bounded
 
-LEFT_BEHIND = {
-    "a time zone": "SET TimeZone = 'Asia/Tokyo'",
-    "a time zone by function": "SELECT set_config('TimeZone', 'Asia/Tokyo', false)",
-    "a context": "SET zava.context = 'left behind'",
-    "a context by function": "SELECT set_config('zava.context', 'left behind', false)",
-    "a role": "SET ROLE {head_office}",
-    "a role by function": "SELECT set_config('role', '{head_office}', false)",
-    "a search path": "SET search_path = pg_catalog",
-    "no timeout": "SET statement_timeout = 0",
-    "read-write by default": "SET default_transaction_read_only = off",
-    "a date style": "SET DateStyle = 'German'",
-    "a setting that never was": "SELECT set_config('left.behind', 'x', false)",
-    "a prepared statement": "PREPARE left_behind AS SELECT 'a private question'",
-    "a cursor": "DECLARE left_behind CURSOR WITH HOLD FOR SELECT email FROM retail.customers",
-    "a lock": "SELECT pg_advisory_lock(4711)",
-    "a registration": "LISTEN left_behind",
-    "a temporary table": "CREATE TEMP TABLE left_behind AS SELECT 1",
-    "a question": "SELECT 'a private question'",
-    "a question that fails": "SELECT 'a private question'::integer",
+LEFT_BEHIND = bounded.LEFT_BEHIND | {
+    "a cursor of a foreign table": "DECLARE left_behind CURSOR WITH HOLD FOR SELECT email FROM retail.customers",
     "a lock for the transaction": "SELECT pg_advisory_xact_lock(4711)",
     "a shared lock": "SELECT pg_advisory_lock_shared(4711), pg_advisory_lock(47, 11)",
     "a lock of a table": "LOCK TABLE retail.orders IN ACCESS SHARE MODE",

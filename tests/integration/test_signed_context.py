@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID
 
@@ -13,6 +13,7 @@ import pytest
 from tests.attacks import genuine, seen
 from tests.small_data import TABLES, Walls, expected
 from zava_cli.data.admin import admin_connection
+from zava_cli.data.attacks import contexts
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.infra.errors import AuthorizationError, MCPError
 from zava_cli.infra.keys import pads, sign_context
@@ -33,49 +34,7 @@ async def test_a_genuine_context_shows_the_managers_rows(
     assert await seen(line, walls, genuine(caller, line)) == expected("Sam Seattle", "orders")
 
 
-def _swap(position: int, value: Callable[[str], str]) -> Callable[[str], str]:
-    def change(context: str) -> str:
-        parts = context.split(".")
-        parts[position] = value(parts[position])
-        return ".".join(parts)
-
-    return change
-
-
-ALTERED: dict[str, Callable[[str], str]] = {
-    "another version": _swap(0, lambda _: "2"),
-    "a version that never was": _swap(0, lambda _: "999999999"),
-    "version nought": _swap(0, lambda _: "0"),
-    "a version with a sign": _swap(0, lambda _: "+1"),
-    "a version too large": _swap(0, lambda _: "99999999999"),
-    "a manager who does not exist": _swap(1, lambda _: "00000000-0000-0000-0000-000000000000"),
-    "the manager in upper case": _swap(1, str.upper),
-    "the manager without hyphens": _swap(1, lambda m: m.replace("-", "")),
-    "a later expiry": _swap(2, lambda e: str(int(e) + 1)),
-    "an expiry without end": _swap(2, lambda _: "99999999999"),
-    "an expiry with a leading zero": _swap(2, lambda e: f"0{e}"),
-    "an expiry in words": _swap(2, lambda _: "infinity"),
-    "another backend": _swap(3, lambda p: str(int(p) + 1)),
-    "no backend": _swap(3, lambda _: "0"),
-    "a MAC of noughts": _swap(4, lambda _: "0" * 64),
-    "one bit of the MAC": _swap(4, lambda m: m[:-1] + ("0" if m[-1] != "0" else "1")),
-    "the MAC in upper case": _swap(4, lambda m: "A" + m[1:].upper()),
-    "half a MAC": _swap(4, lambda m: m[:32]),
-    "no MAC": _swap(4, lambda _: ""),
-    "the MAC left away": lambda c: c.rsplit(".", 1)[0],
-    "one part more": lambda c: c + ".0",
-    "a line after it": lambda c: c + "\n",
-    "a line before it": lambda c: "\n" + c,
-    "a blank after it": lambda c: c + " ",
-    "two of them": lambda c: f"{c}\n{c}",
-    "a blank": lambda _: " ",
-    "garbage": lambda _: "'; DROP TABLE retail.orders; --",
-    "dots": lambda _: "....",
-    "a format string": lambda _: "%s.%s.%s.%s.%s",
-    "letters beyond ASCII": lambda c: c.replace("1", "１", 1) if c.startswith("1") else "１",
-    "a megabyte": lambda _: "1" * (1 << 20),
-    "a megabyte behind it": lambda c: c + "0" * (1 << 20),
-}
+ALTERED = contexts.ALTERED | {"no backend": contexts.swapped(3, lambda _: "0")}
 
 
 @pytest.mark.parametrize("change", ALTERED)
