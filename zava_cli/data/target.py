@@ -9,7 +9,6 @@ from zava_cli.data.embedded import SUPERUSER, EmbeddedServer
 from zava_cli.data.roles import Roles
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.keys import MasterKeys, SigningKeys
-from zava_cli.infra.manager_key import ManagerKeyFile
 from zava_cli.infra.settings import Settings
 
 
@@ -70,4 +69,8 @@ class Target:
     def signing_keys(self, master: MasterKeys) -> SigningKeys:
         """What contexts are signed with: one manager's own key if that is configured, else `master`."""
         own = self.settings.manager_key_file
-        return master if own is None else ManagerKeyFile(own)
+        if own is None:
+            return master
+        from zava_cli.infra.manager_key import ManagerKeyFile
+
+        return ManagerKeyFile(own)

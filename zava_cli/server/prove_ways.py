@@ -19,15 +19,15 @@ from mcp_types import CallToolResult
 
 from zava_cli.data.callers import Caller
 from zava_cli.data.target import Target
+from zava_cli.infra import operations
 from zava_cli.infra.errors import DatabaseUnavailableError
-from zava_cli.infra.operations import Way
 from zava_cli.infra.settings import Settings
 from zava_cli.models.prove import Answer
 from zava_cli.models.scopes import Scope
 from zava_cli.server.http.app import MCP_PATH, build_http_app
 from zava_cli.server.http.serving import listen, served_beside
 from zava_cli.server.state import MANAGER_CLAIM, ServerState
-from zava_cli.services.prove.ways import PROGRAM, SECONDS, Ask, child_environment
+from zava_cli.services.prove.ways import PROGRAM, SECONDS, Ask, Way, child_environment
 
 PATIENCE = 30
 TOOL = "execute_sales_query"
@@ -35,7 +35,7 @@ LOOPBACK = "127.0.0.1"
 UNAUTHORIZED = 401
 
 
-class McpStdio:
+class McpStdio(Way):
     """`zava serve` as an MCP client starts it."""
 
     name = "mcp-stdio"
@@ -55,10 +55,6 @@ class McpStdio:
         )  # fmt: skip
         async with _asking(transport) as ask:
             yield ask
-
-    async def strangers(self) -> dict[str, bool]:
-        """Whoever may start it holds a key."""
-        return {}
 
 
 class ProofTokens(TokenVerifier):
@@ -83,7 +79,7 @@ class ProofTokens(TokenVerifier):
         return AccessToken(token=token, client_id=manager, scopes=scopes, claims={MANAGER_CLAIM: manager})
 
 
-class McpHttp:
+class McpHttp(Way):
     """`zava serve --http` on loopback, in this process; one server for all managers, each with a token."""
 
     name = "mcp-http"
@@ -100,7 +96,8 @@ class McpHttp:
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        application = build_http_app(ServerState(Target(self._settings), None, Way.MCP_HTTP), auth=self._tokens)
+        state = ServerState(Target(self._settings), None, operations.Way.MCP_HTTP)
+        application = build_http_app(state, auth=self._tokens)
         await self._running.enter_async_context(served_beside(application, self._settings, self._bound))
         return self
 

@@ -43,11 +43,14 @@ class Way(Protocol):
         ...
 
     async def strangers(self) -> dict[str, bool]:
-        """Whether somebody who does not say who they are, or lies about it, was turned away, by how they tried."""
-        ...
+        """Whether somebody who does not say who they are, or lies about it, was turned away, by how they tried.
+
+        Nobody is one where whoever may start the way holds a key.
+        """
+        return {}
 
 
-class Terminal:
+class Terminal(Way):
     """What `zava query` runs, in this process."""
 
     name = "terminal"
@@ -74,12 +77,8 @@ class Terminal:
 
         yield ask
 
-    async def strangers(self) -> dict[str, bool]:
-        """Whoever may start it holds a key."""
-        return {}
 
-
-class CommandLine:
+class CommandLine(Way):
     """`zava query` as a process of its own; slow, therefore a sample."""
 
     name = "command line"
@@ -110,10 +109,6 @@ class CommandLine:
             return Answer(f"{out.decode(errors='replace')}\n{said}", code, truncated="there are more" in said)
 
         yield ask
-
-    async def strangers(self) -> dict[str, bool]:
-        """Whoever may start it holds a key."""
-        return {}
 
 
 PROGRAM = (sys.executable, "-m", "zava_cli")
