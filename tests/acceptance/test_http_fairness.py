@@ -9,6 +9,7 @@ import httpx2
 
 from tests.acceptance.test_http_callers import a_token, stores_of
 from tests.acceptance.test_stdio import INITIALIZE
+from tests.command_line import CommandLine
 from tests.http_serving import ACCEPT, HANDSHAKE, HttpServer, calling, http_server
 from zava_cli.data.target import Target
 from zava_cli.server.http.sessions import AT_ONCE
@@ -60,4 +61,7 @@ async def test_asking_for_health_again_and_again_looks_once(target: Target) -> N
         async with httpx2.AsyncClient(timeout=30) as client:
             urls = [f"{server.root}/health"] * 30
             answers = await asyncio.gather(*(client.get(url, headers=headers) for url in urls))
-    assert len({answer.text for answer in answers}) == 1
+        assert server.stop() == 0
+    assert {answer.status_code for answer in answers} == {200}
+    done = CommandLine(target)("audit", "--operation", "health", "--way", "mcp-http", "--format", "json")
+    assert 1 <= len(json.loads(done.out)) < 10

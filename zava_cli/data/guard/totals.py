@@ -44,8 +44,10 @@ def check_totals(source: SourceText, catalogs: list[Part], parts: Iterable[Part]
 
 
 def may_count_transactions(part: Part) -> bool:
-    """True for `age` of one value: of a moment in time, or of a transaction's number."""
-    arguments = part.node.get("args") if part.key == "FuncCall" else None
+    """True for `age` of one value, a moment in time or a transaction's number, also when written `value.age`."""
+    if part.key != "FuncCall":
+        return "age" in strings(part.node.get("fields"))[1:] + strings(part.node.get("indirection"))
+    arguments = part.node.get("args")
     return isinstance(arguments, list) and len(arguments) == 1 and strings(part.node.get("funcname"))[-1:] == ["age"]
 
 
