@@ -111,6 +111,19 @@ async def test_a_client_whose_body_does_not_come_is_let_go(server: HttpServer) -
     writer.close()
 
 
+async def test_a_request_hidden_in_the_body_of_another_is_not_answered(server: HttpServer) -> None:
+    hidden = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    body = b"0\r\n\r\n" + hidden
+    head = f"POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\ntransfer-encoding: chunked\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(head.encode() + body)
+    await writer.drain()
+    answer = await asyncio.wait_for(reader.read(), 20)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    writer.close()
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"[]", b"null", b"1", b'"a"', b"\xff\xfe", b"[" * 19_000, b'{"jsonrpc":"2.0"}', b'{"id":1}',

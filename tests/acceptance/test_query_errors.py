@@ -32,6 +32,7 @@ def caret(err: str) -> str:
      ("select * form stores", "form stores"),
      ("select pg_sleep(1)", "pg_sleep(1)"),
      ("select 'abc'::int", "'abc'::int"),
+     ("select name::nowhere.kind from stores", "nowhere.kind from stores"),
      ("select 'é' from stores; delete from stores", "delete from stores")],
 )  # fmt: skip
 def test_the_caret_stands_under_the_place_that_the_user_typed(

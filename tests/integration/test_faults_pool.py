@@ -11,7 +11,7 @@ from tests.small_data import ORDERS, Walls
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import DatabaseUnavailableError
+from zava_cli.infra.errors import DatabaseUnavailableError, RateLimitedError
 from zava_cli.models.query import QueryRequest
 from zava_cli.services.query import open_query, run_query
 
@@ -124,3 +124,21 @@ async def test_a_connection_that_breaks_between_two_pages_is_an_unavailable_data
             await end_backends(own_walls)
             await anext(batches)
     assert await count_of(serving, seattle) == ORDERS["Seattle"]
+
+
+async def test_a_manager_with_endless_queries_holds_half_of_a_pool_that_many_share(own_walls: Walls) -> None:
+    settings = own_walls.target.settings.model_copy(update={"connect_timeout": 0.5, "serve_grace": 1.0})
+    provider = PostgreSQLProvider(Target(settings), serving=True, many=True)
+    seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")
+    busy = [asyncio.create_task(run_query(provider, seattle, SLOW)) for _ in range(20)]
+    await asyncio.sleep(1)
+    assert await count_of(provider, tacoma) == ORDERS["Tacoma"]
+    refused = [task.exception() for task in busy if task.done()]
+    assert len(refused) == 20 - (settings.pool_max // 2 + 1) // 2
+    assert {type(error) for error in refused} == {RateLimitedError}
+    for task in busy:
+        task.cancel()
+    await asyncio.wait(busy)
+    assert await count_of(provider, seattle) == ORDERS["Seattle"]
+    await provider.close()
+    await until_closed(own_walls)

@@ -27,6 +27,7 @@ REFUSED = {
     "pg_stats",
     "pg_statio_all_tables",
     "reltuples",
+    "system",
 }
 
 

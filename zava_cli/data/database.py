@@ -19,6 +19,7 @@ from zava_cli.data.connections import TextConnection, prepare_own_connection, pr
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.session import Session, TextSession
+from zava_cli.data.shares import Shares
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import AuthorizationError, ContextRefusedError, DatabaseUnavailableError, ValidationError
 from zava_cli.infra.operations import current_operation
@@ -32,10 +33,11 @@ LOOK_UP_SECONDS = 60.0
 class PostgreSQLProvider:
     """Reads as a manager. Users' SQL and zava's own statements use connections of their own.
 
-    `serving` decides the pool's size (one connection for a command) and the application name.
+    `serving` decides the pool's size (one connection for a command) and the application name; where it serves
+    `many` managers, each may hold about half of a pool.
     """
 
-    def __init__(self, target: Target, *, serving: bool = False) -> None:
+    def __init__(self, target: Target, *, serving: bool = False, many: bool = False) -> None:
         self.target = target
         self.settings = target.settings
         self.serving = serving
@@ -45,8 +47,14 @@ class PostgreSQLProvider:
         self._known: dict[UUID, _Known] = {}
         self._looking_up = asyncio.Lock()
         self._pools: dict[str, asyncpg.Pool] = {}
+        most = (self._pool_size + 1) // 2 if many else None
+        self._shares = {kind: Shares(most, target.settings.connect_timeout) for kind in ("own", "text")}
         self._opening = asyncio.Lock()
         self._releases: set[asyncio.Task[None]] = set()
+
+    @property
+    def _pool_size(self) -> int:
+        return max(1, self.settings.pool_max // 2) if self.serving else 1
 
     async def identify(self, who: str | None) -> Caller:
         """The manager that `who` names, or whose own key file this is; AuthorizationError unless it is exactly one."""
@@ -121,6 +129,7 @@ class PostgreSQLProvider:
         limit = timeout or self.settings.statement_timeout
         caller = await self._current(caller)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id))
             try:
                 connection = await stack.enter_async_context(self._begun(kind, caller, limit))
             except ContextRefusedError:
@@ -234,7 +243,7 @@ class PostgreSQLProvider:
         return await asyncpg.create_pool(
             self.target.gateway_dsn,
             min_size=max(1, settings.pool_min // 2) if self.serving else 1,
-            max_size=max(1, settings.pool_max // 2) if self.serving else 1,
+            max_size=self._pool_size,
             max_inactive_connection_lifetime=settings.pool_idle,
             connection_class=TextConnection if is_text else asyncpg.Connection,
             init=prepare_text_connection if is_text else prepare_own_connection,

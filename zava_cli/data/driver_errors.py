@@ -64,7 +64,8 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
             "The query ran past its time limit and was cancelled.", query,
             hint="Narrow it (a period, a store, LIMIT), or allow more with --timeout.", sqlstate="57014",
         )  # fmt: skip
-    if isinstance(exc, _NOT_SET_UP):
+    # In a text that a person wrote it is they who name a schema that is not there.
+    if isinstance(exc, _NOT_SET_UP) and (query is None or not isinstance(exc, asyncpg.InvalidSchemaNameError)):
         return DatabaseUnavailableError(
             "This database is not set up, or did not accept the login.",
             hint="A new one needs `zava db migrate`; otherwise check user and password in ZAVA_DATABASE_URL.",

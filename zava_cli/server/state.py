@@ -38,7 +38,7 @@ class ServerState:
         self.target = target
         self.way = way
         self.identity = identity
-        self.provider = PostgreSQLProvider(target, serving=True)
+        self.provider = PostgreSQLProvider(target, serving=True, many=identity is None)
         self.embedder = EmbedderSource(target.settings)
         self.audit = AuditWriter(target)
         self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)

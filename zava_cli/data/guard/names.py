@@ -20,8 +20,9 @@ OPEN_SETTING_PREFIXES = ("lc_", "max_", "enable_")
 # Lists of tables show their owner; of any other number it would tell which login bears it.
 OWNER_COLUMNS = frozenset({"relowner", "nspowner", "proowner", "typowner", "extowner", "datdba"})
 
-# Sampling methods are functions, though they are not called like one.
-SAMPLE_METHODS = frozenset({"bernoulli", "system"})
+# Sampling methods are functions, though they are not called like one. SYSTEM takes whole pages: which of one's
+# rows come together tells how many rows of others lie between them.
+SAMPLE_METHODS = frozenset({"bernoulli"})
 
 
 @cache

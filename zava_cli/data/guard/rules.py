@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from zava_cli.data.guard import names
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
+from zava_cli.data.guard.totals import COUNTING_COLUMNS
 from zava_cli.data.guard.tree import Json, JsonObject, Part, strings, text_of
 
 FUNCTION_HINT = (
@@ -16,8 +17,13 @@ FUNCTION_HINT = (
 )
 
 
-CLOSED_TYPES = frozenset({"regrole", "_regrole"})
+SAMPLE_HINT = "Use TABLESAMPLE BERNOULLI (percent), or ORDER BY md5(order_id::text) for the same sample every time."
+
+# Of a number that is a transaction's, age() tells how many others there were since.
+CLOSED_TYPES = frozenset({"regrole", "xid"})
 FUNCTION_TYPES = frozenset({"regproc", "regprocedure"})
+PG_VALUES = ("pg_lsn", "pg_snapshot", "pg_node_tree", "pg_ndistinct", "pg_dependencies", "pg_mcv_list")
+"""Types of values, though they are named like catalogs."""
 
 
 def check_function(source: SourceText, part: Part) -> None:
@@ -89,11 +95,17 @@ def check_relation(source: SourceText, part: Part) -> None:
 def check_type(source: SourceText, part: Part) -> None:
     """A type name. The reg… types only look a name up and call nothing; regrole would list the logins."""
     path = strings(part.node.get("names"))
-    if path and (path[-1] in CLOSED_TYPES or _is_closed(path[-2] if len(path) > 1 else "")):
+    if path and (_is_closed_type(path[-1].removeprefix("_")) or _is_closed(path[-2] if len(path) > 1 else "")):
         name = ".".join(path)
         raise source.refusal_at_byte(
             f"the type {name} is not allowed here", name, byte=part.byte, hint="Use text or a type of your own data."
         )
+
+
+def _is_closed_type(name: str) -> bool:
+    """True for closed types, and for rows of catalogs that count or may not be read: columns would come with them."""
+    is_row = name.startswith("pg_") and not name.startswith(PG_VALUES)
+    return name in CLOSED_TYPES or (is_row and (name in COUNTING_COLUMNS or name not in names.open_catalogs()))
 
 
 def check_cast(source: SourceText, part: Part) -> None:
@@ -129,12 +141,16 @@ def check_operator(source: SourceText, part: Part) -> None:
 
 
 def check_sample(source: SourceText, part: Part) -> None:
-    """TABLESAMPLE names a function of the server."""
+    """TABLESAMPLE names a function of the server; a sample that can be had again tells where its rows lie."""
     path = strings(part.node.get("method"))
     if path[-1:] and (path[-1] not in names.SAMPLE_METHODS or path[:-1] not in ([], ["pg_catalog"])):
         name = ".".join(path)
-        hint = "Use TABLESAMPLE BERNOULLI (percent) or SYSTEM (percent)."
-        raise source.refusal_at_byte(f"TABLESAMPLE {name} is not allowed here", name, byte=part.byte, hint=hint)
+        raise source.refusal_at_byte(f"TABLESAMPLE {name} is not allowed here", name, byte=part.byte, hint=SAMPLE_HINT)
+    if part.node.get("repeatable"):
+        raise source.refusal_at_byte(
+            "REPEATABLE is not allowed here: it shows where rows lie between those of others",
+            "REPEATABLE", byte=part.byte, hint=SAMPLE_HINT,
+        )  # fmt: skip
 
 
 def _is_closed(schema: str) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from zava_cli.data.guard import names
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.rules import WRITES, check_part
-from zava_cli.data.guard.totals import check_totals, counts_rows
+from zava_cli.data.guard.totals import check_age, check_totals, counts_rows, may_count_transactions
 from zava_cli.data.guard.tree import Json, JsonObject, Part, text_of, walk
 
 if TYPE_CHECKING:
@@ -51,12 +51,17 @@ def _check_tree(source: SourceText, tokens: list[Token], key: str, body: Json) -
 
     first_byte = len(source.sql[: tokens[0].start].encode("utf-8"))
     catalogs: list[Part] = []
+    ages: list[Part] = []
     for part in walk(key, body, first_byte):
         check_part(source, part, keyword)
         if counts_rows(part):
             catalogs.append(part)
+        if may_count_transactions(part):
+            ages.append(part)
     if catalogs:
         check_totals(source, catalogs, walk(key, body, first_byte))
+    if ages:
+        check_age(source, ages[0], walk(key, body, first_byte))
 
 
 def _keyword(source: SourceText, tokens: list[Token], character: int, word: str) -> int:

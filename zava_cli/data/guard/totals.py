@@ -2,7 +2,7 @@
 
 `reltuples` of `pg_class` is the number of every store's rows. A column can be reached by its own name, by a
 star, as part of the whole row, under another name given by position, and in a natural join, so in a statement
-that reads such a catalog all of these are refused.
+that reads such a catalog all of these are refused. So is `age` beside a column that holds a transaction's number.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ COUNTING_COLUMNS = {
     "pg_class": frozenset({"reltuples", "relpages", "relallvisible", "relallfrozen", "relfrozenxid", "relminmxid"}),
     "pg_database": frozenset({"datfrozenxid", "datminmxid"}),
 }
+
+TRANSACTION_COLUMNS = frozenset({"xmin", "xmax"})
 
 
 def counts_rows(part: Part) -> bool:
@@ -39,6 +41,25 @@ def check_totals(source: SourceText, catalogs: list[Part], parts: Iterable[Part]
         byte=part.byte,
         hint=f"Name the columns of {catalog} that you need; these are closed: {', '.join(sorted(columns))}.",
     )
+
+
+def may_count_transactions(part: Part) -> bool:
+    """True for `age` of one value, a moment in time or a transaction's number, also when written `value.age`."""
+    if part.key != "FuncCall":
+        return "age" in strings(part.node.get("fields"))[1:] + strings(part.node.get("indirection"))
+    arguments = part.node.get("args")
+    return isinstance(arguments, list) and len(arguments) == 1 and strings(part.node.get("funcname"))[-1:] == ["age"]
+
+
+def check_age(source: SourceText, age: Part, parts: Iterable[Part]) -> None:
+    """Refuse a call of `age` in a statement, given as all parts of its tree, that names a transaction's number."""
+    if any(_named(part, TRANSACTION_COLUMNS) for part in parts):
+        raise source.refusal_at_byte(
+            "age() is not allowed here: of xmin or xmax it counts the transactions of others",
+            "age",
+            byte=age.byte,
+            hint="Use age() on times only, in a query that does not read xmin or xmax.",
+        )
 
 
 def _alias(node: JsonObject) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from fastmcp import FastMCP
 from fastmcp.server.auth import AuthProvider
 from fastmcp.server.http import StarletteWithLifespan
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from zava_cli.infra.settings import Settings
@@ -18,6 +19,7 @@ from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
 from zava_cli.server.http.health import HealthRoutes
 from zava_cli.server.http.limits import BoundedBody
 from zava_cli.server.http.rate import rate_limit
+from zava_cli.server.http.sessions import BoundedSessions
 from zava_cli.server.state import ServerState
 
 MCP_PATH = "/mcp"
@@ -54,4 +56,5 @@ def _transport(server: FastMCP[Any], settings: Settings) -> StarletteWithLifespa
         stateless_http=not settings.http_sessions,
         host_origin_protection="auto",
         allowed_hosts=settings.http_allowed_hosts or None,
+        middleware=[Middleware(BoundedSessions)] if settings.http_sessions else [],
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from weakref import WeakValueDictionary
 
+from cachetools import TTLCache
 from starlette.authentication import UnauthenticatedUser
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -12,13 +14,14 @@ from starlette.routing import Route
 
 from zava_cli.infra.errors import MCPError
 from zava_cli.infra.operations import OperationRecord, operation
-from zava_cli.server.state import ServerState
+from zava_cli.models.health import HealthReport
+from zava_cli.server.state import MOST_CALLERS, ServerState
 from zava_cli.services.health import check_health
 
 READY_SECONDS = 2.0
 """How long the database may take to answer before the server counts as not ready."""
 FRESH_SECONDS = 1.0
-"""How long one look serves everybody: callers without a token must not be able to keep the database busy."""
+"""How long one look serves everybody, and one report its caller: asking must not keep the database busy."""
 
 
 class HealthRoutes:
@@ -30,6 +33,8 @@ class HealthRoutes:
         self._looking = asyncio.Lock()
         self._looked = float("-inf")
         self._is_ready = False
+        self._checking: WeakValueDictionary[str | None, asyncio.Lock] = WeakValueDictionary()
+        self._reports: TTLCache[str | None, HealthReport] = TTLCache(MOST_CALLERS, FRESH_SECONDS)
 
     def routes(self) -> list[Route]:
         """What the application serves beside MCP."""
@@ -60,9 +65,13 @@ class HealthRoutes:
             return JSONResponse(
                 {"status": "a token is needed"}, status_code=401, headers={"WWW-Authenticate": "Bearer"}
             )
-        record = OperationRecord("health", self._state.way, self._state.who(), request.client and request.client.host)
-        with operation(record, self._state.audit.add):
-            report = await check_health(self._state.provider, self._state.who())
+        who = self._state.who()
+        async with self._checking.setdefault(who, asyncio.Lock()):
+            report = self._reports.get(who)
+            if report is None:
+                record = OperationRecord("health", self._state.way, who, request.client and request.client.host)
+                with operation(record, self._state.audit.add):
+                    report = self._reports[who] = await check_health(self._state.provider, who)
         return JSONResponse(report.model_dump(mode="json"), status_code=200 if report.healthy else 503)
 
     async def _look(self) -> bool:
