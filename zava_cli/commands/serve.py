@@ -47,6 +47,7 @@ def serve(
     """Answer AI agents over MCP: on standard input and output as one manager, or on HTTP as each token's manager.
 
     Example: zava serve --as seattle
+    Example: zava serve --http --port 8000
     """
     # FastMCP reads settings of its own from any .env of the current folder, trusted or not.
     os.environ["FASTMCP_ENV_FILE"] = os.devnull
