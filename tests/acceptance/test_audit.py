@@ -326,6 +326,15 @@ async def test_a_time_that_cannot_be_read_is_a_usage_error(shop: Target, option:
     assert done.err.startswith(f"Error: {option[2:]}: this is not a period")
 
 
+@pytest.mark.parametrize(("option", "known"), [("--outcome", "unauthorized"), ("--way", "mcp-http")])
+async def test_an_outcome_or_a_way_that_does_not_exist_is_a_usage_error_that_names_those_that_do(
+    shop: Target, option: str, known: str
+) -> None:
+    done = await asyncio.to_thread(CommandLine(shop), "audit", option, "refusd")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"Error: {option[2:]}: ") and f"'{known}'" in done.err
+
+
 async def test_psql_leaves_a_record_of_who_opened_it_and_how_it_ended(shop: Target) -> None:
     zava = CommandLine(shop)
     await run(zava, "db", "psql", "--admin", "-c", "select 'correct-horse-battery'")
