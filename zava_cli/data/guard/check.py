@@ -14,8 +14,6 @@ from zava_cli.data.guard.tree import TooDeepError, parse_statements
 
 # libpg_query measures the stack of its thread and gives up in good order; this much lets honest chains pass.
 STACK_BYTES = 16 * 1024 * 1024
-# The time that a text takes grows with its words, and only a text made for that has so many in 64 KB.
-MAX_TOKENS = 20_480
 _stack_size_lock = threading.Lock()
 
 
@@ -39,7 +37,7 @@ def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     """
     source = SourceText(sql)
     check_characters(source, max_bytes)
-    return _parser_thread().submit(_check, source, max(MAX_TOKENS, max_bytes // 4)).result()
+    return _parser_thread().submit(_check, source, max_bytes).result()
 
 
 @cache
@@ -60,11 +58,11 @@ def _parser_thread() -> ThreadPoolExecutor:
     return executor
 
 
-def _check(source: SourceText, max_tokens: int) -> CheckedQuery:
+def _check(source: SourceText, max_bytes: int) -> CheckedQuery:
     from pglast.parser import ParseError
 
     tokens = scan(source)
-    check_tokens(source, tokens, max_tokens)
+    check_tokens(source, tokens, max_bytes)
     try:
         statements = parse_statements(source.sql)
         # A statement's own tokens end at its semicolon; the parser has dropped empty statements.

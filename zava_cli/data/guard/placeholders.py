@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from zava_cli.data.guard.refusal import SourceText
-from zava_cli.data.guard.scanning import check_characters, scan
+from zava_cli.data.guard.scanning import check_characters, check_length, scan
 from zava_cli.infra.errors import ValidationError
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -75,6 +75,7 @@ def _find(sql: str, max_bytes: int) -> tuple[list[_Placeholder], bool]:
     source = SourceText(sql)
     check_characters(source, max_bytes)
     tokens = scan(source)
+    check_length(source, tokens, max_bytes)
     numbers: dict[str, int] = {}
     found: list[_Placeholder] = []
     for dollar, following in pairwise(tokens):

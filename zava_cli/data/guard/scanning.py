@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 LONG_OPERATOR_RUN = re.compile(r"[~!@#^&|`?+\-*/%<>=]{1000}")
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
+# The time that a text takes grows with its words, and only a text made for that has so many in 64 KB.
+MAX_TOKENS = 20_480
+BYTES_PER_TOKEN = 4
 LENGTH_HINT = "Shorten it: give long lists as one array parameter, $1, and write = ANY ($1)."
 NESTING_HINT = "Nest less deeply: join long chains with IN (…), AND, array_agg or string_agg, or use CTEs."
 
@@ -54,7 +57,7 @@ def scan(source: SourceText) -> list[Token]:
         raise syntax_error(source, error) from error
 
 
-def check_tokens(source: SourceText, tokens: list[Token], max_tokens: int) -> None:
+def check_tokens(source: SourceText, tokens: list[Token], max_bytes: int) -> None:
     """Refuse a text without a statement, one of too many words, and the form whose tree outgrows the memory."""
     if all(token.name == "ASCII_59" for token in tokens):
         raise source.refusal("there is no statement in this text", "empty query", hint="Write one SELECT statement.")
@@ -65,6 +68,12 @@ def check_tokens(source: SourceText, tokens: list[Token], max_tokens: int) -> No
         # `SET (a, b, …) = (row)` repeats the row in the tree for every column: 64 KB become 12 GB.
         if update is not None and token.name == "SET" and following.name == "ASCII_40":
             raise source.refusal("UPDATE is not allowed here", "UPDATE", character=update.start, hint=READ_ONLY_HINT)
+    check_length(source, tokens, max_bytes)
+
+
+def check_length(source: SourceText, tokens: list[Token], max_bytes: int) -> None:
+    """Refuse a text of too many words; where longer texts are allowed, so are more of them."""
+    max_tokens = max(MAX_TOKENS, max_bytes // BYTES_PER_TOKEN)
     if len(tokens) > max_tokens:
         raise source.refusal(
             f"the query has more than {max_tokens} words and signs",
