@@ -326,6 +326,41 @@ async def test_a_time_that_cannot_be_read_is_a_usage_error(shop: Target, option:
     assert done.err.startswith(f"Error: {option[2:]}: this is not a period")
 
 
+@pytest.mark.parametrize(("option", "known"), [("--outcome", "unauthorized"), ("--way", "mcp-http")])
+async def test_an_outcome_or_a_way_that_does_not_exist_is_a_usage_error_that_names_those_that_do(
+    shop: Target, option: str, known: str
+) -> None:
+    done = await asyncio.to_thread(CommandLine(shop), "audit", option, "refusd")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"Error: {option[2:]}: ") and f"'{known}'" in done.err
+
+
+async def test_psql_leaves_a_record_of_who_opened_it_and_how_it_ended(shop: Target) -> None:
+    zava = CommandLine(shop)
+    await run(zava, "db", "psql", "--admin", "-c", "select 'correct-horse-battery'")
+    await run(zava, "db", "psql", "--admin", "-c", "select nothing")
+    await run(zava, "db", "psql", "-c", "select 1")
+    found = await records(shop)
+    assert [(row["operation"], row["way"], row["role"], row["outcome"], row["written_by"]) for row in found] == [
+        ("db psql", "administrator", "administrator", "ok", SUPERUSER),
+        ("db psql", "administrator", "administrator", "failed", SUPERUSER),
+        ("db psql", "terminal", None, "ok", shop.roles.gateway),
+    ]  # fmt: skip
+    assert SECRET not in str(found)
+
+
+async def test_psql_that_is_ended_from_outside_leaves_a_record_and_no_statement(shop: Target) -> None:
+    zava = CommandLine(shop)
+    process = zava.start("db", "psql", "-c", SLOW)
+    await until(shop, 1, BUSY)
+    process.terminate()
+    assert await asyncio.to_thread(process.wait, 10) == 143
+    process.communicate()
+    await until(shop, 0, BUSY)
+    [found] = await awaited(shop, 1)
+    assert (found["operation"], found["outcome"]) == ("db psql", "cancelled")
+
+
 async def test_the_administrator_prunes(shop: Target) -> None:
     async with admin_connection(shop) as connection, connection.transaction():
         await connection.execute(f'SET LOCAL ROLE "{shop.roles.security}"')

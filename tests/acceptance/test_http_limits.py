@@ -202,6 +202,7 @@ async def test_a_certificate_makes_it_https(seeded: Target, certificate: tuple[P
         (["--http", "--admin"], "seattle", "not offered over HTTP"),
         (["--no-auth"], "seattle", "goes with --http"),
         (["--http", "--host", "no.such.host.invalid"], "seattle", "is no address of this machine"),
+        (["--http", "--host", "203.0.113.9"], "seattle", "Hint: Use an address of this machine"),
     ],
 )
 def test_what_would_open_a_door_is_refused(seeded: Target, arguments: list[str], who: str | None, part: str) -> None:

@@ -10,15 +10,19 @@ import pytest
 
 from tests.command_line import CommandLine
 from tests.small_data import Walls, make_walls, remove_walls
+from zava_cli.data import audit_backlog
+from zava_cli.data.audit import keep_for_later
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
+from zava_cli.infra.operations import OperationRecord
 from zava_cli.infra.settings import Settings
 from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
 from zava_cli.services.health import check_health
 
 OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
 ALWAYS = ["database", "server version", "migrations", "pgvector", "login", "row security", "ways around",
-          "operator limits", "signing key", "signed context", "embeddings"]  # fmt: skip
+          "operator limits", "signing key", "signed context", "embeddings",
+          "audit log"]  # fmt: skip
 EMBEDDED = [*ALWAYS, "socket folder", "disk", "embedding provider"]
 REMOTE = [*ALWAYS, "connection", "embedding provider"]
 
@@ -139,6 +143,27 @@ async def test_missing_embeddings_are_a_warning(own_walls: Walls, sql: str, deta
     assert detail in found["embeddings"].detail
 
 
+async def test_audit_records_that_wait_for_the_database_are_a_warning_until_it_has_them(own_walls: Walls) -> None:
+    keep_for_later(own_walls.target, [OperationRecord("query", sql="select 'correct-horse'" + " " * 2_000)])
+    report, found = await health_of(own_walls.target)
+    assert (report.healthy, found["audit log"].status) == (True, WARN)
+    assert found["audit log"].detail == "2.3 KB of records wait to be written"
+    assert found["audit log"].fix
+    # As a command it has the database take them, once its answer is out.
+    zava = CommandLine(own_walls.target, "seattle")
+    assert "records wait" in (await asyncio.to_thread(zava, "health")).out
+    assert "no record waits" in (await asyncio.to_thread(zava, "health")).out
+
+
+async def test_an_audit_log_that_loses_records_says_so(own_walls: Walls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_backlog, "PART_BYTES", 10)
+    monkeypatch.setattr(audit_backlog, "MOST_PARTS", 1)
+    for _ in range(3):
+        keep_for_later(own_walls.target, [OperationRecord("query")])
+    _, found = await health_of(own_walls.target)
+    assert found["audit log"].detail.endswith("wait and new ones are lost")
+
+
 async def test_an_open_socket_folder_is_unhealthy(own_walls: Walls) -> None:
     server = own_walls.target.embedded
     assert server is not None
@@ -156,7 +181,7 @@ async def test_a_database_that_does_not_answer_is_unhealthy_and_its_url_stays_hi
     settings = Settings.model_validate({"database_url": url, "data_dir": own_walls.target.settings.data_dir})
     report, found = await health_of(Target(settings))
     assert (report.healthy, found["database"].status) == (False, FAIL)
-    assert list(found) == ["database", "connection", "embedding provider"]
+    assert list(found) == ["database", "audit log", "connection", "embedding provider"]
     assert "correct-horse" not in report.model_dump_json()
 
 

@@ -55,10 +55,10 @@ def audit(
         return
     from zava_cli.models.audit import AuditRequest
 
-    request = AuditRequest(
-        since=since, until=until, who=who, operation=operation, outcome=outcome, way=way, request_id=request_id,
-        limit=limit or None,
-    )  # fmt: skip
+    request = AuditRequest.model_validate({
+        "since": since, "until": until, "who": who, "operation": operation, "outcome": outcome, "way": way,
+        "request_id": request_id, "limit": limit or None,
+    })  # fmt: skip
     chosen = format or default_format()
 
     async def work(target: Target) -> None:

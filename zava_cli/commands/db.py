@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from pathlib import Path
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -111,11 +111,51 @@ def psql(
 ) -> None:
     """Open psql on the embedded database; further arguments go to psql.
 
+    The audit log keeps who opened it, when and for how long.
+
     Example: zava db psql --admin -c '\\dt retail.*'
     """
     server = _embedded()
     server.start()
-    dsn = runtime.target().admin_dsn if admin else runtime.target().gateway_dsn
-    program: Path = server.programs / "psql"
-    done = subprocess.run([program, dsn, *ctx.args], env=os.environ, check=False)
-    raise typer.Exit(done.returncode)
+    target = runtime.target()
+    command = [str(server.programs / "psql"), target.admin_dsn if admin else target.gateway_dsn, *ctx.args]
+    with _interrupts_left_to_the_child():
+        code = runtime.administrator(lambda _: _run_psql(command)) if admin else runtime.run(lambda: _run_psql(command))
+    raise typer.Exit(code)
+
+
+async def _run_psql(command: list[str]) -> int:
+    import asyncio
+
+    from zava_cli.infra.operations import Outcome, current_operation
+
+    process = await asyncio.create_subprocess_exec(*command)
+    try:
+        code = await process.wait()
+    except asyncio.CancelledError:
+        # psql itself would die of SIGTERM and leave its statement to run on in the server.
+        process.send_signal(signal.SIGINT)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 1)
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+        raise
+    if code != 0:
+        current_operation().outcome = Outcome.FAILED
+    return code
+
+
+def _stay(*_: object) -> None:
+    """Does nothing about a signal."""
+
+
+@contextmanager
+def _interrupts_left_to_the_child() -> Generator[None]:
+    """Ctrl+C in psql cancels its statement and ends neither psql nor zava."""
+    # Unlike SIG_IGN a handler is not inherited.
+    before = signal.signal(signal.SIGINT, _stay)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

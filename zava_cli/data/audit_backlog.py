@@ -47,6 +47,14 @@ class Backlog:
         """Whether there is anything to replay."""
         return self.file.exists() or bool(self._parts())
 
+    def size(self) -> int:
+        """Bytes that wait."""
+        return sum(_size(path) for path in (self.file, *self._parts()))
+
+    def is_full(self) -> bool:
+        """Whether further records are lost."""
+        return _size(self.file) > PART_BYTES and len(self._parts()) >= MOST_PARTS
+
     def add(self, lines: Sequence[str]) -> None:
         """Keeps records; where that is not possible they are lost, and the log says so."""
         if not lines:
@@ -68,10 +76,10 @@ class Backlog:
         make_passable(self._root)
         self._folder.mkdir(exist_ok=True, mode=0o700)
         with self._locked():
+            if self.is_full():
+                raise OSError(errno.EDQUOT, "too many records wait for the database")
             handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             with os.fdopen(handle, "ab") as stream:
-                if stream.tell() > PART_BYTES and len(self._parts()) >= MOST_PARTS:
-                    raise OSError(errno.EDQUOT, "too many records wait for the database")
                 # On a line of their own, also after a process that died while it wrote.
                 stream.write("\n".join(["", *lines, ""]).encode())
                 stream.flush()
@@ -106,6 +114,13 @@ def _is_record(line: str) -> bool:
         return isinstance(json.loads(line), dict)
     except ValueError:
         return False
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _age(path: Path) -> float:

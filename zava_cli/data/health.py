@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from zava_cli.data.audit_backlog import Backlog
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.migrate import migrations
@@ -64,6 +65,12 @@ async def embedding_coverage(provider: PostgreSQLProvider, caller: Caller) -> di
     async with provider.reader(caller) as session:
         rows = await session.rows(named_sql("health")["embeddings"])
     return rows[0] if rows else None
+
+
+def waiting_records(target: Target) -> tuple[int, bool]:
+    """Bytes of the audit log that the database has not taken yet, and whether further records are lost."""
+    backlog = Backlog(target)
+    return backlog.size(), backlog.is_full()
 
 
 def newest_migration(target: Target) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from zava_cli.infra.operations import Outcome, Way
 from zava_cli.models.query import Column
 
 COLUMNS = [
@@ -24,7 +25,7 @@ class AuditRequest(BaseModel):
     until: str | None = Field(default=None, description="Last day or period, or the time to end before")
     who: str | None = Field(default=None, description="What the caller said, or the manager's name, e-mail or id")
     operation: str | None = Field(default=None, description="Name of the operation, such as query")
-    outcome: str | None = Field(default=None, description="How it ended, such as ok or refused")
-    way: str | None = Field(default=None, description="Way in, such as terminal")
+    outcome: Outcome | None = Field(default=None, description="How it ended, such as ok or refused")
+    way: Way | None = Field(default=None, description="Way in, such as terminal")
     request_id: str | None = Field(default=None, description="The reference in the log")
     limit: int | None = Field(default=100, ge=1, le=10_000_000, description="Most records; None for all")

@@ -42,6 +42,7 @@ async def _components(provider: PostgreSQLProvider, who: str | None) -> AsyncIte
         yield await _signing_key(provider)
         async for component in _as_manager(provider, who):
             yield component
+    yield _audit_log(provider)
     for component in _machine(provider):
         yield component
     yield await _provider_answers(provider)
@@ -180,6 +181,18 @@ async def _embeddings(provider: PostgreSQLProvider, caller: Caller) -> Component
         component="embeddings", status=OK if complete else WARN,
         detail=f"{coverage['embedded']} of {coverage['products']} products with {coverage['model']}{age}",
         fix=None if complete else "Run `zava embed`.",
+    )  # fmt: skip
+
+
+def _audit_log(provider: PostgreSQLProvider) -> ComponentHealth:
+    waiting, is_full = facts.waiting_records(provider.target)
+    state = "and new ones are lost" if is_full else "to be written"
+    return ComponentHealth(
+        component="audit log", status=WARN if waiting else OK,
+        detail=f"{waiting / 1000:,.1f} KB of records wait {state}" if waiting else "no record waits",
+        fix="They are written with the next command that reaches the database; --log-level info says what keeps them."
+        if waiting
+        else None,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
 from zava_cli.server.http.health import HealthRoutes
 from zava_cli.server.http.limits import BoundedBody
 from zava_cli.server.http.rate import rate_limit
+from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
 from zava_cli.server.state import ServerState
 
@@ -44,7 +45,7 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     app = _transport(server, settings)
     app.router.routes.extend(HealthRoutes(state, is_open=auth is None).routes())
     return HttpApplication(
-        asgi=BoundedBody(WatchedClients(app), settings.http_body_bytes),
+        asgi=BoundedBody(WatchedClients(RecordedRefusals(app, state.audit.add)), settings.http_body_bytes),
         lifespan=lambda: app.router.lifespan_context(app),
     )
 

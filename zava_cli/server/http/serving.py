@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import logging
+import os
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -40,8 +42,10 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as exc:
         raise ConfigurationError(
-            f"Cannot listen on {host} port {port}: {exc.strerror}.",
-            hint="Choose another one with --port; 0 takes any that is free.",
+            f"Cannot listen on {host} port {port}: {os.strerror(exc.errno or errno.EINVAL)}.",
+            hint="Use an address of this machine, 127.0.0.1 for itself alone."
+            if exc.errno == errno.EADDRNOTAVAIL
+            else "Choose another one with --port; 0 takes any that is free.",
         ) from None
 
 
