@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
@@ -31,6 +33,7 @@ _numbers = count()
 
 def pytest_configure(config: pytest.Config) -> None:
     """The folder of this run's server, made once and shared by all workers."""
+    _let_children_hear_signals()
     if ROOT not in os.environ:
         # A short path, since a socket's path may not be long, which every system user can pass through.
         folder = Path(tempfile.mkdtemp(prefix="zava-", dir="/var/tmp" if Path("/var/tmp").is_dir() else None))
@@ -42,6 +45,14 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("OPENAI_API_KEY", "COLUMNS", "LINES"):
         os.environ.pop(name, None)
     os.environ |= {"ZAVA_DATA_DIR": str(root() / "d"), "XDG_CONFIG_HOME": str(root() / "config"), "NO_COLOR": "1"}
+
+
+def _let_children_hear_signals() -> None:
+    """Whoever runs the tests in the background has SIGINT or SIGHUP ignored, and processes inherit that."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+            # Ignored by a handler of this process alone: a new program starts with the default again.
+            signal.signal(number, lambda *_: None)
 
 
 _OWNED = pytest.StashKey[Path]()

@@ -29,27 +29,31 @@ async def progress_notifications(context: Context) -> AsyncGenerator[Progress]:
 
 
 class _Reports:
-    """Turns stages that each start at 0 into one number that only grows, as the protocol wants it."""
+    """Turns stages that each start at 0 into one number that only grows, as the protocol wants it.
+
+    Between two notifications the newest report of each stage is kept: a short stage is not left out.
+    """
 
     def __init__(self) -> None:
         self._what = ""
         self._before = 0
         self._done = 0
-        self._total: int | None = None
         self._sent = 0
+        self._unsent: dict[str, tuple[int, int | None]] = {}
 
     def __call__(self, what: str, done: int, total: int | None) -> None:
         if what != self._what:
             self._before += self._done + 1
             self._what, self._done = what, 0
-        self._done, self._total = max(done, self._done), total
+        self._done = max(done, self._done)
+        self._unsent[what] = (self._before + self._done, None if total is None else self._before + total)
 
     async def send(self, context: Context) -> None:
-        progress = self._before + self._done
-        if progress > self._sent:
-            self._sent = progress
-            total = None if self._total is None else self._before + self._total
-            await context.report_progress(progress, total, self._what)
+        unsent, self._unsent = self._unsent, {}
+        for what, (progress, total) in unsent.items():
+            if progress > self._sent:
+                self._sent = progress
+                await context.report_progress(progress, total, what)
 
     async def keep_sending(self, context: Context) -> None:
         while True:
