@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 
+from tests.command_line import CommandLine
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.target import Target
 
@@ -40,3 +41,8 @@ def an_entry(**changes: Any) -> dict[str, Any]:
         "occurred_at": "2026-06-15T12:00:00+00:00", "record_id": str(uuid4()), "request_id": "abc", "way": "terminal",
         "operation": "query", "outcome": "ok", "seconds": 0.5, "sql": "select 1", **changes,
     }  # fmt: skip
+
+
+async def run(zava: CommandLine, *arguments: str, **environment: str) -> int:
+    """Exit code of a command."""
+    return (await asyncio.to_thread(zava, *arguments, **environment)).code

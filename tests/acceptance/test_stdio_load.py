@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.own_server import kill_all, remove, short_folder
-from tests.stdio_serving import BUSY, PATIENCE, SLOW, Served, greet, question, serving, until
+from tests.stdio_serving import BUSY, PATIENCE, SLOW, Served, backends, greet, question, serving, until
 from zava_cli.data.migrate import migrate
 from zava_cli.data.target import Target
 from zava_cli.infra.settings import Settings
@@ -86,6 +86,7 @@ async def test_a_killed_server_leaves_no_query_behind(target: Target) -> None:
         await until(target, 1, BUSY)
         served.process.kill()
     await until(target, 0)
+    assert await backends(target, BUSY) == 0
 
 
 @pytest.fixture
