@@ -10,7 +10,8 @@ import typer
 from zava_cli.commands.exit_codes import ExitCode
 from zava_cli.commands.main import app
 from zava_cli.data.target import Target
-from zava_cli.infra.settings import Settings, is_guarded, load_settings
+from zava_cli.infra.setting_sources import load_settings
+from zava_cli.infra.settings import Settings, is_guarded
 from zava_cli.server.app import build_server
 
 

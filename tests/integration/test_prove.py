@@ -15,7 +15,7 @@ from zava_cli.data.attacks.catalogue import reads, set_attacks, set_config_attac
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.guard import names
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
-from zava_cli.infra.settings import load_settings
+from zava_cli.infra.setting_sources import load_settings
 from zava_cli.models.prove import Answer, ProofReport, ProveRequest, Wall
 from zava_cli.services.prove.pairs import choose
 from zava_cli.services.prove.prove import prove_security

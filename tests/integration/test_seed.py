@@ -29,7 +29,7 @@ TABLES = (
 SEED_IN_A_PROCESS = """
 import asyncio, sys
 from zava_cli.data.target import Target
-from zava_cli.infra.settings import load_settings
+from zava_cli.infra.setting_sources import load_settings
 from zava_cli.models.seed import SeedRequest
 from zava_cli.services.seed.seed import seed_database
 

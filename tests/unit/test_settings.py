@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from zava_cli.infra.errors import ConfigurationError
-from zava_cli.infra.settings import Loaded, Settings, is_guarded, is_secret, load_settings
+from zava_cli.infra.setting_sources import Loaded, load_settings
+from zava_cli.infra.settings import Settings, is_guarded, is_secret
 from zava_cli.infra.trust import distrust_folder, is_trusted, trust_folder, trusted_folders
 
 USER_TOML, FOLDER_TOML, DOTENV = "user's zava.toml", "folder's zava.toml", ".env"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from zava_cli.data.target import Target
     from zava_cli.infra.operations import OperationRecord
     from zava_cli.infra.progress import Progress
-    from zava_cli.infra.settings import Loaded, Settings
+    from zava_cli.infra.setting_sources import Loaded
+    from zava_cli.infra.settings import Settings
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ def loaded() -> Loaded:
     current = _loaded.get()
     if current is None:
         from zava_cli.infra.log import configure_logging
-        from zava_cli.infra.settings import load_settings
+        from zava_cli.infra.setting_sources import load_settings
 
         current = load_settings(_flags.get() or {})
         _loaded.set(current)
