@@ -103,12 +103,17 @@ def stateless(contestant: Contestant) -> Contestant:
     )  # fmt: skip
 
 
+def with_workers(contestant: Contestant, workers: int) -> Contestant:
+    """With so many processes."""
+    return replace(contestant, http=[*contestant.http, "--workers", str(workers)])
+
+
 @contextmanager
-def listening(contestant: Contestant, *arguments: str) -> Iterator[Running]:
+def listening(contestant: Contestant) -> Iterator[Running]:
     """Starts a server on HTTP and waits until it listens."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [word.replace("{port}", str(port)) for word in [*contestant.http, *arguments]]
+    command = [word.replace("{port}", str(port)) for word in contestant.http]
     with _started(contestant, command, stdin=subprocess.DEVNULL) as process:
         _wait_for(port, process, contestant)
         yield Running(contestant, psutil.Process(process.pid), port)

@@ -11,6 +11,8 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
+import asyncpg
+
 from benchmarks.serving.clients import Answer, HttpClient, http_client
 from benchmarks.serving.contestants import Contestant, Running, piped
 
@@ -28,6 +30,10 @@ ERRORS = {
     "division by zero": "select 1 / (1 - 1) as one",
     "unknown column": "select nothing from products",
 }
+GOOD = "good call"
+SLOW = "select count(*) from generate_series(1, 1000000000) n where n % 7 = 3"
+BUSY = "FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%1000000000%' AND pid <> pg_backend_pid()"
+BUSY_SECONDS = 5.0
 WARM = 20
 
 
@@ -62,7 +68,7 @@ def error_calls(contestant: Contestant, calls: int) -> dict[str, float]:
         pipe.greet()
         milliseconds: dict[str, list[float]] = {}
         for number in range(WARM + calls):
-            for name, sql in {"good call": ONE, **ERRORS}.items():
+            for name, sql in {GOOD: ONE, **ERRORS}.items():
                 started = time.perf_counter()
                 answer = pipe.ask("tools/call", contestant.call(sql))
                 if answer.is_error != (name in ERRORS):
@@ -138,6 +144,35 @@ def one_answer(running: Running, sql: str) -> dict[str, float]:
                 "MB": answer.bytes / 1e6, "s": seconds, "MB above idle": running.peak_megabytes() - idle,
                 "truncated": float('"truncated":true' in answer.text), "error": float(answer.is_error),
             }  # fmt: skip
+
+    return run(go())
+
+
+def departed(running: Running, admin_url: str) -> dict[str, float]:
+    """How long the database works on for a caller who hung up."""
+
+    async def go() -> dict[str, float]:
+        connection = await asyncpg.connect(admin_url)
+
+        async def until(wanted: bool, seconds: float) -> float:
+            started = time.perf_counter()
+            while (elapsed := time.perf_counter() - started) < seconds:
+                if await connection.fetchval(f"SELECT count(*) > 0 {BUSY}") is wanted:
+                    return elapsed
+                await asyncio.sleep(0.01)
+            return seconds
+
+        try:
+            async with http_client(running.port, running.contestant.headers) as client:
+                await client.greet()
+                call = asyncio.create_task(client.ask("tools/call", running.contestant.call(SLOW)))
+                await until(True, 10)
+                client.hang_up()
+                await asyncio.gather(call, return_exceptions=True)
+            return {"s": await until(False, BUSY_SECONDS)}
+        finally:
+            await connection.execute(f"SELECT pg_terminate_backend(pid) {BUSY}")
+            await connection.close()
 
     return run(go())
 
