@@ -19,6 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+SHARED = ("common", "databases", "programs")
+"""Modules beside this one that are no areas."""
+
 
 @dataclass
 class Goal:
@@ -150,7 +153,7 @@ def interleaved_numbers(
 def areas() -> list[str]:
     """Names of the modules that measure something."""
     found = (module for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if not module.ispkg)
-    return sorted(module.name for module in found if module.name not in ("common", "databases"))
+    return sorted(module.name for module in found if module.name not in SHARED)
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -165,7 +168,9 @@ def main(given: Sequence[str] | None = None) -> int:
         area.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
         module.add_arguments(area)
     arguments = parser.parse_args(given)
+    before = os.getloadavg()[0]
     report: Report = modules[arguments.area].measure(arguments)
+    report.notes = [*report.notes, f"load of the machine: {before:.1f} before, {os.getloadavg()[0]:.1f} after"]
     if arguments.quick:
         report.notes = [*report.notes, "a quick run: it shows that all works, and its numbers prove nothing"]
     print(report.markdown())

@@ -81,7 +81,11 @@ def _install(folder: Path, node: Path) -> Mapping[str, str]:
     manifests = {name: folder / "node_modules" / package / "package.json" for name, package in PACKAGES.items()}
     if not all(manifest.is_file() for manifest in manifests.values()):
         folder.mkdir(parents=True, exist_ok=True)
-        command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", *PACKAGES.values()]
+        scripts = (node / below / "npm/bin/npm-cli.js" for below in ("lib/node_modules", "share/nodejs"))
+        npm = next(script for script in scripts if script.is_file())
+        command = [
+            node / "bin/node", npm, "install", "--prefix", folder, "--no-audit", "--no-fund", *PACKAGES.values(),
+        ]  # fmt: skip
         subprocess.run(command, env=_environment(node), check=True, stdout=subprocess.DEVNULL)
     return {name: json.loads(manifest.read_text())["version"] for name, manifest in manifests.items()}
 
