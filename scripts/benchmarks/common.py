@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SHARED = ("common", "databases", "programs")
+SHARED = ("common", "copying", "databases", "programs")
 """Modules beside this one that are no areas."""
 
 
@@ -97,13 +97,14 @@ class Report:
 
     def markdown(self) -> str:
         """The table that goes into a document: a row per measure, a column per contestant."""
-        contestants = list(dict.fromkeys(name for measure in self.measures for name in measure.runs))
-        lines = ["| | " + " | ".join(contestants) + " |", "|---" * (len(contestants) + 1) + "|"]
-        for measure in self.measures:
-            cells = [f"{measure.name}, {measure.unit}", *(measure.cell(name) for name in contestants)]
-            lines.append("| " + " | ".join(cells) + " |")
-        lines += ["", "Medians, lowest and highest of the runs; bold: ratio to the floor, run by run."]
-        return "\n".join([*lines, "", *(f"- {line}" for line in [*map(str, self.goals), *self.notes])])
+        lines: list[str] = []
+        if contestants := list(dict.fromkeys(name for measure in self.measures for name in measure.runs)):
+            lines += ["| | " + " | ".join(contestants) + " |", "|---" * (len(contestants) + 1) + "|"]
+            for measure in self.measures:
+                cells = [f"{measure.name}, {measure.unit}", *(measure.cell(name) for name in contestants)]
+                lines.append("| " + " | ".join(cells) + " |")
+            lines += ["", "Medians, lowest and highest of the runs; bold: ratio to the floor, run by run.", ""]
+        return "\n".join([*lines, *(f"- {line}" for line in [*map(str, self.goals), *self.notes])])
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for a machine."""
@@ -160,7 +161,7 @@ def main(given: Sequence[str] | None = None) -> int:
     """The command line: which area, its own arguments, and where the JSON goes; 1 when a goal was missed in earnest."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure zava.")
     choice = parser.add_subparsers(dest="area", required=True)
-    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in areas()}
+    modules = {name.rstrip("_"): importlib.import_module(f"benchmarks.{name}") for name in areas()}
     for name, module in modules.items():
         area = choice.add_parser(name, help=(module.__doc__ or "").strip().splitlines()[0])
         area.add_argument("--runs", type=int, default=3, help="how often each contestant runs")

@@ -18,6 +18,7 @@ import psutil
 
 from benchmarks.databases import MANAGER, ZAVA, Database, zava
 from benchmarks.serving.clients import Pipe
+from zava_cli.infra.settings import Settings
 
 FLOOR_SERVER = Path(__file__).resolve().parents[1] / "floors" / "server.py"
 PATIENCE = 60.0
@@ -78,14 +79,20 @@ class Running:
 def zava_server(database: Database, **settings: str) -> Contestant:
     """zava with everything on that it offers: tokens, guard, row security, audit.
 
-    Its limit on requests a second of one identity is lifted, since all clients here bear one token.
+    Its limit on requests a second of one identity is lifted, since all clients here bear one token; and it keeps no
+    answers, unless `settings` say so, since all calls here are the same.
     """
     token = zava("token", "create", "--as", MANAGER, data_directory=database.folder).strip()
     return Contestant(
         "zava", [str(ZAVA), "serve"], [str(ZAVA), "serve", "--http", "--port", "{port}"],
-        database.environment(ZAVA_HTTP_RATE="1000000", **settings),
+        database.environment(**{"ZAVA_HTTP_RATE": "1000000", "ZAVA_CACHE_SECONDS": "0", **settings}),
         "execute_sales_query", "postgresql_query", {"authorization": f"Bearer {token}"},
     )  # fmt: skip
+
+
+def keeps_answers() -> bool:
+    """Whether this zava can."""
+    return "cache_seconds" in Settings.model_fields
 
 
 def floor_server(database: Database) -> Contestant:

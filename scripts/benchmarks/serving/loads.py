@@ -86,7 +86,7 @@ def http_calls(running: Running, calls: int) -> dict[str, float]:
             await client.greet()
             params = running.contestant.call(ONE)
             for _ in range(WARM):
-                _expect_good(await client.ask("tools/call", params))
+                expect_good(await client.ask("tools/call", params))
             milliseconds: list[float] = []
             cpu = running.cpu_seconds()
             for _ in range(calls):
@@ -105,7 +105,7 @@ def http_clients(running: Running, clients: int, seconds: float) -> dict[str, fl
         params = running.contestant.call(ONE)
         calls = 0
         while time.perf_counter() < until:
-            _expect_good(await client.ask("tools/call", params))
+            expect_good(await client.ask("tools/call", params))
             calls += 1
         return calls
 
@@ -134,7 +134,7 @@ def one_answer(running: Running, sql: str) -> dict[str, float]:
     async def go() -> dict[str, float]:
         async with http_client(running.port, running.contestant.headers) as client:
             await client.greet()
-            _expect_good(await client.ask("tools/call", running.contestant.call(ONE)))
+            expect_good(await client.ask("tools/call", running.contestant.call(ONE)))
             idle = running.megabytes()
             running.forget_peak()
             started = time.perf_counter()
@@ -184,7 +184,8 @@ def run(work: Coroutine[Any, Any, dict[str, float]]) -> dict[str, float]:
     return uvloop.run(work)
 
 
-def _expect_good(answer: Answer) -> None:
+def expect_good(answer: Answer) -> None:
+    """Ends the run at an error."""
     if answer.is_error:
         raise RuntimeError(f"unexpected: {answer.status} {json.dumps(answer.message)[:500]}")
 
