@@ -52,6 +52,11 @@ class Measure:
     runs: Mapping[str, Sequence[float]]
     floor: str | None = None
 
+    @property
+    def title(self) -> str:
+        """Name and unit, which no other measure of a report has."""
+        return f"{self.name}, {self.unit}"
+
     def median(self, contestant: str) -> float:
         """The middle of a contestant's runs."""
         return statistics.median(self.runs[contestant])
@@ -79,7 +84,7 @@ class Measure:
         runs = {
             name: {"median": statistics.median(runs), "runs": list(runs)} for name, runs in self.runs.items() if runs
         }
-        return {"unit": self.unit, "floor": self.floor, "contestants": runs}
+        return {"floor": self.floor, "contestants": runs}
 
 
 def _number(value: float) -> str:
@@ -101,7 +106,7 @@ class Report:
         if contestants := list(dict.fromkeys(name for measure in self.measures for name in measure.runs)):
             lines += ["| | " + " | ".join(contestants) + " |", "|---" * (len(contestants) + 1) + "|"]
             for measure in self.measures:
-                cells = [f"{measure.name}, {measure.unit}", *(measure.cell(name) for name in contestants)]
+                cells = [measure.title, *(measure.cell(name) for name in contestants)]
                 lines.append("| " + " | ".join(cells) + " |")
             lines += ["", "Medians, lowest and highest of the runs; bold: ratio to the floor, run by run.", ""]
         return "\n".join([*lines, *(f"- {line}" for line in [*map(str, self.goals), *self.notes])])
@@ -111,7 +116,7 @@ class Report:
         return {
             "area": self.area,
             "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
-            "measures": {measure.name: measure.as_json() for measure in self.measures},
+            "measures": {measure.title: measure.as_json() for measure in self.measures},
             "goals": [{"name": goal.name, "value": goal.value, "met": goal.met} for goal in self.goals],
             "notes": list(self.notes),
         }

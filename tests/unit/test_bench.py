@@ -84,7 +84,7 @@ def test_a_missed_goal_is_exit_code_1_but_of_a_quick_run(
     assert common.main(["nothing", *words, "--json", str(file)]) == code
     written = json.loads(file.read_text())
     assert written["goals"] == [{"name": "calls", "value": value, "met": value <= 2}]
-    assert written["measures"]["call"]["contestants"]["zava"] == {"median": 2.2, "runs": RUNS["zava"]}
+    assert written["measures"]["call, ms"]["contestants"]["zava"] == {"median": 2.2, "runs": RUNS["zava"]}
 
 
 def test_every_area_can_be_asked_for_by_name_and_says_what_it_measures(

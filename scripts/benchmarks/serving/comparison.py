@@ -14,6 +14,7 @@ from benchmarks.serving.contestants import Contestant, Running, listening, state
 
 CLIENTS = 16
 MOST_TIMES = 1.4
+CPU = "CPU ms a call"
 WIDE_SETTINGS = {"ZAVA_SERVE_ROWS": "10000", "ZAVA_SERVE_BYTES": "10000000"}
 PARTS = ("start", "pipes", "errors", "http", "clients", "workers", "bytes", "huge", "left")
 
@@ -54,7 +55,7 @@ class Comparison:
     def start(self) -> Report:
         """The cold start, on pipes."""
         found = self._each(loads.cold_start)
-        measures = _measures(found, {"s": "cold start to tools/list, pipes", "CPU s": "the same, CPU"})
+        measures = _measures(found, "cold start to tools/list on pipes", ("s", "CPU s"))
         return Report("", measures, [Goal("cold start by the floor's", measures[0].ratio("zava"), at_most=1.1)])
 
     def pipes(self) -> Report:
@@ -77,7 +78,7 @@ class Comparison:
     def clients(self) -> Report:
         """Calls of several clients at once."""
         found = self._each_on_http(self._crowd)
-        measures = _measures(found, {"calls/s": f"{CLIENTS} clients over HTTP", "CPU ms": "the same, CPU a call"})
+        measures = _measures(found, f"{CLIENTS} clients over HTTP", ("calls/s", CPU))
         name = f"calls/s of {CLIENTS} clients by the floor's"
         return Report("", measures, [Goal(name, measures[0].ratio("zava"), at_least=0.8)])
 
@@ -98,8 +99,7 @@ class Comparison:
         raised = {name: one.with_environment(**WIDE_SETTINGS) for name, one in self.contestants.items()}
         comparison = Comparison(self.arguments, self.database, raised)
         found = comparison._each_on_http(lambda one: loads.one_answer(one, loads.WIDE))
-        titles = {"MB": "10,000 x 8 rows on the wire", "s": "the same, time", "MB above idle": "the same, memory"}
-        measures = _measures(found, titles)
+        measures = _measures(found, "10,000 x 8 rows over HTTP", ("MB", "s", "MB above idle"))
         goal = Goal("MB of 10,000 x 8 rows", measures[0].median("zava"), at_most=2.0)
         return Report("", measures, [goal], ["10,000 x 8 rows: zava with serve_rows and serve_bytes raised"])
 
@@ -113,7 +113,7 @@ class Comparison:
                 for what, value in numbers.items():
                     found.setdefault(what, {})[name] = [value]
         title = "5,000,000 rows asked for"
-        measures = [Measure(title, what, found[what]) for what in ("s", "MB above idle", "MB")]
+        measures = [Measure(title, unit, found[unit]) for unit in ("s", "MB above idle", "MB")]
         goals = [
             Goal(f"seconds for {title}", measures[0].median("zava"), at_most=1),
             Goal(f"MB above idle for {title}", measures[1].median("zava"), at_most=60),
@@ -150,13 +150,13 @@ def has_workers(database: Database) -> bool:
     return "--workers" in zava("serve", "--help", data_directory=database.folder)
 
 
-def _measures(found: Found, titles: Mapping[str, str]) -> list[Measure]:
-    """A measure for each unit that has a title."""
-    return [Measure(title, unit, found[unit], "floor") for unit, title in titles.items()]
+def _measures(found: Found, name: str, units: Sequence[str]) -> list[Measure]:
+    """A measure for each of those units."""
+    return [Measure(name, unit, found[unit], "floor") for unit in units]
 
 
 def _calls(found: Found, where: str) -> Report:
-    measures = _measures(found, {"ms": f"SELECT 1 {where}, p50", "CPU ms": "the same, CPU a call"})
+    measures = _measures(found, f"SELECT 1 {where}", ("ms", CPU))
     return Report(
         "", measures, [Goal(f"SELECT 1 {where} by the floor's", measures[0].ratio("zava"), at_most=MOST_TIMES)]
     )

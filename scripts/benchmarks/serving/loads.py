@@ -59,7 +59,7 @@ def pipe_calls(contestant: Contestant, calls: int, sql: str = ONE) -> dict[str, 
             started = time.perf_counter()
             pipe.ask("tools/call", params)
             milliseconds.append((time.perf_counter() - started) * 1000)
-        return {"ms": statistics.median(milliseconds), "CPU ms": (running.cpu_seconds() - cpu) * 1000 / calls}
+        return {"ms": statistics.median(milliseconds), "CPU ms a call": (running.cpu_seconds() - cpu) * 1000 / calls}
 
 
 def error_calls(contestant: Contestant, calls: int) -> dict[str, float]:
@@ -93,7 +93,10 @@ def http_calls(running: Running, calls: int) -> dict[str, float]:
                 started = time.perf_counter()
                 await client.ask("tools/call", params)
                 milliseconds.append((time.perf_counter() - started) * 1000)
-            return {"ms": statistics.median(milliseconds), "CPU ms": (running.cpu_seconds() - cpu) * 1000 / calls}
+            return {
+                "ms": statistics.median(milliseconds),
+                "CPU ms a call": (running.cpu_seconds() - cpu) * 1000 / calls,
+            }
 
     return run(go())
 
@@ -123,7 +126,7 @@ def http_clients(running: Running, clients: int, seconds: float) -> dict[str, fl
             started = time.perf_counter()
             done = sum(await asyncio.gather(*(ask(client, started + seconds) for client in crowd)))
             elapsed = time.perf_counter() - started
-            return {"calls/s": done / elapsed, "CPU ms": (running.cpu_seconds() - cpu) * 1000 / done}
+            return {"calls/s": done / elapsed, "CPU ms a call": (running.cpu_seconds() - cpu) * 1000 / done}
 
     return run(go())
 
