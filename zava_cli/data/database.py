@@ -108,9 +108,17 @@ class PostgreSQLProvider:
 
     @asynccontextmanager
     async def text_reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncGenerator[TextSession]:
-        """A read-only transaction for one statement that a caller wrote."""
+        """A read-only transaction for one statement that a caller wrote.
+
+        That is run once: a statement whose connection breaks may be the reason for it.
+        """
         deadline = Deadline(timeout or self.settings.statement_timeout)
-        async with self._transaction("text", caller, deadline) as connection:
+        async with AsyncExitStack() as stack:
+            connection = await retried(
+                self.settings,
+                lambda: stack.enter_async_context(self._transaction("text", caller, deadline)),
+                deadline.left(),
+            )
             yield TextSession(connection, deadline.left())
 
     @asynccontextmanager

@@ -21,10 +21,9 @@ KNOCK_SECONDS = 0.1
 RELEASE_SECONDS = 10.0
 """By then a connection that does not answer is given up: the server may be gone without a word."""
 
-_AWAY = (OSError, asyncpg.CannotConnectNowError)
+_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 _BROKEN = (
-    OSError,
-    asyncpg.PostgresConnectionError,
+    *_AWAY,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,

@@ -15,7 +15,6 @@ from zava_cli.data.guard.check import CheckedQuery, check_query
 from zava_cli.data.guard.explain import ExplainedQuery, explained
 from zava_cli.data.guard.placeholders import bind_named, original_position
 from zava_cli.data.query import relation_names
-from zava_cli.data.retries import retried
 from zava_cli.infra.errors import DatabaseError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.identity import ManagerRole
@@ -33,16 +32,6 @@ async def run_query(
 
     Raises QueryRefusedError (the guard), DatabaseError (the server), QueryTimeoutError, AuthorizationError.
     """
-
-    async def read() -> QueryResult:
-        return await _read(provider, caller, request, max_bytes)
-
-    return await retried(provider.settings, read, request.timeout)
-
-
-async def _read(
-    provider: PostgreSQLProvider, caller: Caller, request: QueryRequest, max_bytes: int | None
-) -> QueryResult:
     started = time.monotonic()
     rows: list[Row] = []
     size = 0
