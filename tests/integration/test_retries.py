@@ -212,7 +212,7 @@ async def test_connections_that_fell_silent_cost_one_wait_and_not_one_each(shop:
     wire = Wire(server(shop).socket_folder / ".s.PGSQL.5432")
     door = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
     url = f"postgresql://zava_gateway@127.0.0.1:{door.sockets[0].getsockname()[1]}/zava?sslmode=disable"
-    async with door, pools(elsewhere(shop, url, connect_timeout=1.0)) as provider:
+    async with door, pools(elsewhere(shop, url, connect_timeout=1.0, serve_grace=0.5)) as provider:
         seattle = await provider.identify("seattle")
         assert await asyncio.gather(*(count_of(provider, seattle) for _ in range(10))) == [ORDERS["Seattle"]] * 10
         await asyncio.gather(*provider._pools._releases)
