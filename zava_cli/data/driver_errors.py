@@ -51,6 +51,7 @@ _PASSING = (
 
 _OF_THE_CONTEXT = "the security context "
 """How `security.context_manager` begins what it raises."""
+_OTHER_BACKEND = "another connection"
 
 
 @contextmanager
@@ -84,7 +85,8 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
             f"PostgreSQL cannot be reached: {_plain(exc)}", query, hint="Try again; `zava health` tells more."
         )
     if isinstance(exc, asyncpg.InsufficientPrivilegeError) and str(exc).startswith(_OF_THE_CONTEXT):
-        return ContextRefusedError(f"Not allowed: {exc}")
+        hint = "Behind a pooler run `zava security bind-backend off`." if _OTHER_BACKEND in str(exc) else None
+        return ContextRefusedError(f"Not allowed: {exc}", hint=hint)
     if isinstance(exc, asyncpg.InsufficientPrivilegeError):
         needs_superuser = 'extension "vector"' in str(exc)
         hint = "Have a superuser run CREATE EXTENSION vector in this database first." if needs_superuser else None
