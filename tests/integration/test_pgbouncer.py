@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.own_server import short_folder
 from tests.pooler import pgbouncer, pooled
 from tests.small_data import ORDERS, Walls
 from zava_cli.data.admin import admin_connection
+from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.keys import bind_backend
 from zava_cli.data.target import Target
@@ -36,8 +38,6 @@ COUNT = "select count(*) from orders"
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A folder for the pooler."""
-    import shutil
-
     pgbouncer()
     folder = short_folder()
     yield folder
@@ -62,18 +62,17 @@ async def shared(own_walls: Walls, place: Path) -> AsyncIterator[Target]:
         yield target
 
 
-async def answer(provider: PostgreSQLProvider, who: str, sql: str, **parameters: str) -> list[tuple[str | None, ...]]:
-    """Rows of a query."""
-    request = QueryRequest(sql=sql, parameters=parameters)
-    return [tuple(row) for row in (await run_query(provider, await provider.identify(who), request)).rows]
+async def count_of(provider: PostgreSQLProvider, caller: Caller) -> int:
+    """How many orders the caller sees."""
+    return int((await run_query(provider, caller, QueryRequest(sql=COUNT))).rows[0][0] or "")
 
 
 async def test_managers_who_take_turns_on_one_connection_see_their_own_rows_alone(shared: Target) -> None:
     async with through(shared, many=True) as provider:
         callers = {city: await provider.identify(city) for city in ORDERS}
         cities = [*ORDERS] * 20
-        counts = await asyncio.gather(*(run_query(provider, callers[city], QueryRequest(sql=COUNT)) for city in cities))
-    assert [int(count.rows[0][0] or "") for count in counts] == [ORDERS[city] for city in cities]
+        counts = await asyncio.gather(*(count_of(provider, callers[city]) for city in cities))
+    assert counts == [ORDERS[city] for city in cities]
 
 
 async def test_every_way_to_read_works(shared: Target) -> None:
@@ -96,27 +95,29 @@ async def test_every_way_to_read_works(shared: Target) -> None:
         ) as stream:
             pages = [page async for page in stream.batches]
         assert [len(page) for page in pages if page] == [10] * 100
-        assert await answer(provider, "seattle", "select $n::int + 1", n="41") == [("42",)]
+        sum_of = await run_query(provider, seattle, QueryRequest(sql="select $n::int + 1", parameters={"n": "41"}))
+        assert sum_of.rows == [("42",)]
         with pytest.raises(DatabaseError, match="nothing_like_it"):
-            await answer(provider, "seattle", "select * from nothing_like_it")
+            await run_query(provider, seattle, QueryRequest(sql="select * from nothing_like_it"))
 
 
 async def test_what_a_query_sets_does_not_reach_the_next_caller(shared: Target, own_walls: Walls) -> None:
     await own_walls.as_superuser("GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO PUBLIC")
-    shows = "select current_setting('TimeZone'), current_setting('zava.context') = '', current_user"
+    sets = "SELECT set_config('TimeZone', 'Asia/Tokyo', false), set_config('role', 'none', false), pg_backend_pid()"
     async with through(shared) as provider:
-        seattle = await provider.identify("seattle")
-        before = await answer(provider, "tacoma", shows)
+        seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")
         async with provider.text_reader(seattle) as session:
-            await session._connection.fetch(
-                "SELECT set_config('TimeZone', 'Asia/Tokyo', false), set_config('role', 'none', false)"
-            )
+            (first,) = await session._connection.fetch(sets)
         await asyncio.gather(*provider._pools._releases)
-        assert await answer(provider, "tacoma", shows) == before
-    rows = await own_walls.as_superuser(
-        "SELECT count(*) FROM pg_stat_activity WHERE usename = $1", own_walls.role("gateway")
-    )
-    assert rows[0][0] == 1
+        async with provider.gateway_reader() as session:
+            left = await session.row(
+                "SELECT current_setting('TimeZone') AS zone, current_setting('zava.context', true) AS context,"
+                " current_user::text AS role, pg_backend_pid()::text AS backend"
+            )
+        assert left["backend"] == first[2]
+        assert (left["context"], left["role"]) == ("", own_walls.role("gateway"))
+        assert left["zone"] != "Asia/Tokyo"
+        assert await count_of(provider, tacoma) == ORDERS["Tacoma"]
 
 
 async def test_a_query_past_its_time_and_one_whose_caller_left_free_the_connection(shared: Target) -> None:
@@ -130,17 +131,18 @@ async def test_a_query_past_its_time_and_one_whose_caller_left_free_the_connecti
         task.cancel()
         await asyncio.wait([task])
         async with asyncio.timeout(10):
-            assert await answer(provider, "seattle", COUNT) == [(str(ORDERS["Seattle"]),)]
+            assert await count_of(provider, seattle) == ORDERS["Seattle"]
 
 
 async def test_a_context_that_is_bound_to_a_backend_is_refused_with_the_way_out(shared: Target) -> None:
     await bind_backend(shared, True)
     async with through(shared) as provider:
+        seattle = await provider.identify("seattle")
         with pytest.raises(ContextRefusedError) as caught:
-            await answer(provider, "seattle", COUNT)
+            await count_of(provider, seattle)
         assert "zava security bind-backend off" in (caught.value.hint or "")
         await bind_backend(shared, False)
-        assert await answer(provider, "seattle", COUNT) == [(str(ORDERS["Seattle"]),)]
+        assert await count_of(provider, seattle) == ORDERS["Seattle"]
 
 
 async def test_health_is_as_good_as_without(shared: Target) -> None:
