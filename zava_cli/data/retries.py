@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from zava_cli.infra.deadline import Deadline, bounded
 from zava_cli.infra.errors import DatabaseBusyError, DatabaseError
-from zava_cli.infra.log import logger
+from zava_cli.infra.retrying import attempts
 from zava_cli.infra.settings import Settings
-
-if TYPE_CHECKING:
-    from stamina.instrumentation import RetryDetails
 
 T = TypeVar("T")
 
@@ -33,18 +30,11 @@ async def retried(settings: Settings, read: Callable[[], Awaitable[T]], seconds:
             return await _again(settings.read_attempts, deadline, read, error)
 
 
-async def _again(attempts: int, deadline: Deadline, read: Callable[[], Awaitable[T]], error: DatabaseError) -> T:
-    """Goes on after a first attempt that failed; the library is loaded here, where hardly any request comes."""
-    import stamina
-    from stamina.instrumentation import set_on_retry_hooks
-
-    # By itself it logs to a place of its own choice, which may be stdout.
-    set_on_retry_hooks([_tell])
+async def _again(most: int, deadline: Deadline, read: Callable[[], Awaitable[T]], error: DatabaseError) -> T:
+    """Goes on after a first attempt that failed."""
     first: list[DatabaseError] = [error]
-    async for attempt in stamina.retry_context(
-        on=lambda exc: _passes(exc, deadline),
-        attempts=attempts, timeout=None, wait_initial=FIRST_WAIT, wait_max=LONGEST_WAIT, wait_jitter=JITTER,
-    ):  # fmt: skip
+    tries = attempts(lambda exc: _passes(exc, deadline), most, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=JITTER)
+    async for attempt in tries:
         with attempt:
             if first:
                 raise first.pop()
@@ -56,8 +46,3 @@ def _passes(error: Exception, deadline: Deadline) -> bool:
     """Whether a read may succeed in a moment, and there is time for it. Who has waited for a place goes, though."""
     is_passing = isinstance(error, DatabaseError) and error.retry_after is not None
     return is_passing and not isinstance(error, DatabaseBusyError) and deadline.left() > LONGEST_WAIT
-
-
-def _tell(details: RetryDetails) -> None:
-    reason = getattr(details.caused_by, "error_code", type(details.caused_by).__name__)
-    logger().info("reading again", attempt=details.retry_num + 1, wait=round(details.wait_for, 2), reason=reason)

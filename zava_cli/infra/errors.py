@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -153,8 +154,9 @@ class EmbeddingError(MCPError):
 
 
 class EmbeddingUnavailableError(EmbeddingError):
-    """The embedding provider is away, overloaded or too slow; trying again may help."""
+    """The embedding provider is away, overloaded or too slow; `wanted_wait` is what it asks for, in seconds."""
 
-    def __init__(self, message: str, *, hint: str | None = None, retry_after: float = 5.0) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, wanted_wait: float | None = None) -> None:
         super().__init__(message, hint=hint)
-        self.retry_after = retry_after
+        self.wanted_wait = wanted_wait
+        self.retry_after = 5.0 if wanted_wait is None else math.ceil(wanted_wait)
