@@ -46,8 +46,10 @@ async def prepare_text_connection(connection: asyncpg.Connection) -> None:
 
 async def prepare_own_connection(connection: asyncpg.Connection) -> None:
     """Pool initialiser for zava's own statements: vectors are numpy arrays, both ways."""
-    if await connection.fetchval("SELECT to_regtype('public.vector') IS NOT NULL"):
-        await register_vector(connection, schema="public")
+    # In one transaction: a pooler may change the backend between any two messages outside of one.
+    async with connection.transaction():
+        if await connection.fetchval("SELECT to_regtype('public.vector') IS NOT NULL"):
+            await register_vector(connection, schema="public")
 
 
 def _use_text(settings: Any, oid: int, name: str) -> None:

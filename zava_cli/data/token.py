@@ -12,6 +12,7 @@ import asyncpg
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.named_sql import named_sql
+from zava_cli.data.retries import retried
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
 from zava_cli.infra.keys import MasterKeys
@@ -63,18 +64,26 @@ async def resolve_token(provider: PostgreSQLProvider, text: str) -> TokenGrant |
     prefix = prefix_of(text)
     if prefix is None:
         return None
-    sql = named_sql("identity")
-    async with provider.gateway_reader() as session:
-        identity = (await session.row(sql["database_identity"]))["database_identity"]
-        hmacs = [token_hmac(key, text) for key in token_keys(provider.master_keys, identity).values()]
-        rows = await session.rows(sql["resolve_token"], prefix, hmacs)
+
+    async def resolve() -> list[dict[str, Any]]:
+        sql = named_sql("identity")
+        async with provider.gateway_reader() as session:
+            identity = (await session.row(sql["database_identity"]))["database_identity"]
+            hmacs = [token_hmac(key, text) for key in token_keys(provider.master_keys, identity).values()]
+            return await session.rows(sql["resolve_token"], prefix, hmacs)
+
+    rows = await retried(provider.settings, resolve)
     return TokenGrant.model_validate({**rows[0], "prefix": prefix}) if rows else None
 
 
 async def resolve_subject(provider: PostgreSQLProvider, subject: str) -> UUID | None:
     """The manager of exactly that e-mail or id, which somebody else has verified; None unless it is one."""
-    async with provider.gateway_reader() as session:
-        rows = await session.rows(named_sql("identity")["resolve_subject"], subject)
+
+    async def resolve() -> list[dict[str, Any]]:
+        async with provider.gateway_reader() as session:
+            return await session.rows(named_sql("identity")["resolve_subject"], subject)
+
+    rows = await retried(provider.settings, resolve)
     return rows[0]["manager_id"] if len(rows) == 1 else None
 
 
