@@ -57,7 +57,8 @@ class TextConnection(asyncpg.Connection):
 
     async def keep_set_up(self) -> None:
         """Keeps the one statement that all transactions begin with parsed in the server."""
-        self._set_up = await self._get_statement(named_sql("session")["begin"], None, named=SET_UP, use_cache=False)
+        statement = await self.prepare(named_sql("session")["begin"], name=SET_UP)
+        self._set_up: Any = statement._state  # pyright: ignore
         self._set_up.attach()
         # From here on it looks the same before every caller.
         await self.end()
@@ -91,7 +92,7 @@ class _NamedStatement:
     name = "none"
 
 
-async def prepare_text_connection(connection: TextConnection, *, keeps_statements: bool) -> None:
+async def prepare_text_connection(connection: Any, *, keeps_statements: bool) -> None:
     """Pool initialiser for users' SQL."""
     settings = connection._protocol.get_settings()  # pyright: ignore
     for oid, name in BUILTIN_TYPE_OID_MAP.items():
