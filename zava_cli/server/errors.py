@@ -14,6 +14,7 @@ from fastmcp.tools.base import ToolResult
 from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
+from zava_cli.infra.deadline import bounded
 from zava_cli.infra.errors import DatabaseError, MCPError, RateLimitedError, ValidationError
 from zava_cli.infra.operations import OperationRecord, operation
 from zava_cli.infra.visible import revealed
@@ -49,7 +50,7 @@ class ErrorMiddleware(Middleware):
         name = OPERATIONS.get(context.message.name, UNKNOWN_TOOL)
         record = OperationRecord(name, self._state.way, self._state.who(), _client(context.fastmcp_context))
         try:
-            with operation(record, self._state.audit.add):
+            with operation(record, self._state.audit.add), bounded(self._state.settings.statement_timeout):
                 try:
                     return await call_next(context)
                 except RateLimitError:
@@ -68,6 +69,8 @@ def error_result(error: MCPError) -> ToolResult:
     parts: dict[str, Any] = {"code": error.error_code, "message": error.message, "hint": error.hint}
     if isinstance(error, DatabaseError):
         parts |= {"detail": error.detail, "sqlstate": error.sqlstate, "position": error.position}
+    if error.retry_after is not None:
+        parts |= {"retryable": True, "retry_after": error.retry_after}
     parts = {name: _revealed(value) if isinstance(value, str) else value for name, value in parts.items()}
     text = f"{parts['code']}: {parts['message']}"
     if parts.get("position"):

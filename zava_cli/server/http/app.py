@@ -24,6 +24,7 @@ from zava_cli.server.http.limits import BoundedBody
 from zava_cli.server.http.rate import rate_limit
 from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
+from zava_cli.server.http.unavailable import Answered, failure
 from zava_cli.server.state import ServerState
 
 MCP_PATH = "/mcp"
@@ -54,8 +55,9 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     server = server_of(state, auth=auth, middleware=[rate_limit(settings), CancelForTheDeparted()])
     app = _transport(server, settings)
     app.router.routes.extend(HealthRoutes(state, is_open=auth is None).routes())
+    app.add_exception_handler(Exception, failure)
     return HttpApplication(
-        asgi=BoundedBody(WatchedClients(RecordedRefusals(app, state.audit.add)), settings.http_body_bytes),
+        asgi=BoundedBody(WatchedClients(RecordedRefusals(Answered(app), state.audit.add)), settings.http_body_bytes),
         lifespan=lambda: app.router.lifespan_context(app),
     )
 
