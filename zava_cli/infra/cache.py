@@ -12,6 +12,8 @@ from typing import Any, Self
 from zava_cli.infra.cache_stores import AnswerStore, CacheStatistics, Place
 from zava_cli.infra.settings import Settings
 
+CLOCK_SECONDS = 2.0
+"""How far the clocks of servers that share answers may be apart; one that comes from further ahead is not taken."""
 LARGEST_SHARE = 8
 """No answer takes more than this part of the room: one of a few would push out all others."""
 
@@ -30,8 +32,8 @@ class Answer:
 
     @property
     def age(self) -> float:
-        """Seconds since then."""
-        return max(0.0, time.time() - self.made_at)
+        """Seconds since then, by this machine's clock."""
+        return time.time() - self.made_at
 
 
 MakeAnswer = Callable[[], Awaitable[Answer]]
@@ -67,7 +69,7 @@ class QueryCache:
             self.statistics.bypassed += 1
             return await self._lead(place, make), False
         answer = _answer(await self._store.read(place))
-        if answer is not None and answer.age <= oldest:
+        if answer is not None and -CLOCK_SECONDS <= answer.age <= oldest:
             self.statistics.hits += 1
             return answer, True
         while (flight := self._flights.get(place.name)) is not None and flight.age <= oldest:
@@ -96,9 +98,10 @@ class QueryCache:
             if self._flights.get(place.name) is flight:
                 del self._flights[place.name]
             flight.is_over.set()
-        if answer.lasting and len(answer.text) <= self._most_characters:
+        left = self.seconds - answer.age
+        if answer.lasting and left > 0 and len(answer.text) <= self._most_characters:
             kept = {"text": answer.text, "row_count": answer.row_count, "made_at": answer.made_at}
-            await self._store.write(place, kept, self.seconds - answer.age)
+            await self._store.write(place, kept, left)
         return answer
 
     async def __aenter__(self) -> Self:

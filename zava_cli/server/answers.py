@@ -47,4 +47,4 @@ def _text(result: ToolResult) -> str:
 
 
 def _with_age(answer: Answer) -> str:
-    return f'{answer.text[:-1]},"age_seconds":{answer.age:.0f}}}'
+    return f'{answer.text[:-1]},"age_seconds":{max(answer.age, 0):.0f}}}'
