@@ -51,7 +51,7 @@ async def never() -> Answer:
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    while not happened():
+    while not happened():  # noqa: ASYNC110  # it happens in a task of this very loop
         await asyncio.sleep(0)
 
 
@@ -83,7 +83,8 @@ async def test_an_answer_from_the_future_is_not_taken() -> None:
 async def test_whoever_wants_it_fresh_asks_and_leaves_it_for_the_others() -> None:
     cache = cache_of()
     await cache.answer(place(), at_once("1"))
-    assert await cache.answer(place(), at_once("2"), max_age=0) == (await cache.answer(place(), never))[:1] + (False,)
+    assert (await cache.answer(place(), at_once("2"), max_age=0))[1] is False
+    assert (await cache.answer(place(), never))[0].text == "2"
     assert cache.statistics.bypassed == 1
 
 

@@ -110,7 +110,12 @@ class PostgreSQLProvider:
             return caller, await self._reading_state(caller)
 
     async def _reading_state(self, caller: Caller) -> str:
-        async with self._shares["own"].of(caller.identity.manager_id), self._connection("own") as connection:
+        # Without prepared statements even one takes two messages, which a pooler may send to two connections.
+        single = self.settings.prepared_statements
+        async with (
+            self._shares["own"].of(caller.identity.manager_id),
+            self._connection("own", single=single) as connection,
+        ):
             context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
             return str(await connection.fetchval(named_sql("identity")["reading_state"], context, column=1))
 
@@ -201,13 +206,14 @@ class PostgreSQLProvider:
         )
 
     @asynccontextmanager
-    async def _connection(self, kind: str) -> AsyncGenerator[asyncpg.Connection]:
-        """A connection in a read-only transaction."""
+    async def _connection(self, kind: str, *, single: bool = False) -> AsyncGenerator[asyncpg.Connection]:
+        """A connection in a read-only transaction, or for a `single` statement, which is one by itself."""
         with translated():
             pool, connection = await self._acquire(kind)
-            transaction = connection.transaction(readonly=True)
+            transaction = None if single else connection.transaction(readonly=True)
             try:
-                await transaction.start()
+                if transaction is not None:
+                    await transaction.start()
                 yield connection  # pyright: ignore[reportReturnType]
             finally:
                 self._give_back_later(pool, connection, transaction)
@@ -302,7 +308,7 @@ class _Known:
 async def _give_back(pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:
     try:
         # Rolled back, not committed: session settings that a query made are undone with it.
-        if not connection.is_closed():
+        if transaction is not None and not connection.is_closed():
             await transaction.rollback()
     finally:
         await pool.release(connection)

@@ -7,6 +7,7 @@ import base64
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cachetools import LRUCache
 from key_value.aio.errors import BaseKeyValueError, CorruptedDataError, DecryptionError, DeserializationError
 from key_value.aio.stores.base import ManagedEntry
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 0.25
 """What a caller waits for Redis at most; asking the database takes about as long."""
 MOST_CONNECTIONS = 16
+MOST_CALLERS = 1_000
 COLLECTION = "zava"
 _ENCRYPTED = "__encrypted_data__"
 
@@ -65,6 +67,8 @@ class SealedRedis:
         )
         self._client = Redis.from_pool(pool)
         self._store = _Strict(self._client)
+        # The library takes a millisecond to make one.
+        self._wrappers: LRUCache[bytes, _Sealed] = LRUCache(MOST_CALLERS)
 
     async def read(self, place: Place) -> dict[str, Any] | None:
         """What was put there; AlteredError for anything else."""
@@ -89,8 +93,12 @@ class SealedRedis:
         """Closes its connections."""
         await self._client.aclose()
 
-    def _sealed(self, place: Place) -> FernetEncryptionWrapper:
-        return _Sealed(self._store, fernet=Fernet(base64.urlsafe_b64encode(place.key)))
+    def _sealed(self, place: Place) -> _Sealed:
+        sealed = self._wrappers.get(place.key)
+        if sealed is None:
+            fernet = Fernet(base64.urlsafe_b64encode(place.key))
+            sealed = self._wrappers[place.key] = _Sealed(self._store, fernet=fernet)
+        return sealed
 
 
 class _Sealed(FernetEncryptionWrapper):
