@@ -31,6 +31,7 @@ from zava_cli.services.query import is_repeatable
 
 COUNT = "SELECT count(*) FROM orders"
 SALES = "SELECT s.name, count(*) FROM orders o JOIN stores s USING (store_id) GROUP BY 1 ORDER BY 1"
+TACOMA = "(SELECT store_id FROM retail.stores WHERE name = 'Zava Retail Tacoma')"
 
 
 class Agent:
@@ -149,8 +150,7 @@ async def test_after_a_load_every_server_answers_anew_at_once(seeded_copy: Targe
 async def test_a_store_that_was_taken_away_is_in_no_answer_from_then_on(own_walls: Walls) -> None:
     async with agent(own_walls.target, "Rita Region") as rita:
         assert {name for name, _ in (await rita.ask(SALES))["rows"]} == {"Zava Retail Seattle", "Zava Retail Tacoma"}
-        taken = "retail.manager_stores ms USING retail.stores s WHERE s.store_id = ms.store_id AND s.name = 'Zava Retail Tacoma'"
-        await own_walls.as_superuser(f"DELETE FROM {taken}")
+        await own_walls.as_superuser(f"DELETE FROM retail.manager_stores WHERE store_id = {TACOMA}")
         assert (await rita.ask(SALES))["rows"] == [["Zava Retail Seattle", ORDERS["Seattle"]]]
         kept = await rita.ask(SALES)
         assert (kept["rows"], kept["age_seconds"]) == ([["Zava Retail Seattle", ORDERS["Seattle"]]], 0)
@@ -161,15 +161,9 @@ async def test_a_right_that_came_and_went_leaves_no_answer_behind(own_walls: Wal
     try:
         caller = await provider.identify("Sam Seattle")
         _, before = await provider.reading_state(caller)
-        given = (
-            "INSERT INTO retail.manager_stores SELECT $1, store_id FROM retail.stores WHERE name = 'Zava Retail Tacoma'"
-        )
-        await own_walls.as_superuser(given, caller.identity.manager_id)
-        await own_walls.as_superuser(
-            "DELETE FROM retail.manager_stores WHERE manager_id = $1 AND store_id ="
-            " (SELECT store_id FROM retail.stores WHERE name = 'Zava Retail Tacoma')",
-            caller.identity.manager_id,
-        )
+        whose, which = caller.identity.manager_id, f"manager_id = $1 AND store_id = {TACOMA}"
+        await own_walls.as_superuser(f"INSERT INTO retail.manager_stores VALUES ($1, {TACOMA})", whose)
+        await own_walls.as_superuser(f"DELETE FROM retail.manager_stores WHERE {which}", whose)
         assert (await provider.reading_state(caller))[1] != before
     finally:
         await provider.close()
