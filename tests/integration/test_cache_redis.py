@@ -13,12 +13,18 @@ import structlog
 
 from tests.redis_server import PASSWORD, RedisServer, redis_server
 from tests.unit.test_cache import at_once, never, place
-from zava_cli.infra import cache_stores
+from zava_cli.infra import cache_redis, cache_stores
 from zava_cli.infra.cache import Answer, QueryCache
 from zava_cli.infra.cache_stores import Place
 from zava_cli.infra.settings import Settings
 
 SECRET_TEXT = "the answer of Seattle"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a healthy Redis may take longer than a caller would wait."""
+    monkeypatch.setattr(cache_redis, "WAIT_SECONDS", 2.0)
 
 
 @pytest.fixture
