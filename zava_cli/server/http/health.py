@@ -74,8 +74,6 @@ class HealthRoutes:
                     state = self._state
                     report = await check_health(state.provider, who, state.embedder, state.cache)
                     self._reports[who] = report
-                        self._state.provider, who, self._state.embedder, self._state.cache
-                    )
         return JSONResponse(report.model_dump(mode="json"), status_code=200 if report.healthy else 503)
 
     async def _look(self) -> bool:
