@@ -49,7 +49,7 @@ class PostgreSQLProvider:
         self._looking_up = asyncio.Lock()
         self._pools = Pools(target, serving=serving)
         most = (self._pools.most + 1) // 2 if many else None
-        self._shares = {kind: Shares(most, target.settings.connect_timeout) for kind in ("own", "text")}
+        self._shares = {kind: Shares(most, target.settings.pool_wait) for kind in ("own", "text")}
 
     async def identify(self, who: str | None) -> Caller:
         """The manager that `who` names, or whose own key file this is; AuthorizationError unless it is exactly one."""
@@ -94,9 +94,9 @@ class PostgreSQLProvider:
 
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:
-        """A read-only transaction as the login itself, which sees the catalog and no data."""
+        """Statements as the login itself, which sees the catalog and no data; each may be a transaction of its own."""
         deadline = Deadline(self.settings.statement_timeout)
-        async with self._pools.connection("own") as connection:
+        async with self._pools.gateway() as connection:
             yield Session(connection, deadline)
 
     @asynccontextmanager
@@ -147,9 +147,7 @@ class PostgreSQLProvider:
     async def _begun(self, kind: str, caller: Caller, deadline: Deadline) -> AsyncGenerator[asyncpg.Connection]:
         async with self._pools.connection(kind) as connection:
             values = self._session_values(kind, caller, connection, deadline.left())
-            await connection.fetchrow(
-                named_sql("session")["begin"], *values, timeout=at_most(self.settings.connect_timeout)
-            )
+            await connection.set_up(values, at_most(self.settings.connect_timeout))
             yield connection
 
     async def _current(self, caller: Caller) -> Caller:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
 
-from zava_cli.data.connections import TextConnection, prepare_own_connection, prepare_text_connection
+from zava_cli.data.connections import (
+    OwnConnection,
+    TextConnection,
+    prepare_own_connection,
+    prepare_text_connection,
+)
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import at_most
@@ -20,6 +26,9 @@ KNOCK_SECONDS = 0.1
 """A server that could not be reached is left alone for so long, however many ask for it."""
 RELEASE_SECONDS = 10.0
 """By then a connection that does not answer is given up: the server may be gone without a word."""
+
+GATEWAY_CONNECTIONS = 2
+"""Beside those of pool_max: each token and name is one short statement."""
 
 _AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 _BROKEN = (
@@ -32,9 +41,13 @@ _BROKEN = (
 
 
 class Pools:
-    """One pool for zava's `own` statements and one for the `text` of users, as the gateway login."""
+    """One pool for zava's `own` statements and one for the `text` of users, as the gateway login.
+
+    A server has a small third one, `gateway`, for tokens, names and health: they never wait for a manager's work.
+    """
 
     def __init__(self, target: Target, *, serving: bool) -> None:
+        self._gateway = "gateway" if serving else "own"
         self.most = max(1, target.settings.pool_max // 2) if serving else 1
         self._target = target
         self._settings = target.settings
@@ -55,16 +68,33 @@ class Pools:
             yield connection  # pyright: ignore[reportReturnType]
 
     @asynccontextmanager
-    async def connection(self, kind: str) -> AsyncGenerator[asyncpg.Connection]:
+    async def connection(self, kind: str) -> AsyncGenerator[Any]:
         """A connection in a read-only transaction."""
         with translated():
             pool, connection = await self._acquire(kind)
-            transaction = connection.transaction(readonly=True)
             try:
-                await self._begin(pool, connection, transaction)
-                yield connection  # pyright: ignore[reportReturnType]
+                await self._begin(pool, connection)
+                yield connection
             finally:
-                self._give_back_later(pool, connection, transaction)
+                self._later(_give_back(pool, connection))
+
+    @asynccontextmanager
+    async def gateway(self) -> AsyncGenerator[Any]:
+        """A connection for the login's own statements, which need no transaction around them."""
+        if not self._settings.prepared_statements:
+            # A pooler may give the two halves of such a statement to different servers.
+            async with self.connection(self._gateway) as connection:
+                yield connection
+            return
+        with translated():
+            pool, connection = await self._acquire(self._gateway)
+            try:
+                yield connection
+            except _BROKEN:
+                await self._expire(pool, connection)
+                raise
+            finally:
+                self._later(pool.release(connection, timeout=RELEASE_SECONDS))
 
     async def close(self) -> None:
         """Closes every pool, also when one of them fails to."""
@@ -77,15 +107,17 @@ class Pools:
             except (TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, OSError):
                 pool.terminate()
 
-    async def _begin(self, pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:
+    async def _begin(self, pool: asyncpg.Pool, connection: Any) -> None:
         try:
-            async with asyncio.timeout(at_most(self._settings.connect_timeout)):
-                await transaction.start()
+            await connection.execute("BEGIN READ ONLY", timeout=at_most(self._settings.connect_timeout))
         except _BROKEN:
-            # It died unnoticed, and so did those that are as old: they must not cost an error each.
-            connection.terminate()
-            await pool.expire_connections()
+            await self._expire(pool, connection)
             raise
+
+    async def _expire(self, pool: asyncpg.Pool, connection: Any) -> None:
+        # It died unnoticed, and so did those that are as old: they must not cost an error each.
+        connection.terminate()
+        await pool.expire_connections()
 
     async def _acquire(self, kind: str) -> tuple[asyncpg.Pool, Any]:
         self._check_not_away()
@@ -104,13 +136,16 @@ class Pools:
 
     async def _acquire_from(self, pool: asyncpg.Pool) -> Any:
         try:
-            return await pool.acquire(timeout=at_most(self._settings.connect_timeout))
+            # First come, first served: the pool's queue keeps the order.
+            has_room = pool.get_idle_size() > 0 or pool.get_size() < pool.get_max_size()
+            wait = self._settings.connect_timeout if has_room else self._settings.pool_wait
+            return await pool.acquire(timeout=at_most(wait))
         except TimeoutError:
             if pool.get_size() < pool.get_max_size():
                 # There was room for one more: it is the server that did not answer.
                 raise
             raise DatabaseBusyError(
-                "All connections are busy.", hint="Try again in a moment, or raise pool_max."
+                "All connections are busy.", hint="Try again in a second, or raise pool_max."
             ) from None
 
     def _check_not_away(self) -> None:
@@ -150,19 +185,20 @@ class Pools:
         return await asyncpg.create_pool(
             self._target.gateway_dsn,
             min_size=max(1, settings.pool_min // 2) if self._serving else 1,
-            max_size=self.most,
+            max_size=GATEWAY_CONNECTIONS if kind == "gateway" else self.most,
             max_inactive_connection_lifetime=settings.pool_idle,
-            connection_class=TextConnection if is_text else asyncpg.Connection,
-            init=prepare_text_connection if is_text else prepare_own_connection,
-            reset=_forget_everything if is_text else None,
+            connection_class=TextConnection if is_text else OwnConnection,
+            init=partial(prepare_text_connection, keeps_statements=self._serving and settings.prepared_statements)
+            if is_text
+            else prepare_own_connection,
             statement_cache_size=cached,
             timeout=settings.connect_timeout,
             command_timeout=None,
         )
 
-    def _give_back_later(self, pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:
-        """Ends and resets after the answer has gone out, not before, and also when the caller was cancelled."""
-        task = asyncio.ensure_future(_give_back(pool, connection, transaction))
+    def _later(self, release: Coroutine[Any, Any, None]) -> None:
+        """Gives a connection back after the answer has gone out, not before, and also when the caller was cancelled."""
+        task = asyncio.ensure_future(release)
         self._releases.add(task)
         task.add_done_callback(self._released)
 
@@ -173,18 +209,14 @@ class Pools:
             task.exception()
 
 
-async def _give_back(pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:
+async def _give_back(pool: asyncpg.Pool, connection: Any) -> None:
     try:
         async with asyncio.timeout(RELEASE_SECONDS):
-            # Rolled back, not committed: session settings that a query made are undone with it.
             if not connection.is_closed():
-                await transaction.rollback()
-    except TimeoutError:
+                await connection.end()
+    except BaseException:
+        # Nobody else may have a connection that still holds something.
         connection.terminate()
+        raise
     finally:
         await pool.release(connection, timeout=RELEASE_SECONDS)
-
-
-async def _forget_everything(connection: Any) -> None:
-    """Leaves nothing of one caller's SQL to the next: prepared statements and roles survive the default reset."""
-    await connection.execute("DISCARD ALL")
