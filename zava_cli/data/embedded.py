@@ -199,10 +199,9 @@ class EmbeddedServer:
         # Made beside its place: a cluster whose making was interrupted must not pass for one.
         partial = Path(tempfile.mkdtemp(prefix=PARTIAL_DATA, dir=self.home))
         _make_private(partial)
-        self._run(
-            "initdb", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8" if sys.platform == "linux" else "--no-locale",
-            "--username", SUPERUSER, "--pgdata", str(partial),
-        )  # fmt: skip
+        locale = "--locale=C.UTF-8" if sys.platform == "linux" else "--no-locale"
+        options = ["--auth=trust", "--encoding=UTF8", locale, "--username", SUPERUSER]
+        self._run("initdb", *options, "--pgdata", str(partial))
         partial.rename(self.data)
 
     def _forget_stale_pid(self) -> None:
