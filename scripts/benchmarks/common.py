@@ -11,7 +11,6 @@ import json
 import os
 import pkgutil
 import platform
-import signal
 import statistics
 import sys
 import time
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+READING = "Medians, lowest and highest of the runs; bold: ratio to the floor, run by run. The ms of a run are its p50."
 SHARED = ("common", "copying", "databases", "programs")
 """Modules beside this one that are no areas."""
 
@@ -109,11 +109,7 @@ class Report:
             for measure in self.measures:
                 cells = [measure.title, *(measure.cell(name) for name in contestants)]
                 lines.append("| " + " | ".join(cells) + " |")
-            lines += [
-                "",
-                "Medians, lowest and highest of the runs (ms of a run are its p50); bold: ratio to the floor, run by run.",
-                "",
-            ]
+            lines += ["", READING, ""]
         return "\n".join([*lines, *(f"- {line}" for line in [*map(str, self.goals), *self.notes])])
 
     def as_json(self) -> dict[str, Any]:
@@ -179,8 +175,6 @@ def main(given: Sequence[str] | None = None) -> int:
         area.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
         module.add_arguments(area)
     arguments = parser.parse_args(given)
-    # Servers of a run that is ended are ended too.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     before = os.getloadavg()[0]
     report: Report = modules[arguments.area].measure(arguments)
     report.notes = [*report.notes, f"load of the machine: {before:.1f} before, {os.getloadavg()[0]:.1f} after"]
