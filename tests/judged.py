@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "data" / "judged"
+RIGHT = 2
+"""Lowest grade that answers the question."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,27 @@ def judged_queries(corpus: str) -> list[JudgedQuery]:
     """The questions of a corpus: catalogue or online-retail."""
     with (FOLDER / f"{corpus}.tsv").open(encoding="utf-8", newline="") as file:
         return [JudgedQuery(**row) for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
+
+
+def hit(found: Sequence[str], grades: Mapping[str, int], depth: int) -> float:
+    """1 if one of the first `depth` answers the question, else 0."""
+    return float(any(grades.get(sku, 0) >= RIGHT for sku in found[:depth]))
+
+
+def reciprocal_rank(found: Sequence[str], grades: Mapping[str, int], depth: int) -> float:
+    """1 / place of the first of `depth` that answers the question, or 0 (Voorhees, TREC-8, 1999)."""
+    places = (place for place, sku in enumerate(found[:depth], 1) if grades.get(sku, 0) >= RIGHT)
+    return 1 / next(places, math.inf)
+
+
+def ndcg(found: Sequence[str], grades: Mapping[str, int], depth: int) -> float:
+    """Gain 2^grade - 1, discounted by log2(place + 1), by that of the best order (Burges et al., ICML 2005)."""
+
+    def gained(in_order: Iterable[int]) -> float:
+        return sum((2**grade - 1) / math.log2(place + 1) for place, grade in enumerate(in_order, 1))
+
+    best = sorted(grades.values(), reverse=True)[:depth]
+    return gained(grades.get(sku, 0) for sku in found[:depth]) / gained(best)
 
 
 def _begins_a_word(part: str, name: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.judged import JudgedQuery, Pattern, Product, judged_queries
+from tests.judged import JudgedQuery, Pattern, Product, hit, judged_queries, ndcg, reciprocal_rank
 
 CATALOGUE = Path(__file__).parents[2] / "sample_data" / "products.csv"
 
@@ -48,3 +48,13 @@ def test_a_product_gets_the_highest_grade_that_fits() -> None:
 def test_a_part_of_a_name_begins_a_word() -> None:
     assert not Pattern.parse("ray").matches(Product("1", "Metal Tray", "TRAYS"))
     assert Pattern.parse("tray").matches(Product("1", "Metal Trays", "TRAYS"))
+
+
+def test_the_measures_are_those_of_a_hand_calculation() -> None:
+    grades = {"a": 3, "b": 2, "c": 1}
+    assert [hit(["x", "c", "b"], grades, depth) for depth in (2, 3)] == [0, 1]
+    assert reciprocal_rank(["x", "c", "b"], grades, 10) == pytest.approx(1 / 3)
+    assert reciprocal_rank(["x", "c"], grades, 10) == 0
+    assert ndcg(["a", "b", "c"], grades, 10) == pytest.approx(1)
+    # 7/log2(3) over 7 + 3/log2(3) + 1/2
+    assert ndcg(["x", "a"], grades, 10) == pytest.approx(4.4165 / 9.3928, rel=1e-4)
