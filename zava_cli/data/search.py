@@ -52,6 +52,17 @@ class Match:
     is_unwanted: bool
 
 
+@dataclass(frozen=True)
+class KnownProduct:
+    """A product of the catalogue, with its vector of the active model where it has one."""
+
+    product_id: UUID
+    sku: str
+    name: str
+    model: ActiveModel | None
+    vector: NDArray[np.float32] | None
+
+
 async def active_model(session: Session) -> ActiveModel | None:
     """The model that search uses; None before anything was embedded."""
     rows = await session.rows(named_sql("search")["active_model"])
@@ -74,6 +85,17 @@ async def by_sku(session: Session, sku: str, filters: Filters) -> list[UUID]:
     return [row["product_id"] for row in rows]
 
 
+async def product(session: Session, sku: str) -> KnownProduct | None:
+    """The product with that SKU, in any case."""
+    rows = await session.rows(named_sql("search")["product"], sku)
+    if not rows:
+        return None
+    row = rows[0]
+    vector = row["vector"].to_numpy() if row["vector"] is not None else None
+    model = ActiveModel(row["model"], row["dimensions"]) if vector is not None else None
+    return KnownProduct(row["product_id"], row["sku"], row["name"], model, vector)
+
+
 async def misspelled(session: Session, words: Sequence[str], neighbours: Sequence[str]) -> tuple[list[str], set[str]]:
     """The words that no product holds, and the neighbours that the catalogue writes as one word."""
     rows = await session.rows(named_sql("search")["misspelled"], list(words), list(neighbours))
@@ -89,10 +111,16 @@ async def vocabulary(session: Session) -> set[str]:
 
 
 async def by_keyword(
-    session: Session, terms: Sequence[str], unwanted: Sequence[str], filters: Filters, limit: int
+    session: Session,
+    terms: Sequence[str],
+    unwanted: Sequence[str],
+    filters: Filters,
+    limit: int,
+    *,
+    without: UUID | None = None,
 ) -> dict[UUID, Match]:
-    """Products that hold what was asked for, best first; a term's spellings are joined by bars."""
-    arguments = (list(terms), *filters.values, limit, list(unwanted))
+    """Products but `without` that hold what was asked for, best first; a term's spellings are joined by bars."""
+    arguments = (list(terms), *filters.values, limit, list(unwanted), without)
     return _matches(await session.rows(named_sql("search")["by_keyword"], *arguments))
 
 

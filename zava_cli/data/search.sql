@@ -25,6 +25,17 @@ WHERE lower(p.sku) = lower($1)
       WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
 ORDER BY p.sku
 
+-- name: product
+-- The product of a SKU in any case, with its vector of the model that search uses.
+-- $1 sku text
+SELECT p.product_id, p.sku, p.name, m.model, m.dimensions, e.description_embedding AS vector
+FROM products p
+LEFT JOIN embedding_models m ON m.is_active
+LEFT JOIN product_description_embeddings e ON e.product_id = p.product_id AND e.model = m.model
+WHERE lower(p.sku) = lower($1)
+ORDER BY p.sku <> $1, p.sku
+LIMIT 1
+
 -- name: misspelled
 -- The words that no product holds, and those of the neighbours that the catalogue writes as one word.
 -- $1 words text[], $2 neighbours text[]
@@ -43,7 +54,7 @@ SELECT word FROM search_words
 -- Products that hold what was asked for: by the share of it, where a term weighs more the fewer products hold it,
 -- and more in a name than in a description or in the name of the type. Products with less than half of the best
 -- one's share are left out.
--- $1 terms text[], each with its spellings between bars, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 unwanted words text[]
+-- $1 terms text[], each with its spellings between bars, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 unwanted words text[], $9 product to leave out uuid
 WITH asked AS (
     SELECT place, string_agg(form::text, ' | ')::tsquery AS term
     FROM unnest($1::text[]) WITH ORDINALITY AS terms (spellings, place),
@@ -64,7 +75,8 @@ WITH asked AS (
 ), found AS (
     SELECT place, product_id, max(worth) AS worth
     FROM held JOIN products p USING (product_id)
-    WHERE ($2::uuid IS NULL OR p.category_id = $2)
+    WHERE ($9::uuid IS NULL OR product_id <> $9)
+      AND ($2::uuid IS NULL OR p.category_id = $2)
       AND ($3::numeric IS NULL OR p.price >= $3)
       AND ($4::numeric IS NULL OR p.price <= $4)
       AND (NOT $5::boolean OR EXISTS (

@@ -14,7 +14,7 @@ from zava_cli.data.search import ActiveModel, Filters
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
 from zava_cli.infra.operations import current_operation
-from zava_cli.models.search import SearchHit, SearchMode, SearchRequest, SearchResult
+from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource, stored_name
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_terms import Terms, corrected, correction, terms_of, words_to_check
@@ -41,7 +41,7 @@ async def search_products(
     """
     found = Found(mode=request.mode)
     async with provider.reader(caller) as session:
-        filters = await _filters(session, request)
+        filters = await filters_of(session, request)
         text = await _spelled_right(session, request.query_description, found)
         active = None if request.mode is SearchMode.KEYWORD else await data.active_model(session)
     question = None
@@ -65,7 +65,7 @@ async def search_products(
         mode=found.mode,
         model=question.active.model if question else None,
         threshold=question.threshold if question else None,
-        hits=[_hit(found, product, rows[product]) for product in order],
+        hits=[hit_of(found, product, rows[product]) for product in order],
         notices=found.notices,
     )
 
@@ -80,7 +80,8 @@ class _Question:
     threshold: float
 
 
-async def _filters(session: Session, request: SearchRequest) -> Filters:
+async def filters_of(session: Session, request: ProductFilters) -> Filters:
+    """The filters with keys for names; ValidationError and AuthorizationError as for search_products."""
     category = store = None
     if request.category is not None:
         known = await data.categories(session)
@@ -159,7 +160,8 @@ async def _look_up(
             found.by_meaning = {key: match for key, match in nearest.items() if match.score >= question.threshold}
 
 
-def _hit(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
+def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
+    """A found product as it is shown, with what spoke for it."""
     words: list[str] = row.pop("words")
     similarity = found.by_meaning[product].score if product in found.by_meaning else None
     semantic_rank, keyword_rank = found.meaning_places.get(product), found.keyword_places.get(product)
