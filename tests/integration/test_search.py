@@ -190,6 +190,38 @@ async def test_what_is_out_of_stock_in_a_store_is_not_found_there(seeded_copy: T
         await provider.close()
 
 
+async def test_stock_of_another_store_does_not_show_through_the_order(seeded_copy: Target) -> None:
+    provider = PostgreSQLProvider(seeded_copy)
+    try:
+        seattle = await provider.identify("seattle")
+        asked: dict[str, Any] = {"in_stock": True, "limit": 100}
+        before = [(await find(provider, seattle, "paint roller", mode=mode, **asked)).hits for mode in SearchMode]
+        async with admin_connection(seeded_copy) as connection:
+            await connection.execute(
+                "UPDATE retail.inventory SET stock_level = CASE WHEN stock_level = 0 THEN 9 ELSE 0 END"
+                " WHERE store_id <> (SELECT store_id FROM retail.stores WHERE name = 'Zava Retail Seattle')"
+            )
+        after = [(await find(provider, seattle, "paint roller", mode=mode, **asked)).hits for mode in SearchMode]
+        assert after == before
+        assert all(before)
+    finally:
+        await provider.close()
+
+
+async def test_filters_leave_out_nothing_that_passes_them(provider: PostgreSQLProvider, seattle: Caller) -> None:
+    everything = (await find(provider, seattle, "drill bit for wood", threshold=-1, limit=100)).hits
+    bounds: dict[str, Any] = {"category": "hand tools", "max_price": 20, "threshold": -1, "limit": 100}
+    narrow = (await find(provider, seattle, "drill bit for wood", **bounds)).hits
+    passing = {hit.sku for hit in everything if hit.category == "HAND TOOLS" and hit.price <= 20}
+    assert passing <= {hit.sku for hit in narrow}
+    async with admin_connection(provider.target) as connection:
+        count = await connection.fetchval(
+            "SELECT count(*) FROM retail.products JOIN retail.categories c USING (category_id)"
+            " WHERE c.name = 'HAND TOOLS' AND price <= 20"
+        )
+    assert len(narrow) == count > len(passing)
+
+
 @pytest.mark.parametrize("store", ["Zava Retail Bellevue", "bellevue", "Atlantis"])
 async def test_a_store_that_one_does_not_see_is_like_one_that_does_not_exist(
     provider: PostgreSQLProvider, seattle: Caller, store: str

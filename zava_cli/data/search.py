@@ -21,10 +21,11 @@ LARGEST_VECTOR = 2_000
 
 @dataclass(frozen=True)
 class ActiveModel:
-    """The model whose vectors search uses."""
+    """The model whose vectors search uses; a small catalogue has no index, since comparing all is faster there."""
 
     model: str
     dimensions: int
+    is_indexed: bool
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ async def product(session: Session, sku: str) -> KnownProduct | None:
         return None
     row = rows[0]
     vector = row["vector"].to_numpy() if row["vector"] is not None else None
-    model = ActiveModel(row["model"], row["dimensions"]) if vector is not None else None
+    model = ActiveModel(row["model"], row["dimensions"], row["is_indexed"]) if vector is not None else None
     return KnownProduct(row["product_id"], row["sku"], row["name"], model, vector)
 
 
@@ -105,9 +106,9 @@ async def misspelled(session: Session, words: Sequence[str], neighbours: Sequenc
     )
 
 
-async def vocabulary(session: Session) -> set[str]:
-    """The words of product names and types."""
-    return {row["word"] for row in await session.rows(named_sql("search")["vocabulary"])}
+async def vocabulary(session: Session, longest: int) -> set[str]:
+    """The words of product names and types, up to that length."""
+    return {row["word"] for row in await session.rows(named_sql("search")["vocabulary"], longest)}
 
 
 async def by_keyword(
@@ -139,11 +140,12 @@ async def by_meaning(
 ) -> dict[UUID, Match]:
     """Products nearest to `vector` (of the model's dimensions), nearest first, with their cosine similarity."""
     sql = named_sql("search")
-    await session.rows(sql["scan_further"])
-    await session.rows(sql["scan_wider"])
+    if model.is_indexed:
+        await session.rows(sql["scan_further"])
+        await session.rows(sql["scan_wider"])
     arguments = (vector, *filters.values, limit, model.model, list(unwanted))
     rows = await session.rows(meaning_statement(model.dimensions), *arguments)
-    if len(rows) < limit:
+    if model.is_indexed and len(rows) < limit:
         # An index scan gives up after hnsw.max_scan_tuples; under narrow filters that is too early.
         rows = await session.rows(meaning_statement(None), *arguments)
     return _matches(rows)

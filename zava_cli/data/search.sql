@@ -1,6 +1,7 @@
 -- name: active_model
--- The model whose vectors search uses.
-SELECT model, dimensions FROM embedding_models WHERE is_active
+-- The model whose vectors search uses, and whether they have the index that embed's `index_plan` builds.
+SELECT model, dimensions, to_regclass('retail.embeddings_hnsw_' || left(md5(model), 16)) IS NOT NULL AS is_indexed
+FROM embedding_models WHERE is_active
 
 -- name: categories
 -- Every category.
@@ -28,7 +29,8 @@ ORDER BY p.sku
 -- name: product
 -- The product of a SKU in any case, with its vector of the model that search uses.
 -- $1 sku text
-SELECT p.product_id, p.sku, p.name, m.model, m.dimensions, e.description_embedding AS vector
+SELECT p.product_id, p.sku, p.name, m.model, m.dimensions, e.description_embedding AS vector,
+       to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed
 FROM products p
 LEFT JOIN embedding_models m ON m.is_active
 LEFT JOIN product_description_embeddings e ON e.product_id = p.product_id AND e.model = m.model
@@ -39,16 +41,18 @@ LIMIT 1
 -- name: misspelled
 -- The words that no product holds, and those of the neighbours that the catalogue writes as one word.
 -- $1 words text[], $2 neighbours text[]
-SELECT asked.word, false AS is_compound FROM unnest($1::text[]) AS asked (word)
-WHERE numnode(plainto_tsquery('english', asked.word)) > 0
-  AND NOT EXISTS (SELECT FROM search_words s WHERE s.word = asked.word)
-  AND NOT EXISTS (SELECT FROM products p WHERE p.search_text @@ plainto_tsquery('english', asked.word))
-UNION ALL
-SELECT word, true FROM search_words WHERE word = ANY ($2::text[])
+SELECT asked.word, asked.is_compound
+FROM (SELECT word, false FROM unnest($1::text[]) AS word UNION ALL SELECT word, true FROM unnest($2::text[]) AS word)
+     AS asked (word, is_compound)
+LEFT JOIN search_words s ON s.word = asked.word
+WHERE CASE WHEN asked.is_compound THEN s.word IS NOT NULL
+      ELSE s.word IS NULL AND numnode(plainto_tsquery('english', asked.word)) > 0
+           AND NOT EXISTS (SELECT FROM products p WHERE p.search_text @@ plainto_tsquery('english', asked.word)) END
 
 -- name: vocabulary
--- The words of product names and types.
-SELECT word FROM search_words
+-- The words of product names and types that are not longer than one that was misspelled may be.
+-- $1 longest integer
+SELECT word FROM search_words WHERE length(word) <= $1
 
 -- name: by_keyword
 -- Products that hold what was asked for: by the share of it, where a term weighs more the fewer products hold it,
@@ -64,40 +68,42 @@ WITH asked AS (
 ), kinds AS MATERIALIZED (
     SELECT type_id, to_tsvector('english', name) AS words FROM product_types
 ), held AS (
-    SELECT asked.place, p.product_id,
+    -- Every mention of a table costs a check of who asks: what is needed of a product is carried along.
+    SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price, p.search_text,
            CASE WHEN ts_filter(p.search_text, '{a}') @@ asked.term THEN 1.0 ELSE 0.7 END AS worth
     FROM asked JOIN products p ON p.search_text @@ asked.term
     UNION ALL
-    SELECT asked.place, p.product_id, 0.7
+    SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price, p.search_text, 0.7
     FROM asked
     JOIN kinds ON kinds.words @@ asked.term
     JOIN products p ON p.type_id = kinds.type_id
 ), found AS (
-    SELECT place, product_id, max(worth) AS worth
-    FROM held JOIN products p USING (product_id)
+    SELECT DISTINCT ON (place, product_id) place, product_id, sku, type_id, search_text, worth
+    FROM held
     WHERE ($9::uuid IS NULL OR product_id <> $9)
-      AND ($2::uuid IS NULL OR p.category_id = $2)
-      AND ($3::numeric IS NULL OR p.price >= $3)
-      AND ($4::numeric IS NULL OR p.price <= $4)
+      AND ($2::uuid IS NULL OR category_id = $2)
+      AND ($3::numeric IS NULL OR price >= $3)
+      AND ($4::numeric IS NULL OR price <= $4)
       AND (NOT $5::boolean OR EXISTS (
           SELECT FROM inventory i
-          WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
-    GROUP BY place, product_id
+          WHERE i.product_id = held.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
+    ORDER BY place, product_id, worth DESC
 ), rarity AS (
     -- The 20 stands for the rest of the catalogue: a term that half of the products hold still says something.
     SELECT place, ln(1 + 20 * (SELECT count(DISTINCT product_id) FROM found)::double precision / count(*)) AS weight
     FROM found GROUP BY place
 ), compared AS (
-    SELECT product_id, sum(worth * weight) AS share, max(sum(worth * weight)) OVER () AS best
+    SELECT product_id, sku, type_id, search_text,
+           sum(worth * weight) AS share, max(sum(worth * weight)) OVER () AS best
     FROM found JOIN rarity USING (place)
-    GROUP BY product_id
+    GROUP BY product_id, sku, type_id, search_text
 )
-SELECT p.product_id, (share / best)::double precision AS score, p.type_id,
+SELECT product_id, (share / best)::double precision AS score, type_id,
        EXISTS (SELECT FROM unnest($8::text[]) AS word
-               WHERE ts_filter(p.search_text, '{a}') @@ plainto_tsquery('english', word)) AS is_unwanted
-FROM compared JOIN products p USING (product_id)
+               WHERE ts_filter(search_text, '{a}') @@ plainto_tsquery('english', word)) AS is_unwanted
+FROM compared
 WHERE share * 2 > best
-ORDER BY share DESC, p.sku
+ORDER BY share DESC, sku
 LIMIT $7
 
 -- name: by_operators

@@ -17,7 +17,7 @@ from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource, stored_name
 from zava_cli.services.search_ranking import Found
-from zava_cli.services.search_terms import Terms, corrected, correction, terms_of, words_to_check
+from zava_cli.services.search_terms import MOST_SLIPS, Terms, corrected, correction, terms_of, words_to_check
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,7 +138,7 @@ async def _spelled_right(session: Session, question: str, found: Found) -> str:
     unknown, compounds = await data.misspelled(session, words, neighbours)
     corrections: dict[str, str] = {}
     if unknown:
-        vocabulary = await data.vocabulary(session)
+        vocabulary = await data.vocabulary(session, max(map(len, unknown)) + MOST_SLIPS)
         corrections = {word: meant for word in unknown if (meant := correction(word, vocabulary))}
     found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
     return corrected(question, corrections, compounds)

@@ -11,6 +11,12 @@ from itertools import pairwise
 
 WORD = re.compile(r"[^\W\d_]{4,30}")
 """A word whose spelling can be checked."""
+MOST_SLIPS = 2
+FILLERS = frozenset({
+    "something", "somewhere", "anything", "somehow", "looking", "need", "want", "please", "while", "keep", "make", "like",
+    "good", "best", "quickly", "easily",
+})  # fmt: skip
+"""Words of shoppers that no catalogue need hold: they are no slips."""
 UNITS = (
     ("in", "inch", "inches", '"'),
     ("ft", "foot", "feet", "'"),
@@ -66,7 +72,11 @@ def terms_of(question: str) -> Terms:
 def words_to_check(question: str) -> tuple[list[str], list[str]]:
     """Words whose spelling can be checked, and neighbours written as one word; both in lower case."""
     tokens = question.lower().split()
-    words = [token for token in (token.strip(".,;:!?()") for token in tokens) if WORD.fullmatch(token)]
+    words = [
+        token
+        for token in (token.strip(".,;:!?()") for token in tokens)
+        if WORD.fullmatch(token) and token not in FILLERS
+    ]
     pairs = [a + b for a, b in pairwise(tokens) if a.isalpha() and b.isalpha()]
     return list(dict.fromkeys(words)), list(dict.fromkeys(pairs))
 
@@ -79,7 +89,7 @@ def correction(word: str, vocabulary: Collection[str]) -> str | None:
     from rapidfuzz import process
     from rapidfuzz.distance import OSA, Indel
 
-    slips = 1 if len(word) < 9 else 2
+    slips = 1 if len(word) < 9 else MOST_SLIPS
     candidates = [known for known in vocabulary if len(known) > 3]
     near = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=slips, limit=None)
     # A letter that is missing or too many is likelier than a wrong one.
