@@ -12,9 +12,10 @@ from itertools import pairwise
 WORD = re.compile(r"[^\W\d_]{4,30}")
 """A word whose spelling can be checked."""
 MOST_SLIPS = 2
+"""How many letters of a long word may be wrong."""
 FILLERS = frozenset({
-    "something", "somewhere", "anything", "somehow", "looking", "need", "want", "please", "while", "keep", "make", "like",
-    "good", "best", "quickly", "easily",
+    "something", "somewhere", "anything", "somehow", "looking", "need", "want", "please", "while", "keep", "make",
+    "like", "good", "best", "quickly", "easily",
 })  # fmt: skip
 """Words of shoppers that no catalogue need hold: they are no slips."""
 UNITS = (
