@@ -5,6 +5,7 @@ from __future__ import annotations
 from zava_cli.data import search as data
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.retries import retried
 from zava_cli.infra.errors import ValidationError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import SearchMode, SearchResult, SimilarRequest
@@ -19,6 +20,14 @@ async def similar_products(provider: PostgreSQLProvider, caller: Caller, request
     A product that is not embedded is compared by name and type, with a notice. Raises ValidationError (unknown SKU
     or category) and AuthorizationError (a store that the caller does not see).
     """
+
+    async def compare() -> SearchResult:
+        return await _similar(provider, caller, request)
+
+    return await retried(provider.settings, compare)
+
+
+async def _similar(provider: PostgreSQLProvider, caller: Caller, request: SimilarRequest) -> SearchResult:
     # One more than asked for, since the product itself is nearest.
     length = max(CANDIDATES, 2 * request.limit) + 1
     async with provider.reader(caller) as session:
