@@ -17,7 +17,7 @@ from zava_cli.commands.main import app
 from zava_cli.data.target import Target
 from zava_cli.models.embed import EmbedRequest
 from zava_cli.models.query import QueryRequest
-from zava_cli.models.search import SearchRequest
+from zava_cli.models.search import SearchRequest, SimilarRequest
 from zava_cli.models.seed import SeedRequest
 from zava_cli.models.store import StoreRequest
 from zava_cli.server.app import build_server
@@ -71,6 +71,12 @@ OPERATIONS = [
         command_only={"format": OUTPUT},
         not_in_tool=dict.fromkeys(["mode", "category", "min_price", "max_price", "in_stock", "store"], SMALL),
         tool_only=KEPT,
+    ),
+    Operation(
+        SimilarRequest, "similar", "find_similar_products",
+        tool_names={"limit": "max_rows"},
+        command_only={"format": OUTPUT},
+        not_in_tool=dict.fromkeys(["category", "min_price", "max_price", "store"], SMALL),
     ),
     Operation(
         StoreRequest, "store", "get_store_performance",
