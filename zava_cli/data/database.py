@@ -120,7 +120,7 @@ class PostgreSQLProvider:
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:
         """Statements as the login itself, which sees the catalog and no data; each may be a transaction of its own."""
-        deadline = Deadline(self.settings.statement_timeout)
+        deadline = Deadline(self.settings.connect_timeout)
         async with self._pools.gateway() as connection:
             yield Session(connection, deadline)
 

@@ -20,7 +20,7 @@ from zava_cli.data.connections import (
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import at_most
-from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError
+from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, QueryTimeoutError
 
 KNOCK_SECONDS = 0.1
 """A server that could not be reached is left alone for so long, however many ask for it."""
@@ -94,9 +94,12 @@ class Pools:
             pool, connection = await self._acquire(kind)
             try:
                 yield connection
-            except _BROKEN:
+            except (*_BROKEN, DatabaseUnavailableError, QueryTimeoutError) as error:
+                # These statements take no time: one that runs past its own has not been heard.
                 await self._expire(pool, connection)
-                raise
+                raise DatabaseUnavailableError(
+                    "PostgreSQL does not answer.", hint="Try again; `zava health` tells more."
+                ) from error
             finally:
                 self._later(pool.release(connection, timeout=RELEASE_SECONDS))
 
