@@ -40,7 +40,7 @@ MANAGERS = {
 """Role of each manager, and the stores whose rows are theirs to see."""
 
 SHARED = {"categories": 2, "product_types": 2, "products": PRODUCTS, "embedding_models": 1,
-          "product_description_embeddings": PRODUCTS}  # fmt: skip
+          "product_description_embeddings": PRODUCTS, "search_words": 3}  # fmt: skip
 PER_STORE = {
     "customers": CUSTOMERS,
     "orders": ORDERS,

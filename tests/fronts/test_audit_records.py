@@ -48,21 +48,22 @@ async def test_every_tool_has_an_operations_name(target: Target) -> None:
 async def test_every_tool_leaves_exactly_one_record(seeded_copy: Target, client: Client) -> None:
     await call(client, QUERY, postgresql_query="select name from stores")
     await call(client, "search_products", query_description="hammer", max_rows=3)
+    await call(client, "find_similar_products", sku="HTHM001600", max_rows=2)
     await call(client, "get_store_performance", store_id="seattle")
     await call(client, "get_table_schemas")
     await call(client, "get_current_utc_date")
     await call(client, "check_health")
     await call(client, "no_such_tool")
-    found = await awaited(seeded_copy, 7)
+    found = await awaited(seeded_copy, 8)
     assert [(row["operation"], row["outcome"], row["row_count"]) for row in found] == [
-        ("query", "ok", 1), ("search", "ok", 3), ("store", "ok", None), ("schema", "ok", None), ("clock", "ok", None),
-        ("health", "ok", None), ("unknown tool", "invalid", None),
+        ("query", "ok", 1), ("search", "ok", 3), ("similar", "ok", 2), ("store", "ok", None), ("schema", "ok", None),
+        ("clock", "ok", None), ("health", "ok", None), ("unknown tool", "invalid", None),
     ]  # fmt: skip
     assert {(row["way"], row["who"]) for row in found} == {("mcp-stdio", "seattle")}
     assert {row["role"] for row in found[:-1]} == {"store_manager"}
     assert len({row["manager_id"] for row in found[:-1]}) == 1
     assert all("mcp" in row["client"] for row in found)
-    assert len({row["request_id"] for row in found}) == 7
+    assert len({row["request_id"] for row in found}) == 8
     assert all(row["seconds"] > 0 for row in found)
 
 

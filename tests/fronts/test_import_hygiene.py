@@ -40,6 +40,7 @@ def test_help_imports_only_what_draws_it(arguments: list[str]) -> None:
         ["config", "show"],
         ["store"],
         ["search"],
+        ["similar"],
         ["serve"],
         ["token", "create"],
         ["audit"],

@@ -17,7 +17,7 @@ MOST_TOKENS = 2_500
 async def test_all_tools_together_cost_less_than_2500_tokens(target: Target) -> None:
     async with Client(build_server(target, identity="seattle", administrator=True)) as client:
         tools = [tool.model_dump(by_alias=True, exclude_none=True, mode="json") for tool in await client.list_tools()]
-    assert len(tools) == 8
+    assert len(tools) == 9
     assert len(json.dumps({"tools": tools}, separators=(",", ":"))) / CHARACTERS_PER_TOKEN < MOST_TOKENS
 
 

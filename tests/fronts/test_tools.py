@@ -18,8 +18,8 @@ from zava_cli.server.app import build_server
 from zava_cli.services.security_keys import issue_key
 
 READING = {
-    "get_table_schemas", "execute_sales_query", "search_products", "get_store_performance", "get_current_utc_date",
-    "check_health",
+    "get_table_schemas", "execute_sales_query", "search_products", "find_similar_products", "get_store_performance",
+    "get_current_utc_date", "check_health",
 }  # fmt: skip
 WRITING = {"seed_database", "embed_products"}
 

@@ -59,6 +59,7 @@ def assert_nothing_hides(shown: str) -> None:
     [
         ("execute_sales_query", {"postgresql_query": "select name from stores"}),
         ("search_products", {"query_description": "hammer"}),
+        ("find_similar_products", {"sku": "SKU1"}),
         ("get_store_performance", {"store_id": "seattle", "time_period": "2025"}),
     ],
 )

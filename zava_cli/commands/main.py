@@ -20,6 +20,7 @@ from zava_cli.commands.security import security_app
 from zava_cli.commands.seed import seed
 from zava_cli.commands.serve import serve
 from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
+from zava_cli.commands.similar import similar
 from zava_cli.commands.store import store
 from zava_cli.commands.token import token_app
 from zava_cli.commands.whoami import whoami
@@ -56,7 +57,7 @@ def zava(
     """
 
 
-for command in (query, search, store, whoami):
+for command in (query, search, similar, store, whoami):
     app.command(cls=ZavaCommand, rich_help_panel=ASK)(command)
 app.command(cls=ZavaCommand, rich_help_panel=LOAD)(seed)
 app.command("import", cls=ZavaCommand, rich_help_panel=LOAD)(import_file)

@@ -59,7 +59,7 @@ def search(
 
     request = SearchRequest(
         query_description=query_description, mode=SearchMode(mode), limit=limit, threshold=threshold, category=category,
-        min_price=_exact(min_price), max_price=_exact(max_price), in_stock=in_stock, store=store,
+        min_price=exact(min_price), max_price=exact(max_price), in_stock=in_stock, store=store,
     )  # fmt: skip
 
     async def work(provider: PostgreSQLProvider, caller: Caller) -> SearchResult:
@@ -69,10 +69,11 @@ def search(
         async with EmbedderSource(runtime.settings()) as source:
             return await search_products(provider, caller, request, source)
 
-    _show(runtime.manager(work), format, with_units=request.asks_for_stock)
+    show_hits(runtime.manager(work), format, with_units=request.asks_for_stock)
 
 
-def _show(result: SearchResult, asked: Format | None, *, with_units: bool) -> None:
+def show_hits(result: SearchResult, asked: Format | None, *, with_units: bool) -> None:
+    """Prints the products and, beside them, what the reader should know."""
     chosen = asked or default_format()
     columns = SHORT if chosen in (Format.TABLE, Format.MARKDOWN) else FULL
     notes = print_result(_as_rows(result, columns | UNITS if with_units else columns), chosen)
@@ -80,7 +81,8 @@ def _show(result: SearchResult, asked: Format | None, *, with_units: bool) -> No
         diagnostics.note(text)
 
 
-def _exact(price: float | None) -> Decimal | None:
+def exact(price: float | None) -> Decimal | None:
+    """The price as it was written."""
     return None if price is None else Decimal(str(price))
 
 

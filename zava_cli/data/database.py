@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 from weakref import WeakSet
@@ -91,6 +92,30 @@ class PostgreSQLProvider:
         """Newest migration, time zone and data version, as the gateway sees them."""
         async with self.gateway_reader() as session:
             return await session.row(named_sql("identity")["migration_state"])
+
+    async def reading_state(self, caller: Caller) -> tuple[Caller, str]:
+        """The caller as they are known now, and what decides at this moment which rows they see.
+
+        Two equal states mean that the same statement of the same caller would read the same rows, but for what
+        somebody else than zava wrote. Errors as for `reader`.
+        """
+        _note(caller)
+        caller = await self._current(caller)
+        try:
+            return caller, await retried(self.settings, partial(self._reading_state, caller))
+        except ContextRefusedError:
+            if caller not in self._looked_up:
+                raise
+            caller = await self._look_up_again(caller)
+            return caller, await retried(self.settings, partial(self._reading_state, caller))
+
+    async def _reading_state(self, caller: Caller) -> str:
+        async with (
+            self._shares["own"].of(caller.identity.manager_id),
+            self._pools.single_statements("own") as connection,
+        ):
+            context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
+            return str(await connection.fetchval(named_sql("identity")["reading_state"], context, column=1))
 
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:

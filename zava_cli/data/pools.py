@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -78,16 +78,20 @@ class Pools:
             finally:
                 self._later(_give_back(pool, connection))
 
-    @asynccontextmanager
-    async def gateway(self) -> AsyncGenerator[Any]:
+    def gateway(self) -> AbstractAsyncContextManager[Any]:
         """A connection for the login's own statements, which need no transaction around them."""
+        return self.single_statements(self._gateway)
+
+    @asynccontextmanager
+    async def single_statements(self, kind: str) -> AsyncGenerator[Any]:
+        """A connection for statements that are each a transaction by themselves."""
         if not self._settings.prepared_statements:
             # A pooler may give the two halves of such a statement to different servers.
-            async with self.connection(self._gateway) as connection:
+            async with self.connection(kind) as connection:
                 yield connection
             return
         with translated():
-            pool, connection = await self._acquire(self._gateway)
+            pool, connection = await self._acquire(kind)
             try:
                 yield connection
             except _BROKEN:

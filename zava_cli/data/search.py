@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,11 @@ LARGEST_VECTOR = 2_000
 
 @dataclass(frozen=True)
 class ActiveModel:
-    """The model whose vectors search uses."""
+    """The model whose vectors search uses; a small catalogue has no index, since comparing all is faster there."""
 
     model: str
     dimensions: int
+    is_indexed: bool
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,26 @@ class Filters:
     def values(self) -> tuple[Any, ...]:
         """As parameters $2 to $6 of the `by_…` statements."""
         return (self.category, self.min_price, self.max_price, self.in_stock, self.store)
+
+
+@dataclass(frozen=True)
+class Match:
+    """A product in a list: what it is ordered by, its type, and whether its name holds an unwanted word."""
+
+    score: float
+    type_id: UUID
+    is_unwanted: bool
+
+
+@dataclass(frozen=True)
+class KnownProduct:
+    """A product of the catalogue, with its vector of the active model where it has one."""
+
+    product_id: UUID
+    sku: str
+    name: str
+    model: ActiveModel | None
+    vector: NDArray[np.float32] | None
 
 
 async def active_model(session: Session) -> ActiveModel | None:
@@ -65,25 +86,73 @@ async def by_sku(session: Session, sku: str, filters: Filters) -> list[UUID]:
     return [row["product_id"] for row in rows]
 
 
-async def by_keyword(session: Session, question: str, filters: Filters, limit: int) -> dict[UUID, float]:
-    """Products that share words with the question, best first, with PostgreSQL's text rank."""
-    rows = await session.rows(named_sql("search")["by_keyword"], question, *filters.values, limit)
-    return {row["product_id"]: row["rank"] for row in rows}
+async def product(session: Session, sku: str) -> KnownProduct | None:
+    """The product with that SKU, in any case."""
+    rows = await session.rows(named_sql("search")["product"], sku)
+    if not rows:
+        return None
+    row = rows[0]
+    vector = row["vector"].to_numpy() if row["vector"] is not None else None
+    model = ActiveModel(row["model"], row["dimensions"], row["is_indexed"]) if vector is not None else None
+    return KnownProduct(row["product_id"], row["sku"], row["name"], model, vector)
+
+
+async def misspelled(session: Session, words: Sequence[str], neighbours: Sequence[str]) -> tuple[list[str], set[str]]:
+    """The words that no product holds, and the neighbours that the catalogue writes as one word."""
+    rows = await session.rows(named_sql("search")["misspelled"], list(words), list(neighbours))
+    return (
+        [row["word"] for row in rows if not row["is_compound"]],
+        {row["word"] for row in rows if row["is_compound"]},
+    )
+
+
+async def vocabulary(session: Session, longest: int) -> set[str]:
+    """The words of product names and types, up to that length."""
+    return {row["word"] for row in await session.rows(named_sql("search")["vocabulary"], longest)}
+
+
+async def by_keyword(
+    session: Session,
+    terms: Sequence[str],
+    unwanted: Sequence[str],
+    filters: Filters,
+    limit: int,
+    *,
+    without: UUID | None = None,
+) -> dict[UUID, Match]:
+    """Products but `without` that hold what was asked for, best first; a term's spellings are joined by bars."""
+    arguments = (list(terms), *filters.values, limit, list(unwanted), without)
+    return _matches(await session.rows(named_sql("search")["by_keyword"], *arguments))
+
+
+async def by_operators(session: Session, question: str, filters: Filters, limit: int) -> dict[UUID, Match]:
+    """Products that fit a question with quotes, OR or a minus sign, best first."""
+    return _matches(await session.rows(named_sql("search")["by_operators"], question, *filters.values, limit))
 
 
 async def by_meaning(
-    session: Session, vector: NDArray[np.float32], model: ActiveModel, filters: Filters, limit: int
-) -> dict[UUID, float]:
+    session: Session,
+    vector: NDArray[np.float32],
+    model: ActiveModel,
+    unwanted: Sequence[str],
+    filters: Filters,
+    limit: int,
+) -> dict[UUID, Match]:
     """Products nearest to `vector` (of the model's dimensions), nearest first, with their cosine similarity."""
     sql = named_sql("search")
-    await session.rows(sql["scan_further"])
-    await session.rows(sql["scan_wider"])
-    arguments = (vector, *filters.values, limit, model.model)
+    if model.is_indexed:
+        await session.rows(sql["scan_further"])
+        await session.rows(sql["scan_wider"])
+    arguments = (vector, *filters.values, limit, model.model, list(unwanted))
     rows = await session.rows(meaning_statement(model.dimensions), *arguments)
-    if len(rows) < limit:
+    if model.is_indexed and len(rows) < limit:
         # An index scan gives up after hnsw.max_scan_tuples; under narrow filters that is too early.
         rows = await session.rows(meaning_statement(None), *arguments)
-    return {row["product_id"]: row["similarity"] for row in rows}
+    return _matches(rows)
+
+
+def _matches(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, Match]:
+    return {row["product_id"]: Match(row["score"], row["type_id"], row["is_unwanted"]) for row in rows}
 
 
 def meaning_statement(dimensions: int | None) -> str:
@@ -101,10 +170,10 @@ def meaning_statement(dimensions: int | None) -> str:
 
 
 async def details(
-    session: Session, products: Sequence[UUID], words: Sequence[str], filters: Filters
+    session: Session, products: Sequence[UUID], terms: Sequence[str], filters: Filters
 ) -> dict[UUID, dict[str, Any]]:
     """What is shown of each product, by key: see the statement `hits`."""
     rows = await session.rows(
-        named_sql("search")["hits"], [str(key) for key in products], list(words), filters.in_stock, filters.store
+        named_sql("search")["hits"], [str(key) for key in products], list(terms), filters.in_stock, filters.store
     )
     return {row.pop("product_id"): row for row in rows}

@@ -1,6 +1,7 @@
 -- name: active_model
--- The model whose vectors search uses.
-SELECT model, dimensions FROM embedding_models WHERE is_active
+-- The model whose vectors search uses, and whether they have the index that embed's `index_plan` builds.
+SELECT model, dimensions, to_regclass('retail.embeddings_hnsw_' || left(md5(model), 16)) IS NOT NULL AS is_indexed
+FROM embedding_models WHERE is_active
 
 -- name: categories
 -- Every category.
@@ -25,44 +26,111 @@ WHERE lower(p.sku) = lower($1)
       WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
 ORDER BY p.sku
 
+-- name: product
+-- The product of a SKU in any case, with its vector of the model that search uses.
+-- $1 sku text
+SELECT p.product_id, p.sku, p.name, m.model, m.dimensions, e.description_embedding AS vector,
+       to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed
+FROM products p
+LEFT JOIN embedding_models m ON m.is_active
+LEFT JOIN product_description_embeddings e ON e.product_id = p.product_id AND e.model = m.model
+WHERE lower(p.sku) = lower($1)
+ORDER BY p.sku <> $1, p.sku
+LIMIT 1
+
+-- name: misspelled
+-- The words that no product holds, and those of the neighbours that the catalogue writes as one word.
+-- $1 words text[], $2 neighbours text[]
+SELECT asked.word, asked.is_compound
+FROM (SELECT word, false FROM unnest($1::text[]) AS word UNION ALL SELECT word, true FROM unnest($2::text[]) AS word)
+     AS asked (word, is_compound)
+LEFT JOIN search_words s ON s.word = asked.word
+WHERE CASE WHEN asked.is_compound THEN s.word IS NOT NULL
+      ELSE s.word IS NULL AND numnode(plainto_tsquery('english', asked.word)) > 0
+           AND NOT EXISTS (SELECT FROM products p WHERE p.search_text @@ plainto_tsquery('english', asked.word)) END
+
+-- name: vocabulary
+-- The words of product names and types that are not longer than one that was misspelled may be.
+-- $1 longest integer
+SELECT word FROM search_words WHERE length(word) <= $1
+
 -- name: by_keyword
--- Products that share words with a question, those with most of its words first. A question in plain words
--- finds products with any of them, but drops those with less than half as many as the best one; quotes, OR
--- and a minus sign are obeyed.
--- $1 question text, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer
-WITH plain AS (
-    SELECT plainto_tsquery('english', $1)::text AS terms
-), asked AS (
-    SELECT string_to_array(terms, ' & ')::tsquery[] AS words,
-           terms = websearch_to_tsquery('english', $1)::text AS is_plain,
-           CASE WHEN terms = websearch_to_tsquery('english', $1)::text
-                THEN replace(terms, ' & ', ' | ')::tsquery
-                ELSE websearch_to_tsquery('english', $1) END AS query
-    FROM plain
+-- Products that hold what was asked for: by the share of it, where a term weighs more the fewer products hold it,
+-- and more in a name than in a description or in the name of the type. Products with less than half of the best
+-- one's share are left out.
+-- $1 terms text[], each with its spellings between bars, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 unwanted words text[], $9 product to leave out uuid
+WITH asked AS (
+    SELECT place, string_agg(form::text, ' | ')::tsquery AS term
+    FROM unnest($1::text[]) WITH ORDINALITY AS terms (spellings, place),
+         unnest(string_to_array(spellings, '|')) AS spelling, phraseto_tsquery('english', spelling) AS form
+    WHERE numnode(form) > 0
+    GROUP BY place
+), kinds AS MATERIALIZED (
+    SELECT type_id, to_tsvector('english', name) AS words FROM product_types
+), held AS (
+    -- Every mention of a table costs a check of who asks: what is needed of a product is carried along.
+    SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price, p.search_text,
+           CASE WHEN ts_filter(p.search_text, '{a}') @@ asked.term THEN 1.0 ELSE 0.7 END AS worth
+    FROM asked JOIN products p ON p.search_text @@ asked.term
+    UNION ALL
+    SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price, p.search_text, 0.7
+    FROM asked
+    JOIN kinds ON kinds.words @@ asked.term
+    JOIN products p ON p.type_id = kinds.type_id
 ), found AS (
-    SELECT p.product_id, p.sku, asked.is_plain, ts_rank_cd(p.search_text, asked.query) AS rank,
-           (SELECT count(*) FROM unnest(asked.words) AS word WHERE p.search_text @@ word) AS words
-    FROM products p, asked
-    WHERE p.search_text @@ asked.query
+    SELECT DISTINCT ON (place, product_id) place, product_id, sku, type_id, search_text, worth
+    FROM held
+    WHERE ($9::uuid IS NULL OR product_id <> $9)
+      AND ($2::uuid IS NULL OR category_id = $2)
+      AND ($3::numeric IS NULL OR price >= $3)
+      AND ($4::numeric IS NULL OR price <= $4)
+      AND (NOT $5::boolean OR EXISTS (
+          SELECT FROM inventory i
+          WHERE i.product_id = held.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
+    ORDER BY place, product_id, worth DESC
+), rarity AS (
+    -- The 20 stands for the rest of the catalogue: a term that half of the products hold still says something.
+    SELECT place, ln(1 + 20 * (SELECT count(DISTINCT product_id) FROM found)::double precision / count(*)) AS weight
+    FROM found GROUP BY place
+), compared AS (
+    SELECT product_id, sku, type_id, search_text,
+           sum(worth * weight) AS share, max(sum(worth * weight)) OVER () AS best
+    FROM found JOIN rarity USING (place)
+    GROUP BY product_id, sku, type_id, search_text
+)
+SELECT product_id, (share / best)::double precision AS score, type_id,
+       EXISTS (SELECT FROM unnest($8::text[]) AS word
+               WHERE ts_filter(search_text, '{a}') @@ plainto_tsquery('english', word)) AS is_unwanted
+FROM compared
+WHERE share * 2 > best
+ORDER BY share DESC, sku
+LIMIT $7
+
+-- name: by_operators
+-- Products that fit a question with quotes, OR or a minus sign, those that fit best first.
+-- $1 question text, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer
+WITH found AS (
+    SELECT p.product_id, p.sku, p.type_id, ts_rank_cd(p.search_text, query) AS rank
+    FROM products p, websearch_to_tsquery('english', $1) AS query
+    WHERE p.search_text @@ query
       AND ($2::uuid IS NULL OR p.category_id = $2)
       AND ($3::numeric IS NULL OR p.price >= $3)
       AND ($4::numeric IS NULL OR p.price <= $4)
       AND (NOT $5::boolean OR EXISTS (
           SELECT FROM inventory i
           WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
-), compared AS (
-    SELECT *, max(words) OVER () AS most FROM found
 )
-SELECT product_id, rank::double precision AS rank FROM compared
-WHERE NOT is_plain OR words * 2 > most
-ORDER BY words DESC, rank DESC, sku
+SELECT product_id, (rank / nullif(max(rank) OVER (), 0))::double precision AS score, type_id, false AS is_unwanted
+FROM found ORDER BY rank DESC, sku
 LIMIT $7
 
 -- name: by_meaning
 -- Products nearest to a question's vector. The type in front of each comparison is that of the model's index,
 -- and the order is by the distance operator itself, or no index would serve it.
--- $1 question vector, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text
-SELECT e.product_id, 1 - (e.description_embedding::vector(256) <=> $1::vector(256)) AS similarity
+-- $1 question vector, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[]
+SELECT e.product_id, 1 - (e.description_embedding::vector(256) <=> $1::vector(256)) AS score, p.type_id,
+       EXISTS (SELECT FROM unnest($9::text[]) AS word
+               WHERE ts_filter(p.search_text, '{a}') @@ plainto_tsquery('english', word)) AS is_unwanted
 FROM product_description_embeddings e
 JOIN products p ON p.product_id = e.product_id
 WHERE e.model = $8
@@ -85,11 +153,13 @@ SET LOCAL hnsw.iterative_scan = strict_order
 SET LOCAL hnsw.ef_search = 800
 
 -- name: hits
--- What is shown of each product, the words of the question that it holds, and its units on hand.
--- $1 products text[] (the driver would have to look uuid[] up, which a manager's role may not), $2 words text[], $3 with units boolean, $4 store uuid
+-- What is shown of each product, the terms of the question that it holds, and its units on hand.
+-- $1 products text[] (the driver would have to look uuid[] up, which a manager's role may not), $2 terms text[], each with its spellings between bars, $3 with units boolean, $4 store uuid
 SELECT p.product_id, p.sku, p.name, c.name AS category, t.name AS product_type, round(p.price, greatest(2, min_scale(p.price))) AS price, p.description,
-       ARRAY(SELECT word FROM unnest($2::text[]) WITH ORDINALITY AS asked(word, place)
-             WHERE p.search_text @@ plainto_tsquery('english', word) ORDER BY place) AS words,
+       ARRAY(SELECT split_part(spellings, '|', 1) FROM unnest($2::text[]) WITH ORDINALITY AS asked (spellings, place)
+             WHERE EXISTS (SELECT FROM unnest(string_to_array(spellings, '|')) AS spelling
+                           WHERE p.search_text @@ phraseto_tsquery('english', spelling))
+             ORDER BY place) AS words,
        CASE WHEN $3::boolean THEN (
            SELECT coalesce(sum(i.stock_level), 0) FROM inventory i
            WHERE i.product_id = p.product_id AND ($4::uuid IS NULL OR i.store_id = $4)) END AS units

@@ -13,11 +13,18 @@ SearchText = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
     Field(description="What is wanted, in a shopper's words, or a SKU"),
 ]
+Sku = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    Field(description="SKU of the product whose like is wanted"),
+]
 HitLimit = Annotated[int, Field(ge=1, le=100, description="Most products to return")]
 Similarity = Annotated[
     float, Field(ge=-1, le=1, description="Lowest cosine similarity of a hit by meaning; scores differ between models")
 ]
 Price = Annotated[Decimal, Field(ge=0, description="List price")]
+
+InStock = Annotated[bool, Field(description="Only products on hand in a store that you can see")]
 
 
 class SearchMode(StrEnum):
@@ -28,23 +35,17 @@ class SearchMode(StrEnum):
     KEYWORD = "keyword"
 
 
-class SearchRequest(BaseModel):
-    """A question to the catalogue with its filters. `store` alone implies `in_stock`."""
+class ProductFilters(BaseModel):
+    """Which products may be found. `store` alone implies `in_stock`."""
 
     model_config = ConfigDict(frozen=True)
 
-    query_description: SearchText
-    mode: SearchMode = Field(default=SearchMode.HYBRID, description="hybrid, semantic or keyword")
-    limit: HitLimit = 20
-    threshold: Similarity | None = Field(
-        default=None, description="Lowest cosine similarity of a hit by meaning; the model's own when left out"
-    )
     category: str | None = Field(
         default=None, max_length=200, description="Only this category, for example POWER TOOLS"
     )
     min_price: Price | None = Field(default=None, description="Lowest list price")
     max_price: Price | None = Field(default=None, description="Highest list price")
-    in_stock: bool = Field(default=False, description="Only products on hand in a store that you can see")
+    in_stock: InStock = False
     store: str | None = Field(
         default=None, max_length=200, description="Only products on hand in this store: its name or city"
     )
@@ -61,6 +62,24 @@ class SearchRequest(BaseModel):
         return self.in_stock or self.store is not None
 
 
+class SearchRequest(ProductFilters):
+    """A question to the catalogue with its filters."""
+
+    query_description: SearchText
+    mode: SearchMode = Field(default=SearchMode.HYBRID, description="hybrid, semantic or keyword")
+    limit: HitLimit = 20
+    threshold: Similarity | None = Field(
+        default=None, description="Lowest cosine similarity of a hit by meaning; the model's own when left out"
+    )
+
+
+class SimilarRequest(ProductFilters):
+    """A product whose like is looked for, with filters for what is found."""
+
+    sku: Sku
+    limit: HitLimit = 10
+
+
 class SearchHit(BaseModel):
     """One product that fits, and why."""
 
@@ -70,7 +89,7 @@ class SearchHit(BaseModel):
     product_type: str = Field(description="Product type within the category")
     price: Decimal = Field(description="List price per unit")
     description: str = Field(description="What a shopper reads")
-    score: float = Field(description="What the hits are ordered by; compare within one answer only")
+    score: float = Field(description="What the hits are ordered by, unwanted ones last; compare within one answer only")
     similarity: float | None = Field(default=None, description="Cosine similarity to the question, if found by meaning")
     semantic_rank: int | None = Field(default=None, description="Place in the list by meaning, from 1")
     keyword_rank: int | None = Field(default=None, description="Place in the list by words, from 1")

@@ -22,11 +22,12 @@ from zava_cli.server.tools.clock import get_current_utc_date
 from zava_cli.server.tools.health import check_health
 from zava_cli.server.tools.query import execute_sales_query
 from zava_cli.server.tools.schema import get_table_schemas
-from zava_cli.server.tools.search import search_products
+from zava_cli.server.tools.search import find_similar_products, search_products
 from zava_cli.server.tools.store import get_store_performance
 
 READING = [
-    get_table_schemas, execute_sales_query, search_products, get_store_performance, get_current_utc_date, check_health,
+    get_table_schemas, execute_sales_query, search_products, find_similar_products, get_store_performance,
+    get_current_utc_date, check_health,
 ]  # fmt: skip
 WRITING = [seed_database, embed_products]
 

@@ -24,6 +24,7 @@ from zava_cli.server.state import ServerState
 OPERATIONS = {
     "execute_sales_query": "query",
     "search_products": "search",
+    "find_similar_products": "similar",
     "get_store_performance": "store",
     "get_table_schemas": "schema",
     "get_current_utc_date": "clock",

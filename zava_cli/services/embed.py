@@ -25,10 +25,10 @@ PAGE = 5_000
 def product_text(product: ProductRow) -> str:
     """What is embedded for a product; a change of this text makes its vector stale.
 
-    The name first, because models weigh the beginning most. Type and category are stored in capitals; in
-    lower case they are the words that shoppers use, and models place them better.
+    The name first, because models weigh the beginning most. In lower case, because small models know words in
+    capitals less well: some catalogues are written in them, and every type and category is.
     """
-    return f"{product.name}. {product.product_type.lower()}. {product.category.lower()}. {product.description}"
+    return f"{product.name}. {product.product_type}. {product.category}. {product.description}".lower()
 
 
 async def embed_products(target: Target, request: EmbedRequest, on_progress: Progress = no_progress) -> EmbedReport:

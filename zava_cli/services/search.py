@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,8 +15,10 @@ from zava_cli.data.search import ActiveModel, Filters
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
 from zava_cli.infra.operations import current_operation
-from zava_cli.models.search import SearchHit, SearchMode, SearchRequest, SearchResult
+from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource, stored_name
+from zava_cli.services.search_ranking import Found
+from zava_cli.services.search_terms import MOST_SLIPS, Terms, corrected, correction, terms_of, words_to_check
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
 CANDIDATES = 50
 """Length of each list at least; longer than the answer, so that a product low in both lists can rise."""
-FUSION = 60
-"""The constant of reciprocal rank fusion, as in the paper that proposed it."""
-WORD = re.compile(r"\w+(?:[-'’.]\w+)*")
+FOLLOWERS = 2 / 3
+"""Where the nearest product reaches the model's threshold, others count down to this part of it."""
+OPERATORS = re.compile(r'(?:^|\s)(?:-\w|"[^"]+"|OR\s)')
 
 
 async def search_products(
@@ -49,83 +50,49 @@ async def search_products(
 async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
 ) -> SearchResult:
+    found = Found(mode=request.mode)
     async with provider.reader(caller) as session:
-        filters = await _filters(session, request)
+        filters = await filters_of(session, request)
+        text = await _spelled_right(session, request.query_description, found)
         active = None if request.mode is SearchMode.KEYWORD else await data.active_model(session)
-    found = _Found(mode=request.mode)
     question = None
     if request.mode is not SearchMode.KEYWORD:
         try:
             # No transaction stays open while a provider thinks.
-            question = await _question(request, active, source)
+            question = await _question(text, request.threshold, active, source)
         except EmbeddingError as error:
             if request.mode is SearchMode.SEMANTIC:
                 raise
             found.mode = SearchMode.KEYWORD
             found.notices.append(f"Searched by keyword only: {error.message} {error.hint or ''}".strip())
+    terms = terms_of(text)
     async with provider.reader(caller) as session:
-        await _look_up(session, request, filters, question, found)
+        await _look_up(session, request, terms, filters, question, found)
         order = found.order(request.limit)
-        words = [] if found.mode is SearchMode.SEMANTIC else _words(request.query_description)
-        rows = await data.details(session, order, words, filters)
+        wanted = [] if found.mode is SearchMode.SEMANTIC else terms.wanted
+        rows = await data.details(session, order, wanted, filters)
     current_operation().row_count = len(order)
     return SearchResult(
         mode=found.mode,
         model=question.active.model if question else None,
         threshold=question.threshold if question else None,
-        hits=[_hit(found, product, rows[product]) for product in order],
+        hits=[hit_of(found, product, rows[product]) for product in order],
         notices=found.notices,
     )
 
 
 @dataclass(frozen=True)
 class _Question:
-    """The question's vector, made by the active model."""
+    """The question's vector, made by the active model, and the lowest similarity of the nearest and of the others."""
 
     vector: NDArray[np.float32]
     active: ActiveModel
+    entry: float
     threshold: float
 
 
-@dataclass
-class _Found:
-    """The lists of one search; dictionaries are in list order, best first."""
-
-    mode: SearchMode
-    exact: list[UUID] = field(default_factory=list[UUID])
-    by_keyword: dict[UUID, float] = field(default_factory=dict[UUID, float])
-    by_meaning: dict[UUID, float] = field(default_factory=dict[UUID, float])
-    notices: list[str] = field(default_factory=list[str])
-
-    @cached_property
-    def keyword_places(self) -> dict[UUID, int]:
-        """Places in the list by words, from 1; read once the list is there."""
-        return {product: place for place, product in enumerate(self.by_keyword, 1)}
-
-    @cached_property
-    def meaning_places(self) -> dict[UUID, int]:
-        """Places in the list by meaning, from 1; read once the list is there."""
-        return {product: place for place, product in enumerate(self.by_meaning, 1)}
-
-    def score(self, product: UUID) -> float:
-        """The list's own score, or the fused one: the sum of 1 / (60 + place) over both lists."""
-        if self.mode is SearchMode.KEYWORD:
-            return self.by_keyword.get(product, 0.0)
-        if self.mode is SearchMode.SEMANTIC:
-            return self.by_meaning.get(product, 0.0)
-        places = (self.meaning_places.get(product), self.keyword_places.get(product))
-        return sum(1 / (FUSION + place) for place in places if place is not None)
-
-    def order(self, limit: int) -> list[UUID]:
-        """The products to show, best first."""
-        products = dict.fromkeys([*self.by_meaning, *self.by_keyword])
-        if self.mode is SearchMode.HYBRID:
-            # Sorting is stable: of two with the same score the one nearer in meaning comes first.
-            products = dict.fromkeys(sorted(products, key=self.score, reverse=True))
-        return list(dict.fromkeys([*self.exact, *products]))[:limit]
-
-
-async def _filters(session: Session, request: SearchRequest) -> Filters:
+async def filters_of(session: Session, request: ProductFilters) -> Filters:
+    """The filters with keys for names; ValidationError and AuthorizationError as for search_products."""
     category = store = None
     if request.category is not None:
         known = await data.categories(session)
@@ -150,7 +117,9 @@ async def _filters(session: Session, request: SearchRequest) -> Filters:
     )
 
 
-async def _question(request: SearchRequest, active: ActiveModel | None, source: EmbedderSource) -> _Question:
+async def _question(
+    text: str, threshold: float | None, active: ActiveModel | None, source: EmbedderSource
+) -> _Question:
     """The question as the active model sees it; EmbeddingError where that cannot be had."""
     if active is None:
         raise EmbeddingError("No product is embedded yet.", hint="Run `zava embed` once, as the administrator.")
@@ -161,46 +130,60 @@ async def _question(request: SearchRequest, active: ActiveModel | None, source: 
             f"The products are embedded with {active.model}, and the settings ask for {name}.",
             hint=f"Run `zava embed` to change to {name}, or set the provider and model that fit {active.model}.",
         )
-    vector = await embedder.embed_query(request.query_description)
+    vector = await source.embed_query(text.lower())
     if len(vector) != active.dimensions:
         raise EmbeddingError(
             f"The question got {len(vector)} dimensions from {name}; the products have {active.dimensions}.",
             hint="Set embedding_dimensions and run `zava embed`, or use the service that embedded the products.",
         )
-    threshold = embedder.threshold if request.threshold is None else request.threshold
-    return _Question(vector, active, threshold)
+    if threshold is not None:
+        return _Question(vector, active, threshold, threshold)
+    return _Question(vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
+
+
+async def _spelled_right(session: Session, question: str, found: Found) -> str:
+    """The question as the catalogue would spell it; what was changed is among the notices."""
+    words, neighbours = words_to_check(question)
+    if OPERATORS.search(question) or not words:
+        return question
+    unknown, compounds = await data.misspelled(session, words, neighbours)
+    corrections: dict[str, str] = {}
+    if unknown:
+        vocabulary = await data.vocabulary(session, max(map(len, unknown)) + MOST_SLIPS)
+        corrections = {word: meant for word in unknown if (meant := correction(word, vocabulary))}
+    found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
+    return corrected(question, corrections, compounds)
 
 
 async def _look_up(
-    session: Session, request: SearchRequest, filters: Filters, question: _Question | None, found: _Found
+    session: Session, request: SearchRequest, terms: Terms, filters: Filters, question: _Question | None, found: Found
 ) -> None:
     text, length = request.query_description, max(CANDIDATES, 2 * request.limit)
     found.exact = await data.by_sku(session, text, filters)
-    if found.mode is not SearchMode.SEMANTIC:
-        found.by_keyword = await data.by_keyword(session, text, filters, length)
+    if found.mode is not SearchMode.SEMANTIC and OPERATORS.search(text):
+        found.by_keyword = await data.by_operators(session, text, filters, length)
+    elif found.mode is not SearchMode.SEMANTIC:
+        found.by_keyword = await data.by_keyword(session, terms.wanted, terms.unwanted, filters, length)
     # The cosine distance to a zero vector is NaN: such a question has no meaning to the model.
     if question is not None and question.vector.any():
-        nearest = await data.by_meaning(session, question.vector, question.active, filters, length)
-        found.by_meaning = {key: value for key, value in nearest.items() if value >= question.threshold}
+        nearest = await data.by_meaning(session, question.vector, question.active, terms.unwanted, filters, length)
+        if any(match.score >= question.entry for match in nearest.values()):
+            found.by_meaning = {key: match for key, match in nearest.items() if match.score >= question.threshold}
 
 
-def _words(text: str) -> list[str]:
-    """The question's words, each once, as they were written."""
-    return list({word.lower(): word for word in reversed(WORD.findall(text))}.values())[::-1]
-
-
-def _hit(found: _Found, product: UUID, row: dict[str, Any]) -> SearchHit:
+def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
+    """A found product as it is shown, with what spoke for it."""
     words: list[str] = row.pop("words")
-    similarity = found.by_meaning.get(product)
+    similarity = found.by_meaning[product].score if product in found.by_meaning else None
     semantic_rank, keyword_rank = found.meaning_places.get(product), found.keyword_places.get(product)
     reasons = ["this SKU"] if product in found.exact else []
-    if words and keyword_rank is not None:
-        reasons.append(f"{', '.join(words)} (words #{keyword_rank})")
+    if keyword_rank is not None:
+        reasons.append(f"{', '.join(words) or 'its type'} (words #{keyword_rank})")
     if similarity is not None:
         reasons.append(f"{similarity:.2f} alike (meaning #{semantic_rank})")
     return SearchHit(
         **row,
-        score=found.score(product),
+        score=found.scores.get(product, 0.0),
         similarity=similarity,
         semantic_rank=semantic_rank,
         keyword_rank=keyword_rank,

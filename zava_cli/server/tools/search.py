@@ -1,4 +1,4 @@
-"""The tool that finds products."""
+"""The tools that find products."""
 
 from __future__ import annotations
 
@@ -6,13 +6,25 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
+from zava_cli.data.callers import Caller
+from zava_cli.models.cache import MaxAge
 from zava_cli.models.scopes import Scope
-from zava_cli.models.search import HitLimit, SearchRequest, SearchText, Similarity
+from zava_cli.models.search import (
+    HitLimit,
+    InStock,
+    SearchRequest,
+    SearchResult,
+    SearchText,
+    Similarity,
+    SimilarRequest,
+    Sku,
+)
+from zava_cli.server.answers import answered
 from zava_cli.server.results import table_result
 from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
 from zava_cli.server.tools.annotations import READS
-from zava_cli.services import search
+from zava_cli.services import search, similar
 
 COLUMNS = ["sku", "name", "category", "price", "description", "similarity", "why"]
 
@@ -22,11 +34,39 @@ async def search_products(
     query_description: SearchText,
     max_rows: HitLimit = 20,
     similarity_threshold: Similarity | None = None,
+    max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
 ) -> ToolResult:
     """Find products by meaning and words, best first, each with why it fits. Use the sku to query their sales."""
     request = SearchRequest(query_description=query_description, limit=max_rows, threshold=similarity_threshold)
-    found = await search.search_products(state.provider, await state.caller(), request, state.embedder)
+
+    async def make(caller: Caller) -> tuple[ToolResult, bool]:
+        found = await search.search_products(state.provider, caller, request, state.embedder)
+        # A notice says what was amiss, which may be well again at the next call.
+        return _table(found), not found.notices
+
+    return await answered(state, request, make, max_age_seconds)
+
+
+@tool(annotations=READS, output_schema=None, auth=opened_by(Scope.SEARCH))
+async def find_similar_products(
+    sku: Sku,
+    max_rows: HitLimit = 10,
+    in_stock: InStock = False,
+    max_age_seconds: MaxAge | None = None,
+    state: ServerState = Depends(current_state),  # noqa: B008
+) -> ToolResult:
+    """Find products like one whose sku you know, best first, such as a replacement that is in stock."""
+    request = SimilarRequest(sku=sku, limit=max_rows, in_stock=in_stock)
+
+    async def make(caller: Caller) -> tuple[ToolResult, bool]:
+        found = await similar.similar_products(state.provider, caller, request)
+        return _table(found), not found.notices
+
+    return await answered(state, request, make, max_age_seconds)
+
+
+def _table(found: SearchResult) -> ToolResult:
     rows = [[_short(getattr(hit, name)) for name in COLUMNS] for hit in found.hits]
     return table_result(COLUMNS, rows, False, found.notices)
 

@@ -1,0 +1,73 @@
+"""Puts products into one order: those found by words, by meaning and by SKU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import fmean
+from uuid import UUID
+
+from zava_cli.data.search import Match
+from zava_cli.models.search import SearchMode
+
+MEANING, WORDS, TYPE = 0.7, 0.3, 0.3
+"""What similarity, the share of the words and the product's type weigh in a hybrid search (`scripts/bench search`)."""
+SPEAKERS = 2
+"""How many of a type's products speak for it: one may be there by chance."""
+
+
+@dataclass
+class Found:
+    """The lists of one search; dictionaries are in list order, best first."""
+
+    mode: SearchMode
+    exact: list[UUID] = field(default_factory=list[UUID])
+    by_keyword: dict[UUID, Match] = field(default_factory=dict[UUID, Match])
+    by_meaning: dict[UUID, Match] = field(default_factory=dict[UUID, Match])
+    notices: list[str] = field(default_factory=list[str])
+
+    @cached_property
+    def keyword_places(self) -> dict[UUID, int]:
+        """Places in the list by words, from 1; read once the list is there."""
+        return {product: place for place, product in enumerate(self.by_keyword, 1)}
+
+    @cached_property
+    def meaning_places(self) -> dict[UUID, int]:
+        """Places in the list by meaning, from 1; read once the list is there."""
+        return {product: place for place, product in enumerate(self.by_meaning, 1)}
+
+    @cached_property
+    def scores(self) -> dict[UUID, float]:
+        """Each product's score: the list's own, or in a hybrid search the weighed sum of both and of its type.
+
+        The type's part is the mean of its two best products: where many products of one kind fit, that kind was
+        probably meant.
+        """
+        if self.mode is not SearchMode.HYBRID:
+            return {product: match.score for product, match in self._matches.items()}
+        own = {
+            product: sum(
+                weight * matches[product].score
+                for weight, matches in ((MEANING, self.by_meaning), (WORDS, self.by_keyword))
+                if product in matches
+            )
+            for product in self._matches
+        }
+        types: dict[UUID, list[float]] = {}
+        for product in sorted(own, key=own.__getitem__, reverse=True):
+            types.setdefault(self._matches[product].type_id, []).append(own[product])
+        # A type with one product only has half a voice.
+        voices = {kind: fmean([*best, 0.0][:SPEAKERS]) for kind, best in types.items()}
+        return {product: score + TYPE * voices[self._matches[product].type_id] for product, score in own.items()}
+
+    def order(self, limit: int) -> list[UUID]:
+        """The products to show, best first; those with an unwanted word in their name are last."""
+        found = self._matches
+        # Sorting is stable: of two with the same score the one nearer in meaning comes first.
+        products = sorted(found, key=lambda product: (found[product].is_unwanted, -self.scores[product]))
+        return list(dict.fromkeys([*self.exact, *products]))[:limit]
+
+    @cached_property
+    def _matches(self) -> dict[UUID, Match]:
+        rest = {product: match for product, match in self.by_keyword.items() if product not in self.by_meaning}
+        return self.by_meaning | rest

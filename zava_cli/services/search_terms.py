@@ -1,0 +1,159 @@
+"""Takes a shopper's question apart: its words and sizes in all their spellings, and what is not wanted."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+WORD = re.compile(r"[^\W\d_]{4,30}")
+"""A word whose spelling can be checked."""
+MOST_SLIPS = 2
+"""How many letters of a long word may be wrong."""
+FILLERS = frozenset({
+    "something", "somewhere", "anything", "somehow", "looking", "need", "want", "please", "while", "keep", "make",
+    "like", "good", "best", "quickly", "easily",
+})  # fmt: skip
+"""Words of shoppers that no catalogue need hold: they are no slips."""
+UNITS = (
+    ("in", "inch", "inches", '"'),
+    ("ft", "foot", "feet", "'"),
+    ("yd", "yard", "yards"),
+    ("mm", "millimeter", "millimetre"),
+    ("cm", "centimeter", "centimetre"),
+    ("gal", "gallon", "gallons"),
+    ("qt", "quart", "quarts"),
+    ("oz", "ounce", "ounces"),
+    ("lb", "lbs", "pound", "pounds"),
+    ("v", "volt", "volts"),
+    ("a", "amp", "amps"),
+    ("w", "watt", "watts"),
+    ("ga", "gauge"),
+    ("pc", "piece", "pieces"),
+    ("pk", "pack"),
+)
+_SPELLINGS = {spelling: unit for unit in UNITS for spelling in unit}
+_NUMBER = r"\d+(?:[- ]\d+/\d+|/\d+|\.\d+)?"
+_UNIT = "|".join(sorted(map(re.escape, _SPELLINGS), key=len, reverse=True))
+_TOKEN = re.compile(
+    rf"(?P<area>\d+(?:\s*[x×]\s*\d+)+)(?![\w/])"
+    rf"|(?P<number>(?<!\w){_NUMBER})(?:[\s-]*(?P<unit>{_UNIT})(?!\w)|(?!\w))"
+    r"|(?P<word>\w+(?:[-'’.]\w+)*)",
+    re.IGNORECASE,
+)
+_FRACTIONS = re.compile(r"(\d?)\s*([¼½¾⅐-⅞])")
+_CUE = re.compile(r"\b(?:not|no|without|except|never|nor)\b|n['’]t\b", re.IGNORECASE)
+# Where what is not wanted ends, and the words that say nothing about a product.
+_END = re.compile(r"[,.;:!?]|\b(?:for|but|with|in|on|at|to|that|who|when)\b", re.IGNORECASE)
+_EMPTY = frozenset({
+    "a", "an", "any", "the", "my", "our", "of", "from", "it", "is", "be", "been", "has", "have", "based", "made",
+    "make", "need", "needs", "use", "used", "using",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A question for search by words: each wanted term with its spellings between bars, and unwanted words."""
+
+    wanted: list[str]
+    unwanted: list[str]
+
+
+def terms_of(question: str) -> Terms:
+    """What a question asks for, in its order; each term's first spelling is the question's own."""
+    text = _FRACTIONS.sub(_plain_fraction, question)
+    text = re.sub(r"\bhalf[ -](?=inch|gallon|pint)", "1/2 ", text, flags=re.IGNORECASE)
+    wanted = {spellings[0].lower(): spellings for match in _TOKEN.finditer(text) if (spellings := _spellings(match))}
+    return Terms(["|".join(spellings) for spellings in wanted.values()], _unwanted(text))
+
+
+def words_to_check(question: str) -> tuple[list[str], list[str]]:
+    """Words whose spelling can be checked, and neighbours written as one word; both in lower case."""
+    tokens = question.lower().split()
+    words = [
+        token
+        for token in (token.strip(".,;:!?()") for token in tokens)
+        if WORD.fullmatch(token) and token not in FILLERS
+    ]
+    pairs = [a + b for a, b in pairwise(tokens) if a.isalpha() and b.isalpha()]
+    return list(dict.fromkeys(words)), list(dict.fromkeys(pairs))
+
+
+def correction(word: str, vocabulary: Collection[str]) -> str | None:
+    """The word of the vocabulary that was probably meant, or the two that it consists of; None when unclear.
+
+    One slip is forgiven, two in words of nine letters or more that begin alike; swapped letters are one.
+    """
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA, Indel
+
+    slips = 1 if len(word) < 9 else MOST_SLIPS
+    candidates = [known for known in vocabulary if len(known) > 3]
+    near = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=slips, limit=None)
+    # A letter that is missing or too many is likelier than a wrong one.
+    ranked = [(distance, known[0] != word[0], Indel.distance(word, known), known) for known, distance, _ in near]
+    if best := min((found for found in ranked if found[0] == 1 or not found[1]), default=None):
+        return best[-1]
+    halves = ((word[:cut], word[cut:]) for cut in range(3, len(word) - 2))
+    return next((f"{a} {b}" for a, b in halves if a in vocabulary and b in vocabulary), None)
+
+
+def corrected(question: str, corrections: Mapping[str, str], compounds: Collection[str]) -> str:
+    """The question with its slips put right and neighbours written as one word where the catalogue does so."""
+    tokens: list[str] = []
+    for token in question.split():
+        joined = (tokens[-1] + token).lower() if tokens else ""
+        if joined in compounds:
+            tokens[-1] = joined
+        else:
+            tokens.append(WORD.sub(lambda match: corrections.get(match[0].lower(), match[0]), token))
+    return " ".join(tokens)
+
+
+def _spellings(match: re.Match[str]) -> list[str]:
+    if match["word"]:
+        return [match["word"]]
+    if match["area"]:
+        sides = re.findall(r"\d+", match["area"])
+        return [match["area"], "x".join(sides), " x ".join(sides)]
+    numbers = _numbers(match["number"])
+    if not match["unit"]:
+        return numbers
+    names = [name for name in _SPELLINGS[match["unit"].lower()] if name.isalpha()]
+    # PostgreSQL passes over `a` as a word of its own, and 20 alone is something else.
+    spelled = [f"{number}{between}{name}" for number in numbers for name in names
+               for between in (" ", "", "-") if (between, name) != (" ", "a")]  # fmt: skip
+    return list(dict.fromkeys([match[0], *spelled]))
+
+
+def _numbers(number: str) -> list[str]:
+    """A number as it may be written: 1.5 also as 1-1/2."""
+    if "." in number and (value := Fraction(number)).denominator <= 16:
+        whole, rest = divmod(value, 1)
+        if rest:
+            return [number, f"{whole}-{rest}" if whole else str(rest)]
+    return [number, number.replace(" ", "-")] if " " in number else [number]
+
+
+def _plain_fraction(match: re.Match[str]) -> str:
+    fraction = Fraction(unicodedata.numeric(match[2])).limit_denominator(16)
+    return f"{match[1]}-{fraction}" if match[1] else str(fraction)
+
+
+def _unwanted(text: str) -> list[str]:
+    """The words after not, no, without … up to the end of that phrase, unless they are wanted elsewhere in it."""
+    wanted, *negated = _CUE.split(text)
+    unwanted: list[str] = []
+    for part in negated:
+        phrase, *rest = _END.split(part.lstrip(), maxsplit=1)
+        unwanted += _plain_words(phrase)
+        wanted = " ".join([wanted, *rest])
+    passed_over = _EMPTY.union(_plain_words(wanted))
+    return [word for word in dict.fromkeys(unwanted) if word not in passed_over]
+
+
+def _plain_words(text: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"[^\W\d_][\w-]*", text)]
