@@ -1,29 +1,32 @@
 """200 clients on a pool of 10 connections for minutes: memory, latency, refusals, and whether health still answers.
 
-Clients ask in turn for a constant, a point, an aggregate, a thousand rows, products, and now and then for an error or
-for something slow. Calls that are told that the server is busy are counted and made again; any other refusal of what
-is right is an error of this run. The first tenth of the time is left out, for everything to reach its size.
+The clients are the managers of every store. They ask in turn for a constant, a point, an aggregate, a thousand rows,
+products, and now and then for an error or something slow. Whoever is told to try again later is counted and waits as
+long as that says; any other refusal of what is right is an error of this run. The first tenth of the time is left
+out, for everything to reach its size.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import csv
 import itertools
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.common import Goal, Measure, Report
-from benchmarks.databases import seeded_database, zava
+from benchmarks.databases import ROOT, seeded_database, zava
 from benchmarks.serving.clients import Answer, HttpClient, http_client
-from benchmarks.serving.contestants import Running, listening, stateless, with_workers, zava_server
+from benchmarks.serving.contestants import Running, bearer, listening, stateless, with_workers, zava_server
 from benchmarks.serving.loads import run
 
 WARM_SHARE = 0.1
+RETRY_TEXTS = ("DATABASE_UNAVAILABLE: All connections are busy.", "RATE_LIMITED")
 THIRDS = ("first third", "middle third", "last third")
 MOST_GROWTH = 1.1
 MOST_HEALTH_SECONDS = 1.0
@@ -70,7 +73,7 @@ class Seen:
 
     def answer(self, answer: Answer, milliseconds: float, expects_error: bool) -> None:
         """Counts one answer."""
-        if answer.is_error and "busy" in answer.text.lower():
+        if told_to_retry(answer):
             self.current.busy += 1
         elif answer.is_error != expects_error:
             self.errors[f"{answer.status} {answer.text[:120]}"] += 1
@@ -89,13 +92,24 @@ def measure(arguments: argparse.Namespace) -> Report:
             server = with_workers(stateless(server), arguments.workers)
         with listening(server) as running:
             seen = Seen()
-            run(_soak(running, arguments, seen))
+            run(_soak(running, [bearer(database, store) for store in stores()], arguments, seen))
     return report(seen, arguments)
 
 
-async def _soak(running: Running, arguments: argparse.Namespace, seen: Seen) -> None:
+def stores() -> list[str]:
+    """Their names, each of which stands for its manager."""
+    with (ROOT / "sample_data" / "stores.csv").open(encoding="utf-8", newline="") as file:
+        return [store["name"] for store in csv.DictReader(file)]
+
+
+async def _soak(
+    running: Running, callers: Sequence[Mapping[str, str]], arguments: argparse.Namespace, seen: Seen
+) -> None:
     async with AsyncExitStack() as stack:
-        connect = [http_client(running.port, running.contestant.headers) for _ in range(arguments.clients + 1)]
+        connect = [
+            http_client(running.port, headers)
+            for headers in itertools.islice(itertools.cycle(callers), arguments.clients + 1)
+        ]
         clients = [await stack.enter_async_context(one) for one in connect]
         probe, *crowd = clients
         for client in crowd:
@@ -120,8 +134,8 @@ async def _ask(client: HttpClient, number: int, running: Running, until: float, 
             seen.errors[str(exc)] += 1
             return
         seen.answer(answer, (time.perf_counter() - started) * 1000, name == "error")
-        if answer.is_error and answer.retry_after:
-            await asyncio.sleep(float(answer.retry_after))
+        if told_to_retry(answer):
+            await asyncio.sleep(float(answer.retry_after or 1))
 
 
 async def _watch(probe: HttpClient, running: Running, until: float, seen: Seen) -> None:
@@ -137,6 +151,11 @@ async def _watch(probe: HttpClient, running: Running, until: float, seen: Seen) 
         seen.samples.append(seen.current)
         seen.current = Sample()
         await asyncio.sleep(max(0, 1 - (time.perf_counter() - started)))
+
+
+def told_to_retry(answer: Answer) -> bool:
+    """Whether that is a refusal for now: of a tool in words, of the server by its header."""
+    return answer.is_error and (answer.retry_after is not None or answer.text.startswith(RETRY_TEXTS))
 
 
 def report(seen: Seen, arguments: argparse.Namespace) -> Report:

@@ -97,6 +97,22 @@ def test_every_area_can_be_asked_for_by_name_and_says_what_it_measures(
         assert "--quick" in capsys.readouterr().out
 
 
+def test_a_refusal_for_now_is_no_error_of_a_soak(common: ModuleType) -> None:
+    from benchmarks.serving.clients import Answer
+    from benchmarks.soak import Seen
+
+    def refusal(text: str) -> Answer:
+        return Answer({"result": {"isError": True, "content": [{"type": "text", "text": text}]}}, 1)
+
+    seen = Seen()
+    seen.answer(Answer({"error": "temporarily_unavailable"}, 1, 503, "2"), 1.0, expects_error=False)
+    seen.answer(refusal("DATABASE_UNAVAILABLE: All connections are busy.\nHint: Try again."), 1.0, expects_error=False)
+    seen.answer(refusal("RATE_LIMITED: Too many requests."), 1.0, expects_error=True)
+    assert (seen.current.busy, seen.errors.total()) == (3, 0)
+    seen.answer(refusal("INTERNAL_ERROR: Something unexpected went wrong."), 1.0, expects_error=False)
+    assert seen.errors.total() == 1
+
+
 def test_a_soak_in_which_memory_grows_or_an_answer_is_wrong_fails(common: ModuleType) -> None:
     from benchmarks.soak import Sample, Seen, report
 

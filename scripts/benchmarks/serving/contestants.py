@@ -76,17 +76,22 @@ class Running:
         return sum(int(kilobytes) for kilobytes in re.findall(r"VmHWM:\s+(\d+)", status)) * 1024 / 1e6
 
 
+def bearer(database: Database, who: str) -> dict[str, str]:
+    """The header of a caller who asks as that manager."""
+    token = zava("token", "create", "--as", who, data_directory=database.folder).strip()
+    return {"authorization": f"Bearer {token}"}
+
+
 def zava_server(database: Database, **settings: str) -> Contestant:
     """zava with everything on that it offers: tokens, guard, row security, audit.
 
     Its limit on requests a second of one identity is lifted, since all clients here bear one token; and it keeps no
     answers, unless `settings` say so, since all calls here are the same.
     """
-    token = zava("token", "create", "--as", MANAGER, data_directory=database.folder).strip()
     return Contestant(
         "zava", [str(ZAVA), "serve"], [str(ZAVA), "serve", "--http", "--port", "{port}"],
         database.environment(**{"ZAVA_HTTP_RATE": "1000000", "ZAVA_CACHE_SECONDS": "0", **settings}),
-        "execute_sales_query", "postgresql_query", {"authorization": f"Bearer {token}"},
+        "execute_sales_query", "postgresql_query", bearer(database, MANAGER),
     )  # fmt: skip
 
 
