@@ -68,13 +68,22 @@ def _serve_stdio(*, admin: bool) -> None:
 
 
 def _serve_http(*, admin: bool, no_auth: bool) -> None:
+    from zava_cli.server.http.administration import LOOPBACK
     from zava_cli.server.http.serving import is_loopback, listen, serve_http
 
     settings = runtime.settings()
     _check(settings, admin=admin, no_auth=no_auth, is_local=is_loopback(settings.http_host))
     bound = listen(settings.http_host, settings.http_port)
+    administration = None if settings.metrics_port is None else listen(LOOPBACK, settings.metrics_port)
     application = _application(settings, no_auth=no_auth)
-    runtime.run(lambda: serve_http(application, settings, bound, lambda: _say_where(settings, bound)))
+
+    def on_start() -> None:
+        _say_where(settings, bound)
+        if administration is not None:
+            port = administration.getsockname()[1]
+            diagnostics.note(f"Metrics on http://{LOOPBACK}:{port}/metrics, for this machine alone.")
+
+    runtime.run(lambda: serve_http(application, settings, bound, on_start, administration=administration))
 
 
 def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) -> None:

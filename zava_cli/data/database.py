@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -112,6 +112,13 @@ class PostgreSQLProvider:
         async with self._transaction("text", caller, timeout) as connection:
             yield TextSession(connection, limit)
 
+    def pool_use(self) -> dict[str, PoolUse]:
+        """How full each open pool is."""
+        return {
+            kind: PoolUse(busy=pool.get_size() - pool.get_idle_size(), idle=pool.get_idle_size(), most=self._pool_size)
+            for kind, pool in self._pools.items()
+        }
+
     @asynccontextmanager
     async def open_connection(self) -> AsyncGenerator[asyncpg.Connection]:
         """A connection for zava's own statements outside of any transaction, if a pool is open; opens none."""
@@ -129,7 +136,8 @@ class PostgreSQLProvider:
         limit = timeout or self.settings.statement_timeout
         caller = await self._current(caller)
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id))
+            with _waiting():
+                await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id))
             try:
                 connection = await stack.enter_async_context(self._begun(kind, caller, limit))
             except ContextRefusedError:
@@ -183,7 +191,8 @@ class PostgreSQLProvider:
     async def _connection(self, kind: str) -> AsyncGenerator[asyncpg.Connection]:
         """A connection in a read-only transaction."""
         with translated():
-            pool, connection = await self._acquire(kind)
+            with _waiting():
+                pool, connection = await self._acquire(kind)
             transaction = connection.transaction(readonly=True)
             try:
                 await transaction.start()
@@ -265,8 +274,27 @@ class PostgreSQLProvider:
                 pool.terminate()
 
 
+@contextmanager
+def _waiting() -> Generator[None]:
+    """Adds the block's time to what the operation has waited."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        current_operation().waited += time.monotonic() - started
+
+
 def _note(caller: Caller) -> None:
     current_operation().identified(caller.identity.manager_id, caller.identity.role.value)
+
+
+@dataclass(frozen=True)
+class PoolUse:
+    """Connections of one pool; those that are reset for the next caller count as busy."""
+
+    busy: int
+    idle: int
+    most: int
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ class OperationRecord:
     """What the audit log keeps of one operation; whoever learns something about it fills it in.
 
     `who` is what the caller said, `manager_id` and `role` what that turned out to be. `parameters` holds names,
-    never values.
+    never values. `statement` is what the guard let pass of `sql`, and `kind` what it is; `waited` is the part of
+    `seconds` that went by before there was a connection.
     """
 
     operation: str
@@ -88,6 +89,10 @@ class OperationRecord:
     sql: str | None = None
     parameters: Sequence[str] = ()
     row_count: int | None = None
+    truncated: bool = False
+    statement: str | None = None
+    kind: str | None = None
+    waited: float = 0
     outcome: Outcome = Outcome.OK
     error_code: str | None = None
     refused: str | None = None
@@ -143,7 +148,7 @@ def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
             record.outcome = Outcome.CANCELLED
             raise
         finally:
-            record.seconds = _since(started)
+            record.seconds = round(time.monotonic() - started, 6)
             _current.reset(token)
             sink(record)
 

@@ -1,4 +1,4 @@
-"""What the tools of one server share: the pools, the AI client, the audit log, and who asks."""
+"""What the tools of one server share: the pools, the AI client, what it sees of itself, and who asks."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
 from zava_cli.infra.operations import Way, current_operation
 from zava_cli.infra.settings import Settings
+from zava_cli.server.observation import Observation
 from zava_cli.services.embedding import EmbedderSource
 
 STATE = "state"
@@ -39,8 +40,9 @@ class ServerState:
         self.way = way
         self.identity = identity
         self.provider = PostgreSQLProvider(target, serving=True, many=identity is None)
-        self.embedder = EmbedderSource(target.settings)
         self.audit = AuditWriter(target)
+        self.observation = Observation(self.provider, self.audit)
+        self.embedder = EmbedderSource(target.settings, self.observation.embedded)
         self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)
 
     @property
@@ -65,15 +67,16 @@ class ServerState:
 
 @asynccontextmanager
 async def opened(state: ServerState, *, identify: bool) -> AsyncGenerator[dict[str, Any]]:
-    """Keeps the pools, the AI client and the audit log open for the block; each is closed even if another fails to.
+    """Keeps the pools, the AI client, the audit log and the observation open for the block.
 
-    With `identify` the block starts only once the caller is known, so that a wrong name is an error of the
-    start and not of every answer.
+    Each is closed even if another fails to. With `identify` the block starts only once the caller is known, so that
+    a wrong name is an error of the start and not of every answer.
     """
     async with AsyncExitStack() as stack:
         stack.push_async_callback(state.provider.close)
         await stack.enter_async_context(state.embedder)
         await stack.enter_async_context(state.audit)
+        await stack.enter_async_context(state.observation)
         if identify:
             await state.caller()
         yield {STATE: state}

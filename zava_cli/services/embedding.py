@@ -5,12 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig
+from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig, OnCall
 from zava_cli.infra.embeddings.providers import create_embedder
 from zava_cli.infra.settings import Settings
 
 
-def embedder_from_settings(settings: Settings) -> Embedder:
+def embedder_from_settings(settings: Settings, on_call: OnCall | None = None) -> Embedder:
     """The configured embedder, nothing loaded yet; ConfigurationError when there can be no such one."""
     return create_embedder(
         EmbeddingConfig(
@@ -21,6 +21,7 @@ def embedder_from_settings(settings: Settings) -> Embedder:
             api_key=settings.openai_api_key,
             timeout=settings.embedding_timeout,
             threshold=settings.embedding_threshold,
+            on_call=on_call,
         )
     )
 
@@ -39,14 +40,15 @@ def stored_name(embedder: Embedder, settings: Settings) -> str:
 class EmbedderSource:
     """Makes the configured embedder on first use and keeps it; as an async context manager it closes it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_call: OnCall | None = None) -> None:
         self.settings = settings
+        self._on_call = on_call
         self._embedder: Embedder | None = None
 
     def get(self) -> Embedder:
         """The embedder; ConfigurationError as for embedder_from_settings."""
         if self._embedder is None:
-            self._embedder = embedder_from_settings(self.settings)
+            self._embedder = embedder_from_settings(self.settings, self._on_call)
         return self._embedder
 
     async def __aenter__(self) -> Self:

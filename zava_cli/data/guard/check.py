@@ -37,11 +37,11 @@ def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     """
     source = SourceText(sql)
     check_characters(source, max_bytes)
-    return _parser_thread().submit(_check, source, max_bytes).result()
+    return parser_thread().submit(_check, source, max_bytes).result()
 
 
 @cache
-def _parser_thread() -> ThreadPoolExecutor:
+def parser_thread() -> ThreadPoolExecutor:
     """The one thread that parses, with a known stack, for as long as the process lives.
 
     libpg_query makes a pthread key in every thread that it is first used in and never gives it back; a process

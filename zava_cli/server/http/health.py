@@ -70,7 +70,7 @@ class HealthRoutes:
             report = self._reports.get(who)
             if report is None:
                 record = OperationRecord("health", self._state.way, who, request.client and request.client.host)
-                with operation(record, self._state.audit.add):
+                with operation(record, self._state.observation.add):
                     report = self._reports[who] = await check_health(self._state.provider, who)
         return JSONResponse(report.model_dump(mode="json"), status_code=200 if report.healthy else 503)
 
