@@ -73,8 +73,8 @@ class OperationRecord:
     """What the audit log keeps of one operation; whoever learns something about it fills it in.
 
     `who` is what the caller said, `manager_id` and `role` what that turned out to be. `parameters` holds names,
-    never values. `statement` is what the guard let pass of `sql`, and `kind` what it is; `waited` is the part of
-    `seconds` that went by before there was a connection.
+    never values. `statement` is what the guard let pass of `sql`, `kind` what it is, and `fingerprint` what it has in
+    common with those of other values; `waited` is the part of `seconds` that went by before there was a connection.
     """
 
     operation: str
@@ -92,6 +92,7 @@ class OperationRecord:
     truncated: bool = False
     statement: str | None = None
     kind: str | None = None
+    fingerprint: str | None = None
     waited: float = 0
     outcome: Outcome = Outcome.OK
     error_code: str | None = None

@@ -83,7 +83,6 @@ class Observation:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        await self.monitor.settle()
         await self._slow.settle()
         if self._shared is not None:
             self._share(self._shared)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from cachetools import LRUCache
 
-from zava_cli.data.guard.shape import Shape, shape_of
+from zava_cli.data.guard.shape import without_values
 from zava_cli.infra.operations import OperationRecord, Outcome
 from zava_cli.models.stats import OperationPerformance, PerformanceSummary, QueryPerformance
 from zava_cli.services.series import Series
 
 MOST_QUERIES = 500
 """Statements that are told apart; the one that was not asked for the longest time gives way."""
-MOST_TEXTS = 1_000
-LONGEST_TEXT = 2_000
-"""Characters up to which a text is remembered with its shape, and to which a statement is shown."""
+MOST_CHARACTERS = 2_000
+"""Of a statement that are shown."""
 
 S = TypeVar("S", bound=Series)
-OnSlow = Callable[[OperationRecord, Shape | None], None]
+OnSlow = Callable[[OperationRecord, str | None], None]
+"""Hears of a slow operation and of its statement without values, where there is one."""
 
 
 class _Query(Series):
@@ -42,7 +41,7 @@ class _Queries(LRUCache[str, _Query]):
 
 
 class QueryPerformanceMonitor:
-    """Takes finished records; a statement that it has not met before is looked into behind the answer."""
+    """Takes finished records; its memory is bounded, whatever is asked."""
 
     def __init__(self, slow_seconds: float, on_slow: OnSlow) -> None:
         self.slow_query_threshold = slow_seconds
@@ -50,26 +49,19 @@ class QueryPerformanceMonitor:
         self._since = datetime.now(UTC)
         self._operations: dict[str, Series] = {}
         self._queries = _Queries(MOST_QUERIES)
-        self._shapes: LRUCache[str, Shape] = LRUCache(MOST_TEXTS)
-        self._pending: set[asyncio.Future[Shape]] = set()
 
     def add(self, record: OperationRecord) -> None:
         """Takes a record; the caller goes on at once."""
         series = self._operations.get(record.operation)
         if series is None:
             series = self._operations[record.operation] = Series()
-        self._count(series, record)
-        if record.statement is None:
-            self._tell(record, None)
-        elif (shape := self._shapes.get(record.statement)) is not None:
-            self._add_query(record, shape)
-        else:
-            self._look_into(record, record.statement)
-
-    async def settle(self) -> None:
-        """Waits for what is still being looked into."""
-        if self._pending:
-            await asyncio.wait(self._pending)
+        is_slow = record.seconds > self.slow_query_threshold
+        _count(series, record, is_slow)
+        query = self._query_of(record)
+        if query is not None:
+            _count(query, record, is_slow)
+        if is_slow:
+            self._on_slow(record, None if query is None else query.text)
 
     def exported(self) -> dict[str, Any]:
         """What `get_performance_summary` takes from another process."""
@@ -102,39 +94,22 @@ class QueryPerformanceMonitor:
             ],
         )
 
-    def _look_into(self, record: OperationRecord, statement: str) -> None:
-        def found(done: asyncio.Future[Shape]) -> None:
-            self._pending.discard(done)
-            if done.cancelled() or done.exception() is not None:
-                return
-            if len(statement) <= LONGEST_TEXT:
-                self._shapes[statement] = done.result()
-            self._add_query(record, done.result())
-
-        future = asyncio.wrap_future(shape_of(statement))
-        self._pending.add(future)
-        future.add_done_callback(found)
-
-    def _add_query(self, record: OperationRecord, shape: Shape) -> None:
-        query = self._queries.get(shape.fingerprint)
+    def _query_of(self, record: OperationRecord) -> _Query | None:
+        if record.fingerprint is None or record.statement is None:
+            return None
+        query = self._queries.get(record.fingerprint)
         if query is None:
-            query = self._queries[shape.fingerprint] = _Query(shape.text[:LONGEST_TEXT])
-        self._count(query, record)
-        self._tell(record, shape)
+            text = without_values(record.statement)[:MOST_CHARACTERS]
+            query = self._queries[record.fingerprint] = _Query(text)
+        return query
 
-    def _count(self, series: Series, record: OperationRecord) -> None:
-        if record.outcome is Outcome.OK:
-            series.add(record.seconds, record.row_count or 0)
-        else:
-            series.failed += 1
-        series.slow += self._is_slow(record)
 
-    def _tell(self, record: OperationRecord, shape: Shape | None) -> None:
-        if self._is_slow(record):
-            self._on_slow(record, shape)
-
-    def _is_slow(self, record: OperationRecord) -> bool:
-        return record.seconds > self.slow_query_threshold
+def _count(series: Series, record: OperationRecord, is_slow: bool) -> None:
+    if record.outcome is Outcome.OK:
+        series.add(record.seconds, record.row_count or 0)
+    else:
+        series.failed += 1
+    series.slow += is_slow
 
 
 def _longest_first(series: dict[str, S]) -> list[tuple[str, S]]:

@@ -161,7 +161,7 @@ def _prepare(provider: PostgreSQLProvider, caller: Caller, request: QueryRequest
         _show_original(error, request.sql, max_bytes)
         raise
     operation = current_operation()
-    operation.statement, operation.kind = checked.sql, checked.kind
+    operation.statement, operation.kind, operation.fingerprint = checked.sql, checked.kind, checked.fingerprint
     sees_all = caller.identity.role is ManagerRole.HEAD_OFFICE
     query = explained(checked, wanted=request.explain, costs=sees_all)
     return _Prepared(request.sql, max_bytes, values, query)

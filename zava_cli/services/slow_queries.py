@@ -11,7 +11,6 @@ from typing import Any
 from cachetools import TTLCache
 
 from zava_cli.data.database import PostgreSQLProvider
-from zava_cli.data.guard.shape import Shape
 from zava_cli.infra.errors import MCPError
 from zava_cli.infra.log import logger
 from zava_cli.infra.operations import OperationRecord
@@ -34,30 +33,30 @@ class SlowQueries:
         self._told: TTLCache[str, bool] = TTLCache(MOST_TOLD, QUIET_SECONDS)
         self._explaining: asyncio.Task[None] | None = None
 
-    def tell(self, record: OperationRecord, shape: Shape | None) -> None:
+    def tell(self, record: OperationRecord, query: str | None) -> None:
         """A record was slow."""
-        key = record.operation if shape is None else shape.fingerprint
+        key = record.fingerprint or record.operation
         if key in self._told:
             return
         self._told[key] = True
         # One at a time: nobody can make the database plan by being slow in many ways at once.
         is_free = self._explaining is None or self._explaining.done()
         if self._provider.settings.slow_query_plan and record.kind == "select" and is_free:
-            self._explaining = asyncio.create_task(self._tell_with_plan(record, shape))
+            self._explaining = asyncio.create_task(self._tell_with_plan(record, query))
         else:
-            _log(record, shape, None)
+            _log(record, query, None)
 
     async def settle(self) -> None:
         """Waits for a plan that is on its way."""
         if self._explaining is not None:
             await asyncio.wait({self._explaining})
 
-    async def _tell_with_plan(self, record: OperationRecord, shape: Shape | None) -> None:
+    async def _tell_with_plan(self, record: OperationRecord, query: str | None) -> None:
         plan = None
         # Whatever keeps the plan away has no caller to be told.
         with suppress(MCPError):
             plan = await self._plan(record)
-        _log(record, shape, plan)
+        _log(record, query, plan)
 
     async def _plan(self, record: OperationRecord) -> list[str]:
         """The plan as its caller may see it, and by row security as they would get it."""
@@ -84,10 +83,10 @@ def _text(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)  # pyright: ignore
 
 
-def _log(record: OperationRecord, shape: Shape | None, plan: list[str] | None) -> None:
-    known = {} if shape is None else {"fingerprint": shape.fingerprint, "query": shape.text}
-    known |= {} if plan is None else {"plan": plan}
+def _log(record: OperationRecord, query: str | None, plan: list[str] | None) -> None:
+    known = {"fingerprint": record.fingerprint, "query": query, "plan": plan}
     logger().warning(
         "slow query", request_id=record.request_id, operation=record.operation, seconds=record.seconds,
-        outcome=record.outcome.value, rows=record.row_count, **known,
+        outcome=record.outcome.value, rows=record.row_count,
+        **{name: value for name, value in known.items() if value is not None},
     )  # fmt: skip

@@ -22,11 +22,13 @@ class CheckedQuery:
     """A statement that may be sent.
 
     `sql` is exactly one statement without its semicolon; up to its end it has the characters of the original
-    text at the same places, so a position in one is a position in the other.
+    text at the same places, so a position in one is a position in the other. Statements that differ in their
+    values alone have one `fingerprint`.
     """
 
     sql: str
     kind: Kind
+    fingerprint: str
 
 
 def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
@@ -59,7 +61,7 @@ def parser_thread() -> ThreadPoolExecutor:
 
 
 def _check(source: SourceText, max_bytes: int) -> CheckedQuery:
-    from pglast.parser import ParseError
+    from pglast.parser import ParseError, fingerprint
 
     tokens = scan(source)
     check_tokens(source, tokens, max_bytes)
@@ -82,7 +84,8 @@ def _check(source: SourceText, max_bytes: int) -> CheckedQuery:
         raise syntax_error(source, error) from error
     except TooDeepError as error:
         raise source.refusal("the query is nested too deeply", "nesting", hint=NESTING_HINT) from error
-    return CheckedQuery(_cut(source.sql, tokens[first].start, tokens[end - 1].end + 1), kind)
+    sql = _cut(source.sql, tokens[first].start, tokens[end - 1].end + 1)
+    return CheckedQuery(sql, kind, fingerprint(sql))
 
 
 def _cut(sql: str, start: int, end: int) -> str:

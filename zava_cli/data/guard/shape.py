@@ -1,45 +1,36 @@
-"""What statements have in common that differ in nothing but their values."""
+"""How a statement reads without its values."""
 
 from __future__ import annotations
-
-from concurrent.futures import Future
-from dataclasses import dataclass
 
 from zava_cli.data.guard.check import parser_thread
 from zava_cli.data.guard.refusal import SourceText
 from zava_cli.data.guard.scanning import scan
 from zava_cli.infra.errors import DatabaseError
 
-UNKNOWN = "unknown"
+LONGEST = 10_000
+"""Characters of a statement that anybody would read."""
 
 
-@dataclass(frozen=True)
-class Shape:
-    """pglast's fingerprint, and the statement with $1, $2 … for its values and without its comments."""
+def without_values(statement: str) -> str:
+    """A statement that the guard has let pass on one line, with $1, $2 … for its values and without comments.
 
-    fingerprint: str
-    text: str
-
-
-def shape_of(statement: str) -> Future[Shape]:
-    """The shape of a statement that the guard has let pass, found on the guard's thread."""
-    return parser_thread().submit(_shape_of, statement)
+    Empty where it is too long, or made of what cannot be told apart so.
+    """
+    return "" if len(statement) > LONGEST else parser_thread().submit(_without_values, statement).result()
 
 
-def _shape_of(statement: str) -> Shape:
+def _without_values(statement: str) -> str:
     from pglast.error import Error
-    from pglast.parser import fingerprint, normalize
+    from pglast.parser import normalize
 
     try:
-        return Shape(fingerprint(statement), _without_comments(normalize(statement)))
+        text = normalize(statement)
+        tokens = scan(SourceText(text))
     except (Error, DatabaseError):
-        return Shape(UNKNOWN, "")
-
-
-def _without_comments(text: str) -> str:
-    """On one line; comments would keep what the caller wrote."""
+        return ""
     line, end = "", 0
-    for token in scan(SourceText(text)):
+    # Token by token, since comments keep what the caller wrote.
+    for token in tokens:
         line += " " if line and token.start > end else ""
         line += text[token.start : token.end + 1]
         end = token.end + 1
