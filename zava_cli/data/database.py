@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from zava_cli.data.session import Session, TextSession
 from zava_cli.data.shares import Shares
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import AuthorizationError, ContextRefusedError, DatabaseUnavailableError, ValidationError
-from zava_cli.infra.operations import current_operation
+from zava_cli.infra.operations import current_operation, waiting
 
 CONTEXT_SECONDS = 60
 """A context outlives the longest statement of its transaction by this much."""
@@ -136,7 +136,7 @@ class PostgreSQLProvider:
         limit = timeout or self.settings.statement_timeout
         caller = await self._current(caller)
         async with AsyncExitStack() as stack:
-            with _waiting():
+            with waiting():
                 await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id))
             try:
                 connection = await stack.enter_async_context(self._begun(kind, caller, limit))
@@ -191,7 +191,7 @@ class PostgreSQLProvider:
     async def _connection(self, kind: str) -> AsyncGenerator[asyncpg.Connection]:
         """A connection in a read-only transaction."""
         with translated():
-            with _waiting():
+            with waiting():
                 pool, connection = await self._acquire(kind)
             transaction = connection.transaction(readonly=True)
             try:
@@ -272,16 +272,6 @@ class PostgreSQLProvider:
                 await asyncio.wait_for(pool.close(), self.settings.serve_grace)
             except (TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, OSError):
                 pool.terminate()
-
-
-@contextmanager
-def _waiting() -> Generator[None]:
-    """Adds the block's time to what the operation has waited."""
-    started = time.monotonic()
-    try:
-        yield
-    finally:
-        current_operation().waited += time.monotonic() - started
 
 
 def _note(caller: Caller) -> None:

@@ -123,6 +123,16 @@ def current_operation() -> OperationRecord:
 
 
 @contextmanager
+def waiting() -> Generator[None]:
+    """Adds the block's time to what the operation has waited for a connection."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        current_operation().waited += time.monotonic() - started
+
+
+@contextmanager
 def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
     """Logs start, end and outcome of the block and hands its record to `sink`, however it ends.
 

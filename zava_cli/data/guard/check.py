@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.scanning import NESTING_HINT, check_characters, check_tokens, scan, syntax_error
 from zava_cli.data.guard.statements import Kind, check_statement
 from zava_cli.data.guard.tree import TooDeepError, parse_statements
 
+T = TypeVar("T")
 # libpg_query measures the stack of its thread and gives up in good order; this much lets honest chains pass.
 STACK_BYTES = 16 * 1024 * 1024
 _stack_size_lock = threading.Lock()
@@ -39,11 +42,11 @@ def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     """
     source = SourceText(sql)
     check_characters(source, max_bytes)
-    return parser_thread().submit(_check, source, max_bytes).result()
+    return _parser_thread().submit(_check, source, max_bytes).result()
 
 
 @cache
-def parser_thread() -> ThreadPoolExecutor:
+def _parser_thread() -> ThreadPoolExecutor:
     """The one thread that parses, with a known stack, for as long as the process lives.
 
     libpg_query makes a pthread key in every thread that it is first used in and never gives it back; a process
@@ -92,3 +95,8 @@ def _cut(sql: str, start: int, end: int) -> str:
     """The statement without what follows it; semicolons in front become blanks, so that positions stay."""
     prefix = sql[:start]
     return (" " * start if ";" in prefix else prefix) + sql[start:end]
+
+
+def on_parser_thread(work: Callable[[str], T], sql: str) -> T:
+    """What `work` makes of a text where the parser has room."""
+    return _parser_thread().submit(work, sql).result()

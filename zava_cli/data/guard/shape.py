@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zava_cli.data.guard.check import parser_thread
+from zava_cli.data.guard.check import on_parser_thread
 from zava_cli.data.guard.refusal import SourceText
 from zava_cli.data.guard.scanning import scan
 from zava_cli.infra.errors import DatabaseError
@@ -16,7 +16,7 @@ def without_values(statement: str) -> str:
 
     Empty where it is too long, or made of what cannot be told apart so.
     """
-    return "" if len(statement) > LONGEST else parser_thread().submit(_without_values, statement).result()
+    return "" if len(statement) > LONGEST else on_parser_thread(_without_values, statement)
 
 
 def _without_values(statement: str) -> str:
