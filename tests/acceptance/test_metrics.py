@@ -6,10 +6,10 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import httpx2
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.test_http_callers import a_token
@@ -31,7 +31,7 @@ LABELS = {
     "state": {"busy", "idle"},
     "provider": {"local", "openai"},
 }
-TYPES = {"select", "explain", "show", "unread", "query", "CANCELLED"}
+TYPES = {"select", "explain", "show", "unread", "cached", "query", "CANCELLED"}
 
 
 def error_codes(kind: type[MCPError] = MCPError) -> set[str]:
@@ -83,6 +83,7 @@ async def test_calls_of_two_managers_are_counted_together(target: Target) -> Non
         for token in tokens:
             async with calling(server.url, token=token) as caller:
                 await caller.ask("select 1")
+                await caller.ask("select 1")
                 await caller.ask("select generate_series(1, 9)")
                 await caller.ask("explain select 1")
                 await caller.ask("delete from orders")
@@ -90,20 +91,32 @@ async def test_calls_of_two_managers_are_counted_together(target: Target) -> Non
                 search = {"query_description": "hammer", "max_rows": 2}
                 await caller.request("tools/call", name="search_products", arguments=search)
         found = await scraped(server.root)
+        async with httpx2.AsyncClient() as client:
+            answer = await client.get(f"{server.root}/stats", headers={"authorization": f"Bearer {TOKEN}"})
+    queries = {query["query"]: query["count"] for query in answer.json()["queries"]}
+    assert queries["select generate_series($1, $2)"] == 2
+    for name in ("seattle", "bellevue", "manager"):
+        assert name not in answer.text.lower()
     assert value(found, "query_total", type="select", status="ok") == 4
+    # One look each finds an answer of one's own and nobody else's.
+    assert value(found, "query_total", type="cached", status="ok") == 2
+    assert value(found, "cache_hit_total", type="query") == 2
+    assert value(found, "cache_miss_total", type="query") >= 2
+    assert value(found, "cache_bytes", type="query") > 0
     assert value(found, "query_total", type="select", status="failed") == 2
     assert value(found, "query_total", type="explain", status="ok") == 2
     assert value(found, "query_total", type="unread", status="refused") == 2
     assert value(found, "query_duration_seconds_count", type="select") == 6
-    assert value(found, "operation_success_total", operation="query") == 6
+    assert value(found, "operation_success_total", operation="query") == 8
     assert value(found, "operation_error_total", operation="query", type="QUERY_REFUSED") == 2
     assert value(found, "operation_error_total", operation="query", type="DATABASE_ERROR") == 2
-    assert value(found, "operation_duration_seconds_count", operation="query") == 10
-    assert value(found, "queue_wait_seconds_count", operation="query") == 8
+    assert value(found, "operation_duration_seconds_count", operation="query") == 12
+    assert value(found, "queue_wait_seconds_count", operation="query") >= 8
     assert value(found, "truncated_total", operation="query") == 2
-    assert value(found, "rows_total", operation="query") == 2 * (1 + 3 + 1)
+    assert value(found, "rows_total", operation="query") == 2 * (1 + 1 + 3 + 1)
     assert value(found, "rows_total", operation="search") == 4
-    assert value(found, "embedding_total", provider="local", status="ok") == 2
+    # The second one asked for the same words.
+    assert value(found, "embedding_total", provider="local", status="ok") == 1
     assert value(found, "pool_connections_max", pool="text") == 5
     assert value(found, "pool_connections", pool="text", state="idle") >= 1
     assert value(found, "audit_backlog_bytes") == 0
@@ -132,18 +145,28 @@ async def test_no_caller_can_add_a_label(target: Target) -> None:
             assert label == "le" or text in (LABELS[label] if label != "type" else TYPES | codes), (name, label, text)
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/stats"])
-async def test_only_the_administrators_token_opens_it(target: Target, path: str) -> None:
+async def test_only_the_administrators_token_opens_either(target: Target) -> None:
     manager = a_token(target, "seattle")
+    wrong = [
+        None,
+        "",
+        "Bearer",
+        f"Bearer {manager}",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        f"Basic {TOKEN}",
+        "Bearer ü",
+    ]
     with http_server(target, ZAVA_METRICS_TOKEN=TOKEN) as server:
         async with httpx2.AsyncClient() as client:
-            for given in (None, "", "Bearer", f"Bearer {manager}", f"Bearer {TOKEN}x", f"Basic {TOKEN}", "Bearer ü"):
+            for path, given in product(("/metrics", "/stats"), wrong):
                 headers = [] if given is None else [(b"authorization", given.encode())]
                 answer = await client.get(server.root + path, headers=headers)
                 assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), given
                 assert "zava_" not in answer.text
-            answer = await client.get(server.root + path, headers={"authorization": f"Bearer {TOKEN}"})
-            assert answer.status_code == 200
+            for path in ("/metrics", "/stats"):
+                answer = await client.get(server.root + path, headers={"authorization": f"Bearer {TOKEN}"})
+                assert answer.status_code == 200
         async with calling(server.url, token=TOKEN) as caller:
             assert (await caller.send("tools/list")).status_code == 401
 

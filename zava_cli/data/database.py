@@ -93,6 +93,32 @@ class PostgreSQLProvider:
         async with self.gateway_reader() as session:
             return await session.row(named_sql("identity")["migration_state"])
 
+    async def reading_state(self, caller: Caller) -> tuple[Caller, str]:
+        """The caller as they are known now, and what decides at this moment which rows they see.
+
+        Two equal states mean that the same statement of the same caller would read the same rows, but for what
+        somebody else than zava wrote. Errors as for `reader`.
+        """
+        _note(caller)
+        caller = await self._current(caller)
+        try:
+            return caller, await self._reading_state(caller)
+        except ContextRefusedError:
+            if caller not in self._looked_up:
+                raise
+            caller = await self._look_up_again(caller)
+            return caller, await self._reading_state(caller)
+
+    async def _reading_state(self, caller: Caller) -> str:
+        # Without prepared statements even one takes two messages, which a pooler may send to two connections.
+        single = self.settings.prepared_statements
+        async with (
+            self._shares["own"].of(caller.identity.manager_id),
+            self._connection("own", single=single) as connection,
+        ):
+            context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
+            return str(await connection.fetchval(named_sql("identity")["reading_state"], context, column=1))
+
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:
         """A read-only transaction as the login itself, which sees the catalog and no data."""
@@ -188,14 +214,15 @@ class PostgreSQLProvider:
         )
 
     @asynccontextmanager
-    async def _connection(self, kind: str) -> AsyncGenerator[asyncpg.Connection]:
-        """A connection in a read-only transaction."""
+    async def _connection(self, kind: str, *, single: bool = False) -> AsyncGenerator[asyncpg.Connection]:
+        """A connection in a read-only transaction, or for a `single` statement, which is one by itself."""
         with translated():
             with waiting():
                 pool, connection = await self._acquire(kind)
-            transaction = connection.transaction(readonly=True)
+            transaction = None if single else connection.transaction(readonly=True)
             try:
-                await transaction.start()
+                if transaction is not None:
+                    await transaction.start()
                 yield connection  # pyright: ignore[reportReturnType]
             finally:
                 self._give_back_later(pool, connection, transaction)
@@ -299,7 +326,7 @@ class _Known:
 async def _give_back(pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:
     try:
         # Rolled back, not committed: session settings that a query made are undone with it.
-        if not connection.is_closed():
+        if transaction is not None and not connection.is_closed():
             await transaction.rollback()
     finally:
         await pool.release(connection)

@@ -7,27 +7,22 @@ caller writes or is called becomes one.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder, write_to_textfile
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from zava_cli.infra.cache_stores import CacheStatistics
 from zava_cli.infra.embeddings.base import EmbeddingCall
 from zava_cli.infra.operations import OperationRecord, Outcome
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 NOT_READ = "unread"
-"""Kind of a statement that the guard refused."""
-
-
-class CacheStatistics(Protocol):
-    """What a cache says of itself; counts since it was made."""
-
-    hits: int
-    misses: int
-    evictions: int
-    bytes: int
+"""Type of a statement that the guard refused."""
+KEPT = "cached"
+"""Type of one that the cache had the answer of."""
+CACHE = "query"
 
 
 class Metrics:
@@ -56,12 +51,11 @@ class Metrics:
         self._embedding = self._counter("embedding", "Calls of the embedding provider", "provider", "status")
         self._embedding_duration = self._histogram("embedding_duration_seconds", "Time of those calls", "provider")
         self._tokens = self._counter("embedding_tokens", "Tokens that the provider has counted", "provider")
-        self._cache_events = {
-            "hits": self._counter("cache_hit", "Answers from the cache", "type"),
-            "misses": self._counter("cache_miss", "Answers that were not in it", "type"),
-            "evictions": self._counter("cache_eviction", "Answers that gave way to others", "type"),
-        }
-        self._counted: dict[tuple[str, str], int] = {}
+        self._cache_hit = self._counter("cache_hit", "Answers that were kept or being made already", "type")
+        self._cache_miss = self._counter("cache_miss", "Answers that were not", "type")
+        self._cache_eviction = self._counter("cache_eviction", "Answers that gave way to others", "type")
+        self._cache_error = self._counter("cache_error", "Times that Redis failed", "type")
+        self._counted: dict[Counter, int] = {}
         self._cache_bytes = self._gauge("cache_bytes", "Size of the cache", "type")
         self._connections = self._gauge("pool_connections", "Connections to the database", "pool", "state")
         self._pool_max = self._gauge("pool_connections_max", "Most of them", "pool")
@@ -74,7 +68,7 @@ class Metrics:
         operation = record.operation
         self._duration.labels(operation).observe(record.seconds)
         if record.sql is not None:
-            kind = record.kind or NOT_READ
+            kind = KEPT if record.from_cache else record.kind or NOT_READ
             self._query.labels(kind, record.outcome).inc()
             self._query_duration.labels(kind).observe(record.seconds)
         if record.waited:
@@ -95,13 +89,17 @@ class Metrics:
         if call.tokens:
             self._tokens.labels(call.provider).inc(call.tokens)
 
-    def cache(self, kind: str, statistics: CacheStatistics) -> None:
-        """Takes over what a cache has counted since the last time."""
-        for name, counter in self._cache_events.items():
-            now = getattr(statistics, name)
-            counter.labels(kind).inc(now - self._counted.get((kind, name), 0))
-            self._counted[kind, name] = now
-        self._cache_bytes.labels(kind).set(statistics.bytes)
+    def cache(self, statistics: CacheStatistics) -> None:
+        """Takes over what the cache has counted since the last time."""
+        for counter, now in (
+            (self._cache_hit, statistics.hits + statistics.shared),
+            (self._cache_miss, statistics.misses),
+            (self._cache_eviction, statistics.evictions),
+            (self._cache_error, statistics.errors),
+        ):
+            counter.labels(CACHE).inc(now - self._counted.get(counter, 0))
+            self._counted[counter] = now
+        self._cache_bytes.labels(CACHE).set(statistics.bytes)
 
     def pool(self, kind: str, *, busy: int, idle: int, most: int) -> None:
         """Takes over how full a pool is."""

@@ -89,6 +89,7 @@ class OperationRecord:
     sql: str | None = None
     parameters: Sequence[str] = ()
     row_count: int | None = None
+    from_cache: bool = False
     truncated: bool = False
     statement: str | None = None
     kind: str | None = None

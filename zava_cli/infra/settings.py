@@ -28,6 +28,13 @@ def _checked_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _checked_redis_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("this is no URL of the form rediss://user:password@host:port/0")
+    return value
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_checked_redis_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_checked_url)]
 # Every variable is a text, and a Literal compares without converting.
 ServerVersion = Annotated[Literal[16, 18], BeforeValidator(lambda value: {"16": 16, "18": 18}.get(str(value), value))]
@@ -86,6 +93,14 @@ class Settings(BaseModel):
     table_rows: int = _setting(500, "Most rows that a table on a terminal shows", ge=1)
     serve_rows: int = _setting(1_000, "Most rows that a tool returns", ge=1, le=100_000)
     serve_bytes: int = _setting(1_000_000, "Most bytes of rows that a tool returns", ge=1_000)
+    cache_seconds: float = _setting(
+        300.0, "Seconds that a server keeps an answer to give it again; 0 keeps none", ge=0, le=86_400
+    )
+    cache_bytes: int = _setting(64_000_000, "Most bytes of answers that it keeps in memory", ge=100_000)
+    cache_entries: int = _setting(10_000, "Most answers that it keeps in memory", ge=1)
+    redis_url: RedisUrl | None = _setting(
+        None, "Redis that several servers keep answers in, sealed; empty means each one's memory", guarded=True
+    )
     serve_grace: float = _setting(5.0, "Seconds that running requests get when the server stops", ge=0)
     http_host: str = _setting("127.0.0.1", "Address that `zava serve --http` listens on", guarded=True)
     http_port: int = _setting(8000, "Port that it listens on; 0 takes any that is free", ge=0, le=65_535)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from zava_cli.data.audit_writer import AuditWriter
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.infra.cache import QueryCache
 from zava_cli.infra.embeddings.base import EmbeddingCall
 from zava_cli.infra.log import logger
 from zava_cli.infra.operations import OperationRecord
@@ -30,9 +31,10 @@ SHARE_SECONDS = 2.0
 class Observation:
     """Takes each finished record; lives as long as the server."""
 
-    def __init__(self, provider: PostgreSQLProvider, audit: AuditWriter) -> None:
+    def __init__(self, provider: PostgreSQLProvider, audit: AuditWriter, cache: QueryCache) -> None:
         self._provider = provider
         self._audit = audit
+        self._cache = cache
         self._slow = SlowQueries(provider)
         self.monitor = QueryPerformanceMonitor(provider.settings.slow_query_seconds, self._slow.tell)
         self._shared = shared_folder()
@@ -95,6 +97,7 @@ class Observation:
         for kind, use in self._provider.pool_use().items():
             self.metrics.pool(kind, busy=use.busy, idle=use.idle, most=use.most)
         self.metrics.audit(*self._audit.waiting())
+        self.metrics.cache(self._cache.statistics)
 
     async def _keep_sharing(self, folder: Path) -> None:
         while True:

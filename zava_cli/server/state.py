@@ -1,4 +1,4 @@
-"""What the tools of one server share: the pools, the AI client, what it sees of itself, and who asks."""
+"""What the tools of one server share: the pools, the AI client, kept answers, what it sees of itself, who asks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from zava_cli.data.audit_writer import AuditWriter
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
+from zava_cli.infra.cache import QueryCache
 from zava_cli.infra.operations import Way, current_operation
 from zava_cli.infra.settings import Settings
 from zava_cli.server.observation import Observation
@@ -41,7 +42,8 @@ class ServerState:
         self.identity = identity
         self.provider = PostgreSQLProvider(target, serving=True, many=identity is None)
         self.audit = AuditWriter(target)
-        self.observation = Observation(self.provider, self.audit)
+        self.cache = QueryCache(target.settings)
+        self.observation = Observation(self.provider, self.audit, self.cache)
         self.embedder = EmbedderSource(target.settings, self.observation.embedded)
         self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)
 
@@ -67,15 +69,16 @@ class ServerState:
 
 @asynccontextmanager
 async def opened(state: ServerState, *, identify: bool) -> AsyncGenerator[dict[str, Any]]:
-    """Keeps the pools, the AI client, the audit log and the observation open for the block.
+    """Keeps all that can be closed open for the block; each is closed even if another fails to.
 
-    Each is closed even if another fails to. With `identify` the block starts only once the caller is known, so that
-    a wrong name is an error of the start and not of every answer.
+    With `identify` the block starts only once the caller is known, so that a wrong name is an error of the
+    start and not of every answer.
     """
     async with AsyncExitStack() as stack:
         stack.push_async_callback(state.provider.close)
         await stack.enter_async_context(state.embedder)
         await stack.enter_async_context(state.audit)
+        await stack.enter_async_context(state.cache)
         await stack.enter_async_context(state.observation)
         if identify:
             await state.caller()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zava_cli.data import health as facts
 from zava_cli.data.callers import Caller
@@ -13,6 +13,9 @@ from zava_cli.infra.errors import EmbeddingError, MCPError
 from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
 from zava_cli.services.embedding import embedder_from_settings
 
+if TYPE_CHECKING:
+    from zava_cli.infra.cache import QueryCache
+
 OLDEST_SERVER = 160_000
 OLDEST_VECTOR = (0, 8)
 LOW_DISK = 1 << 30
@@ -20,9 +23,11 @@ NO_DISK = 100 << 20
 OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
 
 
-async def check_health(provider: PostgreSQLProvider, who: str | None) -> HealthReport:
-    """Checks all components; `who` names the manager for the checks that need one."""
+async def check_health(provider: PostgreSQLProvider, who: str | None, cache: QueryCache | None = None) -> HealthReport:
+    """Checks all components; `who` names the manager for the checks that need one, `cache` is a server's."""
     found = [component async for component in _components(provider, who)]
+    if cache is not None:
+        found.append(await _cache(cache))
     return HealthReport(healthy=all(c.status is not FAIL for c in found), components=found)
 
 
@@ -230,3 +235,19 @@ async def _provider_answers(provider: PostgreSQLProvider) -> ComponentHealth:
     finally:
         if embedder is not None:
             await embedder.aclose()
+
+
+async def _cache(cache: QueryCache) -> ComponentHealth:
+    if not cache.is_on:
+        return ComponentHealth(component="cache", status=OK, detail="off: cache_seconds is 0")
+    is_shared, counted = await cache.is_shared(), cache.statistics
+    place = "Redis" if is_shared else f"memory, {counted.entries} answers, {counted.bytes / 1e6:.1f} MB"
+    asked = counted.hits + counted.shared + counted.misses
+    return ComponentHealth(
+        component="cache", status=WARN if is_shared is False else OK,
+        detail=f"{'Redis does not answer; ' if is_shared is False else ''}{place}; "
+        f"{counted.hits + counted.shared} of {asked} requests found their answer, {counted.errors} errors",
+        fix="Look whether Redis runs and ZAVA_REDIS_URL is right; it is used again within seconds of its return."
+        if is_shared is False
+        else None,
+    )  # fmt: skip

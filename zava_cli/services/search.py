@@ -150,7 +150,7 @@ async def _question(request: SearchRequest, active: ActiveModel | None, source: 
             f"The products are embedded with {active.model}, and the settings ask for {name}.",
             hint=f"Run `zava embed` to change to {name}, or set the provider and model that fit {active.model}.",
         )
-    vector = await embedder.embed_query(request.query_description)
+    vector = await source.embed_query(request.query_description)
     if len(vector) != active.dimensions:
         raise EmbeddingError(
             f"The question got {len(vector)} dimensions from {name}; the products have {active.dimensions}.",

@@ -20,6 +20,7 @@ from zava_cli.services.query import run_query
 QUIET_SECONDS = 3_600.0
 """How long nothing more is said of a statement that was slow."""
 MOST_TOLD = 1_000
+LAST_SECONDS = 1.0
 CONDITIONS = ("Index Cond", "Hash Cond", "Merge Cond", "Join Filter", "Filter", "Sort Key", "Group Key")
 """Parts of a plan that repeat the statement, with its values."""
 
@@ -47,9 +48,10 @@ class SlowQueries:
             _log(record, query, None)
 
     async def settle(self) -> None:
-        """Waits for a plan that is on its way."""
+        """Waits a moment for a plan that is on its way."""
         if self._explaining is not None:
-            await asyncio.wait({self._explaining})
+            await asyncio.wait({self._explaining}, timeout=LAST_SECONDS)
+            self._explaining.cancel()
 
     async def _tell_with_plan(self, record: OperationRecord, query: str | None) -> None:
         plan = None
@@ -86,7 +88,7 @@ def _text(value: Any) -> str:
 def _log(record: OperationRecord, query: str | None, plan: list[str] | None) -> None:
     known = {"fingerprint": record.fingerprint, "query": query, "plan": plan}
     logger().warning(
-        "slow query", request_id=record.request_id, operation=record.operation, seconds=record.seconds,
+        "slow operation" if query is None else "slow query", request_id=record.request_id, operation=record.operation, seconds=record.seconds,
         outcome=record.outcome.value, rows=record.row_count,
         **{name: value for name, value in known.items() if value is not None},
     )  # fmt: skip

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TypeVar
 
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
+from zava_cli.data.guard.repeatable import is_repeatable
 from zava_cli.data.guard.scanning import NESTING_HINT, check_characters, check_tokens, scan, syntax_error
 from zava_cli.data.guard.statements import Kind, check_statement
 from zava_cli.data.guard.tree import TooDeepError, parse_statements
@@ -17,6 +18,8 @@ from zava_cli.data.guard.tree import TooDeepError, parse_statements
 T = TypeVar("T")
 # libpg_query measures the stack of its thread and gives up in good order; this much lets honest chains pass.
 STACK_BYTES = 16 * 1024 * 1024
+REMEMBERED = 64
+"""Texts whose result is known: one that is asked again, or asked about first, is parsed once."""
 _stack_size_lock = threading.Lock()
 
 
@@ -26,14 +29,16 @@ class CheckedQuery:
 
     `sql` is exactly one statement without its semicolon; up to its end it has the characters of the original
     text at the same places, so a position in one is a position in the other. Statements that differ in their
-    values alone have one `fingerprint`.
+    values alone have one `fingerprint`. `is_repeatable` says that the same rows give the same answer at any time.
     """
 
     sql: str
     kind: Kind
     fingerprint: str
+    is_repeatable: bool = False
 
 
+@lru_cache(REMEMBERED)
 def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     """Check one text that a user or agent wrote; `max_bytes` caps its UTF-8 form.
 
@@ -88,7 +93,7 @@ def _check(source: SourceText, max_bytes: int) -> CheckedQuery:
     except TooDeepError as error:
         raise source.refusal("the query is nested too deeply", "nesting", hint=NESTING_HINT) from error
     sql = _cut(source.sql, tokens[first].start, tokens[end - 1].end + 1)
-    return CheckedQuery(sql, kind, fingerprint(sql))
+    return CheckedQuery(sql, kind, fingerprint(sql), kind == "select" and is_repeatable(statements[0]))
 
 
 def _cut(sql: str, start: int, end: int) -> str:
