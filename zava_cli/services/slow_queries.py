@@ -88,7 +88,11 @@ def _text(value: Any) -> str:
 def _log(record: OperationRecord, query: str | None, plan: list[str] | None) -> None:
     known = {"fingerprint": record.fingerprint, "query": query, "plan": plan}
     logger().warning(
-        "slow operation" if query is None else "slow query", request_id=record.request_id, operation=record.operation, seconds=record.seconds,
-        outcome=record.outcome.value, rows=record.row_count,
+        "slow operation" if query is None else "slow query",
+        request_id=record.request_id,
+        operation=record.operation,
+        seconds=record.seconds,
+        outcome=record.outcome.value,
+        rows=record.row_count,
         **{name: value for name, value in known.items() if value is not None},
-    )  # fmt: skip
+    )
