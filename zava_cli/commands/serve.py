@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +13,7 @@ from zava_cli.commands.shell import setting_callback
 from zava_cli.infra.errors import ConfigurationError, ValidationError
 
 if TYPE_CHECKING:
-    import socket
-
     from zava_cli.infra.settings import Settings
-    from zava_cli.server.http.app import HttpApplication
 
 HTTP = "Over HTTP"
 
@@ -36,6 +34,11 @@ def serve(
         int | None,
         typer.Option(help="Port to listen on; 0: any.", show_default=False, rich_help_panel=HTTP,
                      callback=setting_callback("http_port")),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes that answer; more than one keep no sessions.", show_default=False,
+                     rich_help_panel=HTTP, callback=setting_callback("http_workers")),
     ] = None,
     no_auth: Annotated[
         bool,
@@ -58,32 +61,38 @@ def serve(
 
 def _serve_stdio(*, admin: bool) -> None:
     from zava_cli.server.app import build_server
+    from zava_cli.server.loop import new_loop
     from zava_cli.server.stdio import serve_stdio
 
     settings = runtime.settings()
     server = build_server(runtime.target(), identity=settings.identity, administrator=admin)
     if sys.stdin.isatty():
         diagnostics.note("Waiting for an MCP client on standard input; zava mcp-config connects one. Ctrl+C ends.")
-    runtime.run(lambda: serve_stdio(server, settings.serve_grace))
+    runtime.run(lambda: serve_stdio(server, settings.serve_grace), make_loop=new_loop)
 
 
 def _serve_http(*, admin: bool, no_auth: bool) -> None:
     from zava_cli.server.http.administration import LOOPBACK
+    from zava_cli.server.http.app import application_of
     from zava_cli.server.http.serving import is_loopback, listen, serve_http
+    from zava_cli.server.loop import new_loop
 
     settings = runtime.settings()
     _check(settings, admin=admin, no_auth=no_auth, is_local=is_loopback(settings.http_host))
+    if settings.http_workers > 1:
+        _serve_with_workers(settings, no_auth=no_auth)
+        return
     bound = listen(settings.http_host, settings.http_port)
-    administration = None if settings.metrics_port is None else listen(LOOPBACK, settings.metrics_port)
-    application = _application(settings, no_auth=no_auth)
-
-    def on_start() -> None:
-        _say_where(settings, bound)
-        if administration is not None:
-            port = administration.getsockname()[1]
-            diagnostics.note(f"Metrics on http://{LOOPBACK}:{port}/metrics, for this machine alone.")
-
-    runtime.run(lambda: serve_http(application, settings, bound, on_start, administration=administration))
+    port = settings.metrics_port
+    administration = None if port is None else listen(LOOPBACK, port)
+    application = application_of(settings, no_auth=no_auth)
+    runtime.run(
+        lambda: serve_http(
+            application, settings, bound, lambda: _say_where(settings, bound, administration),
+            administration=administration,
+        ),
+        make_loop=new_loop,
+    )  # fmt: skip
 
 
 def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) -> None:
@@ -102,27 +111,56 @@ def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) ->
             "Tokens stand for many managers, and a manager's key file signs for one.",
             hint="Unset ZAVA_MANAGER_KEY_FILE where the master key is, or add --no-auth to answer as that manager.",
         )
+    if settings.http_workers > 1 and settings.http_sessions and "http_sessions" in settings.model_fields_set:
+        raise ConfigurationError(
+            "http_sessions: several workers keep no sessions, since a client's next request may reach another one.",
+            hint="Leave ZAVA_HTTP_SESSIONS out, or use --workers 1.",
+        )
+    if settings.http_workers > 1 and not hasattr(socket, "SO_REUSEPORT"):
+        raise ConfigurationError("This system cannot share a port among processes.", hint="Use --workers 1.")
     if (settings.http_tls_certificate is None) != (settings.http_tls_key is None):
         raise ConfigurationError(
             "http_tls_certificate and http_tls_key belong together.", hint="Set both, or neither for plain HTTP."
         )
 
 
-def _application(settings: Settings, *, no_auth: bool) -> HttpApplication:
-    from zava_cli.infra.operations import Way
-    from zava_cli.server.http.app import build_http_app
-    from zava_cli.server.state import ServerState
+def _serve_with_workers(settings: Settings, *, no_auth: bool) -> None:
+    from contextlib import ExitStack
+    from functools import partial
 
-    state = ServerState(runtime.target(), settings.identity if no_auth else None, Way.MCP_HTTP)
-    if no_auth:
-        return build_http_app(state, auth=None)
-    from zava_cli.server.authentication.authentication import authentication
+    from zava_cli.infra.shared_folder import shared_by_processes
+    from zava_cli.server.http.administration import LOOPBACK
+    from zava_cli.server.http.app import application_of
+    from zava_cli.server.http.serving import bind
+    from zava_cli.server.http.workers import WorkerPlan, supervise
 
-    return build_http_app(state, auth=authentication(state.target, state.provider, settings.http_public_url))
+    stateless = settings.model_copy(update={"http_sessions": False})
+    build = partial(application_of, stateless, no_auth=no_auth)
+    with ExitStack() as stack:
+        # Hold the ports, also while no worker lives; without listening they are given no connections.
+        bound = stack.enter_context(bind(settings.http_host, settings.http_port, shared=True))
+        administration = None
+        if settings.metrics_port is not None:
+            administration = stack.enter_context(bind(LOOPBACK, settings.metrics_port, shared=True))
+        plan = WorkerPlan(
+            stateless, build, bound.getsockname()[:2], administration and administration.getsockname()[:2]
+        )
+
+        async def serve() -> None:
+            # What is wrong for all of them is an error of this process.
+            async with build().lifespan():
+                pass
+            with shared_by_processes():
+                supervise(plan, settings.http_workers, lambda: _say_where(settings, bound, administration))
+
+        runtime.run(serve)
 
 
-def _say_where(settings: Settings, bound: socket.socket) -> None:
+def _say_where(settings: Settings, bound: socket.socket, administration: socket.socket | None) -> None:
     scheme = "http" if settings.http_tls_certificate is None else "https"
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     diagnostics.note(f"Listening on {scheme}://{shown}:{port}/mcp. Ctrl+C ends.")
+    if administration is not None:
+        host, port = administration.getsockname()[:2]
+        diagnostics.note(f"Metrics on http://{host}:{port}/metrics, for this machine alone.")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 from weakref import WeakSet
@@ -15,7 +16,12 @@ from weakref import WeakSet
 import asyncpg
 
 from zava_cli.data.callers import Caller, caller_from_row
-from zava_cli.data.connections import TextConnection, prepare_own_connection, prepare_text_connection
+from zava_cli.data.connections import (
+    OwnConnection,
+    TextConnection,
+    prepare_own_connection,
+    prepare_text_connection,
+)
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.session import Session, TextSession
@@ -64,14 +70,14 @@ class PostgreSQLProvider:
                 "as", who, "nobody is asking",
                 hint="Say who you are with --as NAME or ZAVA_AS, for example --as seattle or --as 'head office'.",
             )  # fmt: skip
-        async with self._connection("own") as connection:
-            rows = await connection.fetch(named_sql("identity")["resolve_identity"], who)
+        async with self.gateway_reader() as session:
+            rows = await session.rows(named_sql("identity")["resolve_identity"], who)
         if len(rows) != 1:
             raise AuthorizationError(
                 "That name does not stand for exactly one manager.", who,
                 hint="Use a manager's name or e-mail, or a store's name or city, as your administrator gave it to you.",
             )  # fmt: skip
-        caller = caller_from_row(dict(rows[0]), self._keys, time.time())
+        caller = caller_from_row(rows[0], self._keys, time.time())
         _note(caller)
         self._looked_up.add(caller)
         self._known[caller.identity.manager_id] = _Known(caller, time.monotonic(), self._keys.generation())
@@ -121,9 +127,14 @@ class PostgreSQLProvider:
 
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:
-        """A read-only transaction as the login itself, which sees the catalog and no data."""
-        async with self._connection("own") as connection:
-            yield Session(connection)
+        """Statements as the login itself, which sees the catalog and no data; each is a transaction of its own."""
+        with translated():
+            with waiting():
+                pool, connection = await self._acquire("own")
+            try:
+                yield Session(connection)
+            finally:
+                self._later(pool.release(connection))
 
     @asynccontextmanager
     async def reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncGenerator[Session]:
@@ -175,11 +186,9 @@ class PostgreSQLProvider:
             yield connection
 
     @asynccontextmanager
-    async def _begun(self, kind: str, caller: Caller, limit: float) -> AsyncGenerator[asyncpg.Connection]:
+    async def _begun(self, kind: str, caller: Caller, limit: float) -> AsyncGenerator[Any]:
         async with self._connection(kind) as connection:
-            await connection.fetchrow(
-                named_sql("session")["begin"], *self._session_values(kind, caller, connection, limit)
-            )
+            await connection.set_up(*self._session_values(kind, caller, connection, limit))
             yield connection
 
     async def _current(self, caller: Caller) -> Caller:
@@ -214,18 +223,17 @@ class PostgreSQLProvider:
         )
 
     @asynccontextmanager
-    async def _connection(self, kind: str, *, single: bool = False) -> AsyncGenerator[asyncpg.Connection]:
+    async def _connection(self, kind: str, *, single: bool = False) -> AsyncGenerator[Any]:
         """A connection in a read-only transaction, or for a `single` statement, which is one by itself."""
         with translated():
             with waiting():
                 pool, connection = await self._acquire(kind)
-            transaction = None if single else connection.transaction(readonly=True)
             try:
-                if transaction is not None:
-                    await transaction.start()
-                yield connection  # pyright: ignore[reportReturnType]
+                if not single:
+                    await connection.execute("BEGIN READ ONLY")
+                yield connection
             finally:
-                self._give_back_later(pool, connection, transaction)
+                self._later(pool.release(connection) if single else _give_back(pool, connection))
 
     async def _acquire(self, kind: str) -> tuple[asyncpg.Pool, Any]:
         pool = await self._pool(kind)
@@ -242,9 +250,9 @@ class PostgreSQLProvider:
                 raise
             return pool, await pool.acquire(timeout=wait)
 
-    def _give_back_later(self, pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:
-        """Ends and resets after the answer has gone out, not before, and also when the caller was cancelled."""
-        task = asyncio.ensure_future(_give_back(pool, connection, transaction))
+    def _later(self, release: Coroutine[Any, Any, None]) -> None:
+        """Gives a connection back after the answer has gone out, not before, and also to a caller who has gone."""
+        task = asyncio.ensure_future(release)
         self._releases.add(task)
         task.add_done_callback(self._released)
 
@@ -281,9 +289,10 @@ class PostgreSQLProvider:
             min_size=max(1, settings.pool_min // 2) if self.serving else 1,
             max_size=self._pool_size,
             max_inactive_connection_lifetime=settings.pool_idle,
-            connection_class=TextConnection if is_text else asyncpg.Connection,
-            init=prepare_text_connection if is_text else prepare_own_connection,
-            reset=_forget_everything if is_text else None,
+            connection_class=TextConnection if is_text else OwnConnection,
+            init=partial(prepare_text_connection, keeps_statements=self.serving and settings.prepared_statements)
+            if is_text
+            else prepare_own_connection,
             statement_cache_size=cached,
             timeout=settings.connect_timeout,
             command_timeout=None,
@@ -323,15 +332,13 @@ class _Known:
     generation: int
 
 
-async def _give_back(pool: asyncpg.Pool, connection: Any, transaction: Any) -> None:
+async def _give_back(pool: asyncpg.Pool, connection: Any) -> None:
     try:
-        # Rolled back, not committed: session settings that a query made are undone with it.
-        if transaction is not None and not connection.is_closed():
-            await transaction.rollback()
+        if not connection.is_closed():
+            await connection.end()
+    except BaseException:
+        # Nobody else may have a connection that still holds something.
+        connection.terminate()
+        raise
     finally:
         await pool.release(connection)
-
-
-async def _forget_everything(connection: Any) -> None:
-    """Leaves nothing of one caller's SQL to the next: prepared statements and roles survive the default reset."""
-    await connection.execute("DISCARD ALL")

@@ -67,9 +67,9 @@ class TextSession:
                 )  # fmt: skip
             columns = await self._columns(statement)
             _check_plan(query, columns)
-            cursor = await statement.cursor(*parameters, timeout=self._left(0))
+        portal = _Portal(statement, parameters)
         stream = QueryStream(columns=columns, batches=_nothing())
-        stream.batches = self._pages(stream, cursor, query.sql, limit, page, time.monotonic() - started)
+        stream.batches = self._pages(stream, portal, query.sql, limit, page, time.monotonic() - started)
         return stream
 
     async def copy_out(
@@ -111,14 +111,14 @@ class TextSession:
         return [Column(name=a.name, type=str(names.get(a.type.oid, a.type.name))) for a in attributes]
 
     async def _pages(
-        self, stream: QueryStream, cursor: Any, sql: str, limit: int | None, page: int, spent: float
+        self, stream: QueryStream, portal: _Portal, sql: str, limit: int | None, page: int, spent: float
     ) -> AsyncIterator[Sequence[Row]]:
         left = limit
         while True:
             size = page if left is None else min(page, left + 1)
             started = time.monotonic()
             with _bounded(sql):
-                rows: list[Row] = [tuple(row) for row in await cursor.fetch(size, timeout=self._left(spent))]
+                rows: list[Row] = [tuple(row) for row in await portal.fetch(size, self._left(spent))]
             spent += time.monotonic() - started
             if left is not None and len(rows) > left:
                 stream.truncated = True
@@ -130,6 +130,20 @@ class TextSession:
             if spent > self._limit:
                 raise _too_slow(sql)
             left = None if left is None else left - len(rows)
+
+
+class _Portal:
+    """The rows of a prepared statement, page by page. Its values travel with the first page: a round trip less."""
+
+    def __init__(self, statement: Any, parameters: Sequence[str | None]) -> None:
+        self._cursor = statement.cursor(*parameters, prefetch=1).__aiter__()
+        self._is_bound = False
+
+    async def fetch(self, rows: int, timeout: float) -> Sequence[Any]:
+        """The next rows, fewer at the end."""
+        fetch = self._cursor._exec if self._is_bound else self._cursor._bind_exec
+        self._is_bound = True
+        return await fetch(rows, timeout)
 
 
 @contextmanager

@@ -110,6 +110,10 @@ class Settings(BaseModel):
     http_allowed_hosts: Names = _setting(
         [], "Host headers to accept beside the address itself, separated by commas", guarded=True
     )
+    http_workers: int = _setting(
+        1, "Processes that answer; each has pools, rates and shares of its own, and more than one keep no sessions",
+        ge=1, le=64,
+    )  # fmt: skip
     http_sessions: bool = _setting(True, "Keep sessions for clients of older protocol versions")
     http_json: bool = _setting(False, "Answer those clients with JSON instead of event streams")
     http_body_bytes: int = _setting(1_000_000, "Most bytes of a request's body", ge=10_000)

@@ -37,18 +37,19 @@ class Observation:
         self._cache = cache
         self._slow = SlowQueries(provider)
         self.monitor = QueryPerformanceMonitor(provider.settings.slow_query_seconds, self._slow.tell)
-        self._shared = shared_folder()
-        self.metrics = self._wanted_metrics()
+        shared = shared_folder()
+        self.metrics = self._wanted_metrics(shared)
+        self._shared = None if self.metrics is None else shared
         self._task: asyncio.Task[None] | None = None
 
-    def _wanted_metrics(self) -> Metrics | None:
+    def _wanted_metrics(self, shared: Path | None) -> Metrics | None:
         """Where somebody can read them: their library costs time at the start."""
         settings = self._provider.settings
         if settings.metrics_token is None and settings.metrics_port is None and settings.metrics_file is None:
             return None
         from zava_cli.infra.metrics import Metrics
 
-        return Metrics(self._shared)
+        return Metrics(shared)
 
     def add(self, record: OperationRecord) -> None:
         """Takes a record; the caller goes on at once."""

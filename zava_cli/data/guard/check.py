@@ -21,6 +21,8 @@ STACK_BYTES = 16 * 1024 * 1024
 REMEMBERED = 64
 """Texts whose result is known: one that is asked again, or asked about first, is parsed once."""
 _stack_size_lock = threading.Lock()
+SHORT = 2_000
+"""Characters. What fits into so many nests too little for any main thread's stack, and saves changing threads."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     """
     source = SourceText(sql)
     check_characters(source, max_bytes)
+    if len(sql) <= SHORT and threading.current_thread() is threading.main_thread():
+        return _check(source, max_bytes)
     return _parser_thread().submit(_check, source, max_bytes).result()
 
 

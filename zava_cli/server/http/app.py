@@ -13,8 +13,11 @@ from fastmcp.server.http import StarletteWithLifespan
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
+from zava_cli.data.target import Target
+from zava_cli.infra.operations import Way
 from zava_cli.infra.settings import Settings
 from zava_cli.server.app import server_of
+from zava_cli.server.authentication.authentication import authentication
 from zava_cli.server.http.administration import AdministratorRoutes, administrator_app
 from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
 from zava_cli.server.http.health import HealthRoutes
@@ -37,6 +40,13 @@ class HttpApplication:
     asgi: ASGIApp
     lifespan: Callable[[], AbstractAsyncContextManager[Any]]
     administrator: ASGIApp | None = None
+
+
+def application_of(settings: Settings, *, no_auth: bool) -> HttpApplication:
+    """The application that `zava serve --http` runs; ConfigurationError when the settings do not fit together."""
+    state = ServerState(Target(settings), settings.identity if no_auth else None, Way.MCP_HTTP)
+    auth = None if no_auth else authentication(state.target, state.provider, settings.http_public_url)
+    return build_http_app(state, auth=auth)
 
 
 def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpApplication:
