@@ -14,11 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.test_http_callers import a_token
 from tests.http_serving import HttpServer, calling, http_server
-from tests.stdio_serving import greet, question, serving
+from tests.stdio_serving import PATIENCE, greet, question, serving
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import MCPError
 from zava_cli.infra.operations import Outcome
-from zava_cli.infra.shared_folder import forget_process, shared_by_processes
+from zava_cli.infra.shared_folder import PREFIX, forget_process, shared_by_processes
 from zava_cli.server.errors import OPERATIONS, UNKNOWN_TOOL
 from zava_cli.server.http.refusals import OPERATION
 
@@ -70,11 +70,16 @@ async def scraped(root: str, token: str | None = TOKEN) -> Samples:
 def with_own_port(target: Target, **variables: str) -> Iterator[tuple[HttpServer, str]]:
     """A server, and where it serves the administrator."""
     with http_server(target, "--no-auth", ZAVA_METRICS_PORT="0", **variables) as server:
-        assert server.process.stderr is not None
-        line = server.process.stderr.readline()
-        found = re.search(r"Metrics on (http://127.0.0.1:[0-9]+)/metrics", line)
-        assert found, line
-        yield server, found[1]
+        yield server, own_port(server)
+
+
+def own_port(server: HttpServer) -> str:
+    """Where a server says that it serves the administrator."""
+    assert server.process.stderr is not None
+    line = server.process.stderr.readline()
+    found = re.search(r"Metrics on (http://127.0.0.1:[0-9]+)/metrics", line)
+    assert found, line
+    return found[1]
 
 
 async def test_calls_of_two_managers_are_counted_together(target: Target) -> None:
@@ -243,3 +248,36 @@ def test_what_a_program_above_counts_elsewhere_is_left_alone(target: Target, tmp
     with http_server(target, "--no-auth", ZAVA_METRICS_TOKEN=TOKEN, **elsewhere) as server:
         asyncio.run(scraped(server.root))
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_any_of_several_workers_tells_of_all_and_nothing_is_left_behind(target: Target, tmp_path: Path) -> None:
+    asked = 12
+    places = {"TMPDIR": str(tmp_path), "ZAVA_METRICS_PORT": "0"}
+    with http_server(target, "--no-auth", "--workers", "2", **places) as server:
+        root = own_port(server)
+        for number in range(asked):
+            # Each on a connection of its own, which the kernel gives to one of them.
+            async with calling(server.url, modern=True) as caller:
+                await caller.ask(f"select {number}")
+        for _ in range(4):
+            found = await scraped(root, token=None)
+            assert value(found, "query_total", type="select", status="ok") == asked
+        await _all_is_told(root, asked)
+        assert server.stop() == 0
+    assert _left_in(tmp_path) == []
+
+
+async def _all_is_told(root: str, asked: int) -> None:
+    """Waits until the summary has heard of every worker's last calls, which takes it seconds."""
+    async with asyncio.timeout(PATIENCE), httpx2.AsyncClient() as client:
+        while True:
+            summary = (await client.get(f"{root}/stats")).json()
+            assert summary["processes"] == 2
+            if [query["count"] for query in summary["queries"]] == [asked]:
+                return
+            await asyncio.sleep(0.2)
+
+
+def _left_in(folder: Path) -> list[str]:
+    """Shared folders that nobody removed."""
+    return [path.name for path in folder.iterdir() if path.name.startswith(PREFIX)]
