@@ -18,6 +18,7 @@ import asyncpg
 from zava_cli.data.callers import Caller, caller_from_row
 from zava_cli.data.connections import (
     OwnConnection,
+    PoolUse,
     TextConnection,
     prepare_own_connection,
     prepare_text_connection,
@@ -118,10 +119,8 @@ class PostgreSQLProvider:
     async def _reading_state(self, caller: Caller) -> str:
         # Without prepared statements even one takes two messages, which a pooler may send to two connections.
         single = self.settings.prepared_statements
-        async with (
-            self._shares["own"].of(caller.identity.manager_id),
-            self._connection("own", single=single) as connection,
-        ):
+        share = self._shares["own"].of(caller.identity.manager_id)
+        async with share, self._connection("own", single=single) as connection:
             context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
             return str(await connection.fetchval(named_sql("identity")["reading_state"], context, column=1))
 
@@ -129,8 +128,7 @@ class PostgreSQLProvider:
     async def gateway_reader(self) -> AsyncGenerator[Session]:
         """Statements as the login itself, which sees the catalog and no data; each is a transaction of its own."""
         with translated():
-            with waiting():
-                pool, connection = await self._acquire("own")
+            pool, connection = await self._acquire("own")
             try:
                 yield Session(connection)
             finally:
@@ -151,10 +149,7 @@ class PostgreSQLProvider:
 
     def pool_use(self) -> dict[str, PoolUse]:
         """How full each open pool is."""
-        return {
-            kind: PoolUse(busy=pool.get_size() - pool.get_idle_size(), idle=pool.get_idle_size(), most=self._pool_size)
-            for kind, pool in self._pools.items()
-        }
+        return {kind: PoolUse.of(pool, self._pool_size) for kind, pool in self._pools.items()}
 
     @asynccontextmanager
     async def open_connection(self) -> AsyncGenerator[asyncpg.Connection]:
@@ -173,8 +168,7 @@ class PostgreSQLProvider:
         limit = timeout or self.settings.statement_timeout
         caller = await self._current(caller)
         async with AsyncExitStack() as stack:
-            with waiting():
-                await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id))
+            await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id))
             try:
                 connection = await stack.enter_async_context(self._begun(kind, caller, limit))
             except ContextRefusedError:
@@ -226,8 +220,7 @@ class PostgreSQLProvider:
     async def _connection(self, kind: str, *, single: bool = False) -> AsyncGenerator[Any]:
         """A connection in a read-only transaction, or for a `single` statement, which is one by itself."""
         with translated():
-            with waiting():
-                pool, connection = await self._acquire(kind)
+            pool, connection = await self._acquire(kind)
             try:
                 if not single:
                     await connection.execute("BEGIN READ ONLY")
@@ -239,7 +232,8 @@ class PostgreSQLProvider:
         pool = await self._pool(kind)
         wait = self.settings.connect_timeout
         try:
-            return pool, await pool.acquire(timeout=wait)
+            with waiting():
+                return pool, await pool.acquire(timeout=wait)
         except TimeoutError:
             raise DatabaseUnavailableError(
                 "All connections are busy.", hint="Try again in a moment, or raise pool_max."
@@ -312,15 +306,6 @@ class PostgreSQLProvider:
 
 def _note(caller: Caller) -> None:
     current_operation().identified(caller.identity.manager_id, caller.identity.role.value)
-
-
-@dataclass(frozen=True)
-class PoolUse:
-    """Connections of one pool; those that are reset for the next caller count as busy."""
-
-    busy: int
-    idle: int
-    most: int
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from zava_cli.infra.errors import RateLimitedError
+from zava_cli.infra.operations import waiting
 
 
 class Shares:
@@ -30,7 +31,8 @@ class Shares:
         if held is None:
             held = self._held[manager_id] = asyncio.Semaphore(self._most)
         try:
-            await asyncio.wait_for(held.acquire(), self._wait)
+            with waiting():
+                await asyncio.wait_for(held.acquire(), self._wait)
         except TimeoutError:
             raise RateLimitedError from None
         try:
