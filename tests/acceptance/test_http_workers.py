@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -20,8 +21,12 @@ from zava_cli.data.target import Target
 
 def workers(server: HttpServer) -> set[int]:
     """The processes that answer."""
-    children = psutil.Process(server.process.pid).children()
-    return {child.pid for child in children if any("spawn_main" in word for word in child.cmdline())}
+    found: set[int] = set()
+    for child in psutil.Process(server.process.pid).children():
+        # One that has just died is still listed.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found |= {child.pid} if any("spawn_main" in word for word in child.cmdline()) else set()
+    return found
 
 
 async def answered(url: str, *, modern: bool = True) -> int:

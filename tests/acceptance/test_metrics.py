@@ -27,7 +27,7 @@ TOKEN = "an-administrators-token"
 LABELS = {
     "operation": {*OPERATIONS.values(), UNKNOWN_TOOL, OPERATION},
     "status": {*(outcome.value for outcome in Outcome), "error"},
-    "pool": {"own", "text"},
+    "pool": {"own", "text", "gateway"},
     "state": {"busy", "idle"},
     "provider": {"local", "openai"},
 }

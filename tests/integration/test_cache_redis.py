@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,12 +14,19 @@ import structlog
 
 from tests.redis_server import PASSWORD, RedisServer, redis_server
 from tests.unit.test_cache import at_once, never, place
-from zava_cli.infra import cache_stores
+from zava_cli.infra import cache_redis, cache_stores
 from zava_cli.infra.cache import Answer, QueryCache
 from zava_cli.infra.cache_stores import Place
+from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.settings import Settings
 
 SECRET_TEXT = "the answer of Seattle"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a healthy Redis may take longer than a caller would wait."""
+    monkeypatch.setattr(cache_redis, "WAIT_SECONDS", 2.0)
 
 
 @pytest.fixture
@@ -166,6 +174,15 @@ async def test_while_one_tries_an_absent_redis_the_others_do_not_wait(
     monkeypatch.setattr(cache_stores, "PAUSE_SECONDS", 60.0)
     await asyncio.gather(*(cache.answer(place(str(number)), at_once(SECRET_TEXT)) for number in range(20)))
     assert cache.statistics.errors == 3
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "zava_cli.infra.cache_redis", raising=False)
+    with pytest.raises(ConfigurationError) as raised:
+        QueryCache(Settings.model_validate({"redis_url": "redis://:secret@somewhere"}))
+    assert "zava[redis]" in str(raised.value.hint)
+    assert "secret" not in f"{raised.value.message}{raised.value.hint}"
 
 
 async def test_a_redis_that_refuses_is_away_too(redis: RedisServer, logged: list[Any]) -> None:

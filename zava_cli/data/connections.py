@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +34,9 @@ class OwnConnection(asyncpg.Connection):
         """Nothing is left to reset."""
         return ""
 
-    async def set_up(self, *values: str) -> None:
+    async def set_up(self, values: Sequence[str], timeout: float) -> None:
         """Sets the transaction up that has begun."""
-        await self.fetchrow(named_sql("session")["begin"], *values)
+        await self.fetchrow(named_sql("session")["begin"], *values, timeout=timeout)
 
     async def end(self) -> None:
         """Ends it."""
@@ -64,12 +65,12 @@ class TextConnection(asyncpg.Connection):
         # From here on it looks the same before every caller.
         await self.end()
 
-    async def set_up(self, *values: str) -> None:
+    async def set_up(self, values: Sequence[str], timeout: float) -> None:
         """Sets the transaction up that has begun."""
         if self._set_up is None:
-            await self.fetchrow(named_sql("session")["begin"], *values)
+            await self.fetchrow(named_sql("session")["begin"], *values, timeout=timeout)
         else:
-            await self._protocol.bind_execute(self._set_up, values, "", 0, True, None)  # pyright: ignore
+            await self._protocol.bind_execute(self._set_up, values, "", 0, True, timeout)  # pyright: ignore
 
     async def end(self) -> None:
         """Ends it and leaves nothing of one caller's SQL to the next, in one round trip.
@@ -104,8 +105,10 @@ async def prepare_text_connection(connection: Any, *, keeps_statements: bool) ->
 
 async def prepare_own_connection(connection: asyncpg.Connection) -> None:
     """Pool initialiser for zava's own statements: vectors are numpy arrays, both ways."""
-    if await connection.fetchval("SELECT to_regtype('public.vector') IS NOT NULL"):
-        await register_vector(connection, schema="public")
+    # In one transaction: a pooler may change the backend between any two messages outside of one.
+    async with connection.transaction():
+        if await connection.fetchval("SELECT to_regtype('public.vector') IS NOT NULL"):
+            await register_vector(connection, schema="public")
 
 
 def _use_text(settings: Any, oid: int, name: str) -> None:
@@ -121,7 +124,7 @@ class PoolUse:
     most: int
 
     @classmethod
-    def of(cls, pool: asyncpg.Pool, most: int) -> PoolUse:
+    def of(cls, pool: asyncpg.Pool) -> PoolUse:
         """That of an open pool."""
         idle = pool.get_idle_size()
-        return cls(pool.get_size() - idle, idle, most)
+        return cls(pool.get_size() - idle, idle, pool.get_max_size())

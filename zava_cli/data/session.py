@@ -13,6 +13,7 @@ from zava_cli.data.connections import UNNAMED_TYPE
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.guard.check import CheckedQuery
 from zava_cli.data.named_sql import named_sql
+from zava_cli.infra.deadline import Deadline
 from zava_cli.infra.errors import DatabaseError, QueryRefusedError, QueryTimeoutError, ValidationError
 from zava_cli.models.query import Column, CopyFormat, QueryStream, Row
 
@@ -28,13 +29,15 @@ PLAN_COLUMN = "QUERY PLAN"
 class Session:
     """Runs zava's own named statements; values arrive as Python types."""
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection, deadline: Deadline) -> None:
         self._connection = connection
+        self._deadline = deadline
 
     async def rows(self, sql: LiteralString | str, *arguments: Any) -> list[dict[str, Any]]:
         """All rows of a named statement."""
-        with translated():
-            return [dict(row) for row in await self._connection.fetch(sql, *arguments)]
+        with _bounded(None):
+            rows = await self._connection.fetch(sql, *arguments, timeout=self._deadline.left() + CLIENT_MARGIN)
+            return [dict(row) for row in rows]
 
     async def row(self, sql: LiteralString | str, *arguments: Any) -> dict[str, Any]:
         """The first row of a named statement that always has one."""
@@ -147,7 +150,7 @@ class _Portal:
 
 
 @contextmanager
-def _bounded(sql: str) -> Generator[None]:
+def _bounded(sql: str | None) -> Generator[None]:
     """Like `translated`, and what ran past our own deadline is a timeout as well."""
     with translated(sql):
         try:
@@ -167,7 +170,7 @@ def _check_plan(query: CheckedQuery, columns: list[Column]) -> None:
         )
 
 
-def _too_slow(sql: str) -> QueryTimeoutError:
+def _too_slow(sql: str | None) -> QueryTimeoutError:
     return QueryTimeoutError(
         "The query ran past its time limit and was cancelled.", sql,
         hint="Narrow it (a period, a store, LIMIT), or allow more with --timeout.", sqlstate="57014",

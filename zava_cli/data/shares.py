@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from zava_cli.infra.deadline import at_most
 from zava_cli.infra.errors import RateLimitedError
 from zava_cli.infra.operations import waiting
 
@@ -32,7 +33,7 @@ class Shares:
             held = self._held[manager_id] = asyncio.Semaphore(self._most)
         try:
             with waiting():
-                await asyncio.wait_for(held.acquire(), self._wait)
+                await asyncio.wait_for(held.acquire(), at_most(self._wait))
         except TimeoutError:
             raise RateLimitedError from None
         try:

@@ -13,6 +13,7 @@ import asyncpg
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.named_sql import named_sql
+from zava_cli.data.retries import retried
 from zava_cli.data.session import Session
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
@@ -68,14 +69,19 @@ async def resolve_token(provider: PostgreSQLProvider, text: str) -> TokenGrant |
     prefix = prefix_of(text)
     if prefix is None:
         return None
-    async with provider.gateway_reader() as session:
-        known = _identities.get(provider)
-        rows = [] if known is None else await _opened(session, provider, known, prefix, text)
-        if not rows:
+
+    async def resolve() -> list[dict[str, Any]]:
+        async with provider.gateway_reader() as session:
+            known = _identities.get(provider)
+            rows = [] if known is None else await _opened(session, provider, known, prefix, text)
+            if rows:
+                return rows
             identity = (await session.row(named_sql("identity")["database_identity"]))["database_identity"]
             _identities[provider] = identity
             # The same question again would have the same answer.
-            rows = [] if identity == known else await _opened(session, provider, identity, prefix, text)
+            return [] if identity == known else await _opened(session, provider, identity, prefix, text)
+
+    rows = await retried(provider.settings, resolve)
     return TokenGrant.model_validate({**rows[0], "prefix": prefix}) if rows else None
 
 
@@ -88,8 +94,12 @@ async def _opened(
 
 async def resolve_subject(provider: PostgreSQLProvider, subject: str) -> UUID | None:
     """The manager of exactly that e-mail or id, which somebody else has verified; None unless it is one."""
-    async with provider.gateway_reader() as session:
-        rows = await session.rows(named_sql("identity")["resolve_subject"], subject)
+
+    async def resolve() -> list[dict[str, Any]]:
+        async with provider.gateway_reader() as session:
+            return await session.rows(named_sql("identity")["resolve_subject"], subject)
+
+    rows = await retried(provider.settings, resolve)
     return rows[0]["manager_id"] if len(rows) == 1 else None
 
 

@@ -8,14 +8,14 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cachetools import LRUCache
-from key_value.aio.errors import BaseKeyValueError, CorruptedDataError, DecryptionError, DeserializationError
-from key_value.aio.stores.base import ManagedEntry
 
 from zava_cli.infra.errors import ConfigurationError
 
 try:
     from cryptography.fernet import Fernet
     from key_value.aio._utils.serialization import BasicSerializationAdapter
+    from key_value.aio.errors import BaseKeyValueError, CorruptedDataError, DecryptionError, DeserializationError
+    from key_value.aio.stores.base import ManagedEntry
     from key_value.aio.stores.redis import RedisStore
     from key_value.aio.wrappers.encryption.fernet import FernetEncryptionWrapper
     from redis import RedisError
@@ -24,7 +24,7 @@ try:
     from redis.backoff import NoBackoff
 except ImportError:
     raise ConfigurationError(
-        "redis_url needs the package redis, which is not installed here.",
+        "redis_url needs packages that are not installed here.",
         hint="Install zava with the extra redis, pip install 'zava[redis]', or unset ZAVA_REDIS_URL.",
     ) from None
 

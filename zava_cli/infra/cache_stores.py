@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cachetools import TLRUCache
-from key_value.aio.stores.base import BaseStore, ManagedEntry
 
 from zava_cli.infra.log import logger
 from zava_cli.infra.settings import Settings
@@ -65,14 +64,14 @@ class AnswerStore:
         if (redis := self._available()) is not None:
             with self._watched():
                 return await redis.read(place)
-        return await self._memory.get(place.name)
+        return self._memory.read(place.name)
 
     async def write(self, place: Place, kept: dict[str, Any], seconds: float) -> None:
         """Keeps something for a number of seconds."""
         if (redis := self._available()) is not None:
             with self._watched():
                 return await redis.write(place, kept, seconds)
-        return await self._memory.put(place.name, kept, ttl=seconds)
+        return self._memory.write(place.name, kept, seconds)
 
     async def is_shared(self) -> bool | None:
         """Whether Redis answers at this moment; None where none is set."""
@@ -116,54 +115,60 @@ class AnswerStore:
         self._is_away, self._paused_until = False, 0.0
 
 
-class MemoryStore(BaseStore):
-    """At most so many bytes and entries; what was not asked for longest goes first."""
+class MemoryStore:
+    """At most so many bytes and entries; what was not asked for longest goes first.
+
+    The library's own is bounded in entries alone, and takes a fifth of a server's start to import.
+    """
 
     def __init__(self, most_bytes: int, most_entries: int, statistics: CacheStatistics) -> None:
-        super().__init__(stable_api=True)
         self._most_entries = most_entries
         self._statistics = statistics
         self._kept = _Kept(most_bytes, statistics)
 
-    async def _get_managed_entry(self, *, collection: str, key: str) -> ManagedEntry | None:
-        found = self._kept.get(key)
+    def read(self, name: str) -> dict[str, Any] | None:
+        """What was kept under that name and is not over."""
+        entry = self._kept.get(name)
         self._count()
-        return found
+        return None if entry is None else entry.kept
 
-    async def _put_managed_entry(self, *, collection: str, key: str, managed_entry: ManagedEntry) -> None:
-        self._kept[key] = managed_entry
+    def write(self, name: str, kept: dict[str, Any], seconds: float) -> None:
+        """Keeps something for a number of seconds."""
+        self._kept[name] = _Entry(kept, time.monotonic() + seconds)
         while len(self._kept) > self._most_entries:
             self._kept.popitem()
         self._count()
-
-    async def _delete_managed_entry(self, *, key: str, collection: str) -> bool:
-        found = self._kept.pop(key, None)
-        self._count()
-        return found is not None
 
     def _count(self) -> None:
         self._statistics.entries, self._statistics.bytes = len(self._kept), int(self._kept.currsize)
 
 
-class _Kept(TLRUCache[str, ManagedEntry]):
+@dataclass(frozen=True)
+class _Entry:
+    """Something and when it is over, on the monotonic clock."""
+
+    kept: dict[str, Any]
+    until: float
+
+
+class _Kept(TLRUCache[str, _Entry]):
     """Counts what it throws out."""
 
     def __init__(self, most_bytes: int, statistics: CacheStatistics) -> None:
-        super().__init__(most_bytes, ttu=_until, timer=time.time, getsizeof=_size)
+        super().__init__(most_bytes, ttu=_until, getsizeof=_size)
         self._statistics = statistics
 
-    def popitem(self) -> tuple[str, ManagedEntry]:
+    def popitem(self) -> tuple[str, _Entry]:
         self._statistics.evictions += 1
         return super().popitem()
 
 
-def _until(_key: str, entry: ManagedEntry, _now: float) -> float:
-    assert entry.expires_at is not None
-    return entry.expires_at.timestamp()
+def _until(_name: str, entry: _Entry, _now: float) -> float:
+    return entry.until
 
 
-def _size(entry: ManagedEntry) -> int:
-    return ENTRY_BYTES + sum(map(sys.getsizeof, entry.value.values()))
+def _size(entry: _Entry) -> int:
+    return ENTRY_BYTES + sum(map(sys.getsizeof, entry.kept.values()))
 
 
 def _redis(settings: Settings) -> SealedRedis | None:

@@ -80,9 +80,17 @@ class Settings(BaseModel):
         None, "A manager's own key file, which signs for them alone; no master key is needed then", guarded=True
     )
     time_zone: str = _setting("America/Los_Angeles", "Business time zone that a new database gets")
-    statement_timeout: float = _setting(30.0, "Seconds after which a query is cancelled", gt=0, le=3600)
+    statement_timeout: float = _setting(
+        30.0, "Seconds after which a query, with all that it waits for, is cancelled", gt=0, le=3600
+    )
+    read_attempts: int = _setting(
+        5, "How often a read is tried whose connection breaks or cannot be had; 1 means once", ge=1, le=20
+    )
     pool_min: int = _setting(2, "Connections kept open while serving", ge=1, le=100)
-    pool_max: int = _setting(10, "Most connections while serving", ge=2, le=500)
+    pool_max: int = _setting(
+        10, "Most connections of a process while serving, beside two for tokens and health", ge=2, le=500
+    )
+    pool_wait: float = _setting(5.0, "Seconds that a request waits for its turn at a connection", gt=0, le=300)
     pool_idle: float = _setting(300.0, "Seconds after which an idle connection is closed", ge=1)
     connect_timeout: float = _setting(10.0, "Seconds to wait for a connection", gt=0, le=300)
     jit: bool = _setting(False, "PostgreSQL's just-in-time compilation")

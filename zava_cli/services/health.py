@@ -11,7 +11,7 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.infra.errors import EmbeddingError, MCPError
 from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
-from zava_cli.services.embedding import embedder_from_settings
+from zava_cli.services.embedding import EmbedderSource
 
 if TYPE_CHECKING:
     from zava_cli.infra.cache import QueryCache
@@ -23,9 +23,23 @@ NO_DISK = 100 << 20
 OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
 
 
-async def check_health(provider: PostgreSQLProvider, who: str | None, cache: QueryCache | None = None) -> HealthReport:
-    """Checks all components; `who` names the manager for the checks that need one, `cache` is a server's."""
+async def check_health(
+    provider: PostgreSQLProvider,
+    who: str | None,
+    source: EmbedderSource | None = None,
+    cache: QueryCache | None = None,
+) -> HealthReport:
+    """Checks all components; `who` names the manager for the checks that need one.
+
+    A server has a `source`, the embedder that searches go to, which may be leaving a provider alone that has failed
+    too often, and a `cache`.
+    """
     found = [component async for component in _components(provider, who)]
+    if source is None:
+        async with EmbedderSource(provider.settings) as own:
+            found.append(await _provider_answers(own))
+    else:
+        found.append(await _provider_answers(source))
     if cache is not None:
         found.append(await _cache(cache))
     return HealthReport(healthy=all(c.status is not FAIL for c in found), components=found)
@@ -50,7 +64,6 @@ async def _components(provider: PostgreSQLProvider, who: str | None) -> AsyncIte
     yield _audit_log(provider)
     for component in _machine(provider):
         yield component
-    yield await _provider_answers(provider)
 
 
 def _server(server: dict[str, Any]) -> ComponentHealth:
@@ -225,16 +238,11 @@ def _machine(provider: PostgreSQLProvider) -> list[ComponentHealth]:
     ]  # fmt: skip
 
 
-async def _provider_answers(provider: PostgreSQLProvider) -> ComponentHealth:
-    embedder = None
+async def _provider_answers(source: EmbedderSource) -> ComponentHealth:
     try:
-        embedder = embedder_from_settings(provider.settings)
-        return ComponentHealth(component="embedding provider", status=OK, detail=await embedder.check())
+        return ComponentHealth(component="embedding provider", status=OK, detail=await source.get().check())
     except EmbeddingError as error:
         return ComponentHealth(component="embedding provider", status=WARN, detail=error.message, fix=error.hint)
-    finally:
-        if embedder is not None:
-            await embedder.aclose()
 
 
 async def _cache(cache: QueryCache) -> ComponentHealth:

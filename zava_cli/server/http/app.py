@@ -25,6 +25,7 @@ from zava_cli.server.http.limits import BoundedBody
 from zava_cli.server.http.rate import rate_limit
 from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
+from zava_cli.server.http.unavailable import Answered, failure
 from zava_cli.server.state import ServerState
 
 MCP_PATH = "/mcp"
@@ -62,8 +63,10 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     has_own_port = settings.metrics_port is not None
     if settings.metrics_token is not None and not has_own_port:
         app.router.routes.extend(AdministratorRoutes(state.observation, settings).routes())
+    app.add_exception_handler(Exception, failure)
+    recorded = RecordedRefusals(Answered(app), state.observation.add)
     return HttpApplication(
-        asgi=BoundedBody(WatchedClients(RecordedRefusals(app, state.observation.add)), settings.http_body_bytes),
+        asgi=BoundedBody(WatchedClients(recorded), settings.http_body_bytes),
         lifespan=lambda: app.router.lifespan_context(app),
         administrator=administrator_app(state.observation, settings) if has_own_port else None,
     )
