@@ -16,6 +16,7 @@ from weakref import WeakSet
 import asyncpg
 
 from zava_cli.data.callers import Caller, caller_from_row
+from zava_cli.data.connections import PoolUse
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.pools import Pools
 from zava_cli.data.retries import retried
@@ -145,6 +146,10 @@ class PostgreSQLProvider:
                 deadline.left(),
             )
             yield TextSession(connection, deadline.left())
+
+    def pool_use(self) -> dict[str, PoolUse]:
+        """How full each open pool is."""
+        return self._pools.use()
 
     @asynccontextmanager
     async def open_connection(self) -> AsyncGenerator[asyncpg.Connection]:
