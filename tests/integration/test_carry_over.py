@@ -44,7 +44,8 @@ STOPPED = {
 
 # Without the timeout, which is what is left of the request's time.
 STATE = """
-SELECT 'setting ' || name, setting FROM pg_settings WHERE source = 'session' AND name NOT IN ('application_name', 'statement_timeout')
+SELECT 'setting ' || name, setting FROM pg_settings
+WHERE source = 'session' AND name NOT IN ('application_name', 'statement_timeout')
 UNION ALL SELECT 'prepared', statement FROM pg_prepared_statements WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'cursor', statement FROM pg_cursors WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'listening', c FROM pg_listening_channels() c
