@@ -25,7 +25,7 @@ async def slow_query(server: HttpServer, token: str) -> str:
 
 async def test_a_manager_whose_queries_never_end_leaves_connections_to_the_others(target: Target) -> None:
     seattle, bellevue = a_token(target, "seattle"), a_token(target, "bellevue")
-    with http_server(target, ZAVA_CONNECT_TIMEOUT="1", ZAVA_STATEMENT_TIMEOUT="10") as server:
+    with http_server(target, ZAVA_POOL_WAIT="1", ZAVA_STATEMENT_TIMEOUT="10") as server:
         busy = [asyncio.create_task(slow_query(server, seattle)) for _ in range(30)]
         await asyncio.sleep(1.5)
         assert await stores_of(server, bellevue) == ["Zava Retail Bellevue"]

@@ -35,7 +35,7 @@ async def ask(client: httpx2.AsyncClient, url: str, number: int, sql: str = "") 
 
 
 async def test_two_hundred_clients_each_get_their_own_answer(seeded: Target, client: httpx2.AsyncClient) -> None:
-    with http_server(seeded, "--no-auth", ZAVA_HTTP_RATE="100000", ZAVA_CONNECT_TIMEOUT="60") as server:
+    with http_server(seeded, "--no-auth", ZAVA_HTTP_RATE="100000", ZAVA_POOL_WAIT="60") as server:
         numbers = range(CLIENTS)
         assert await asyncio.gather(*(ask(client, server.url, number) for number in numbers)) == list(numbers)
         assert await asyncio.to_thread(server.stop) == 0
