@@ -12,7 +12,6 @@ import csv
 import lzma
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -34,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def measure(arguments: argparse.Namespace) -> Report:
     """Asks every question in every mode."""
-    report = Report("search", [])
+    measures: list[Measure] = []
     queries = judged_queries("catalogue")
     halves = {
         "tuning": [query for query in queries if not query.is_held_out],
@@ -45,13 +44,11 @@ def measure(arguments: argparse.Namespace) -> Report:
         zava("seed", "--customers", "200", "--json", data_directory=folder)
         zava("embed", data_directory=folder)
         chosen = {half: halves[half] for half in halves if arguments.half in (None, half)}
-        asyncio.run(_ask_all(report, folder, "default", chosen, show=arguments.misses))
+        asyncio.run(_ask_all(measures, folder, "default", chosen, show=arguments.misses))
         if arguments.half is None and _second_corpus(folder, arguments.online_retail):
             second = {"online-retail": judged_queries("online-retail")}
-            asyncio.run(_ask_all(report, folder, "retail", second, show=False))
-    if "held-out" in chosen:
-        report.goals = _goals(report)
-    return report
+            asyncio.run(_ask_all(measures, folder, "retail", second, show=False))
+    return Report("search", measures, [] if arguments.half == "tuning" else _goals(measures))
 
 
 def _second_corpus(folder: Path, file: Path) -> bool:
@@ -76,9 +73,9 @@ def _second_corpus(folder: Path, file: Path) -> bool:
 
 
 async def _ask_all(
-    report: Report, folder: Path, profile: str, halves: dict[str, list[JudgedQuery]], *, show: bool
+    measures: list[Measure], folder: Path, profile: str, halves: dict[str, list[JudgedQuery]], *, show: bool
 ) -> None:
-    """Adds the figures of each half to the report, with a column for each mode."""
+    """Adds the measures of each half, by mode."""
     from zava_cli.data.admin import admin_connection
     from zava_cli.data.database import PostgreSQLProvider
     from zava_cli.data.target import Target
@@ -103,28 +100,31 @@ async def _ask_all(
             figures: dict[str, dict[str, list[float]]] = {}
             for mode in MODES:
                 found: list[list[str]] = []
-                milliseconds: list[float] = []
+                figures[mode] = {"time": []}
                 for query in queries:
                     request = SearchRequest(query_description=query.query, mode=SearchMode(mode), limit=10)
                     started = time.perf_counter()
                     result = await search_products(provider, caller, request, source)
-                    milliseconds.append((time.perf_counter() - started) * 1000)
+                    figures[mode]["time"].append((time.perf_counter() - started) * 1000)
                     found.append([hit.sku for hit in result.hits])
-                figures[mode] = _figures(queries, found, products) | {"ms a question": milliseconds}
-                if show and half == "tuning":
-                    _show_misses(mode, queries, found, products)
-            report.measures = [
-                *report.measures,
-                *(Measure(half, unit, {mode: figures[mode][unit] for mode in MODES}) for unit in figures["hybrid"]),
-            ]
+                shown = f"{half} {mode}" if show and half == "tuning" else None
+                figures[mode] |= _figures(queries, found, products, shown)
+            for name in figures[MODES[0]]:
+                unit = "ms" if name == "time" else "mean"
+                runs = {mode: figures[mode][name] for mode in MODES}
+                measures.append(Measure(f"{half} {name}", unit, runs))
     await provider.close()
 
 
 def _figures(
-    queries: Sequence[JudgedQuery], found: Sequence[Sequence[str]], products: Sequence[Product]
+    queries: list[JudgedQuery], found: list[list[str]], products: list[Product], shown: str | None
 ) -> dict[str, list[float]]:
-    """How good the answers to all questions are."""
-    pairs = [(list(skus), query.grades(products)) for skus, query in zip(found, queries, strict=True)]
+    """How good the answers are; what was missed goes to standard error under the name `shown`."""
+    pairs = [(skus, query.grades(products)) for skus, query in zip(found, queries, strict=True)]
+    names = {product.sku: product.name for product in products}
+    for query, (skus, graded) in zip(queries, pairs, strict=True):
+        if shown and not hit(skus, graded, 5):
+            print(f"{shown} misses {query.kind}: {query.query}: {[names[sku] for sku in skus[:5]]}", file=sys.stderr)
     return {
         "hit@5": [fmean(hit(skus, graded, 5) for skus, graded in pairs)],
         "nDCG@10": [fmean(ndcg(skus, graded, 10) for skus, graded in pairs)],
@@ -132,20 +132,11 @@ def _figures(
     }
 
 
-def _show_misses(
-    mode: str, queries: Sequence[JudgedQuery], found: Sequence[Sequence[str]], products: Sequence[Product]
-) -> None:
-    names = {product.sku: product.name for product in products}
-    for query, skus in zip(queries, found, strict=True):
-        if not hit(list(skus), query.grades(products), 5):
-            print(f"{mode} misses {query.kind}: {query.query}: {[names[sku] for sku in skus[:5]]}", file=sys.stderr)
-
-
-def _goals(report: Report) -> list[Goal]:
-    figures = {measure.title: measure for measure in report.measures}
-    ndcg_of = figures["held-out, nDCG@10"]
-    lead = ndcg_of.median("hybrid") - max(ndcg_of.median("keyword"), ndcg_of.median("semantic"))
+def _goals(measures: list[Measure]) -> list[Goal]:
+    by_name = {measure.name: measure for measure in measures}
+    hits, gain = by_name["held-out hit@5"], by_name["held-out nDCG@10"]
+    lead = gain.median("hybrid") - max(gain.median("keyword"), gain.median("semantic"))
     return [
-        Goal("held-out hybrid hit@5", figures["held-out, hit@5"].median("hybrid"), at_least=LEAST_HITS),
+        Goal("held-out hybrid hit@5", hits.median("hybrid"), at_least=LEAST_HITS),
         Goal("held-out hybrid nDCG@10 ahead of the better single mode", lead, at_least=0.001),
     ]

@@ -77,6 +77,7 @@ OPERATIONS = [
         tool_names={"limit": "max_rows"},
         command_only={"format": OUTPUT},
         not_in_tool=dict.fromkeys(["category", "min_price", "max_price", "store"], SMALL),
+        tool_only=KEPT,
     ),
     Operation(
         StoreRequest, "store", "get_store_performance",

@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-HEAVY = {"fastmcp", "mcp", "openai", "httpx", "numpy", "asyncpg", "pgvector", "pglast", "pyarrow", "wordllama"}
+HEAVY = {
+    "fastmcp",
+    "mcp",
+    "openai",
+    "httpx",
+    "numpy",
+    "asyncpg",
+    "pgvector",
+    "pglast",
+    "pyarrow",
+    "wordllama",
+    "prometheus_client",
+}
 UNNEEDED_FOR_HELP = HEAVY | {"pydantic", "asyncio", "structlog", "psutil", "filelock", "dotenv"}
 PROGRAM = """
 import sys
@@ -44,6 +56,7 @@ def test_help_imports_only_what_draws_it(arguments: list[str]) -> None:
         ["serve"],
         ["token", "create"],
         ["audit"],
+        ["stats"],
         ["security", "rotate-key"],
         ["security", "prove"],
     ],

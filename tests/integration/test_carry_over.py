@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -13,7 +13,9 @@ from tests.small_data import Walls, expected
 from zava_cli.data.attacks.unguarded import unchecked
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.target import Target
 from zava_cli.infra.errors import MCPError
+from zava_cli.infra.settings import Settings
 from zava_cli.services.prove import bounded
 
 LEFT_BEHIND = bounded.LEFT_BEHIND | {
@@ -40,8 +42,10 @@ STOPPED = {
 }
 """Statements that end before their time: by their caller's leaving, by their deadline or by themselves."""
 
+# Without the timeout, which is what is left of the request's time.
 STATE = """
-SELECT 'setting ' || name, setting FROM pg_settings WHERE source = 'session' AND name <> 'application_name'
+SELECT 'setting ' || name, setting FROM pg_settings
+WHERE source = 'session' AND name NOT IN ('application_name', 'statement_timeout')
 UNION ALL SELECT 'prepared', statement FROM pg_prepared_statements WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'cursor', statement FROM pg_cursors WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'listening', c FROM pg_listening_channels() c
@@ -58,6 +62,15 @@ LOCKS = """
 SELECT locktype, mode, coalesce(relation::regclass::text, objid::text) FROM pg_locks
 WHERE pid = $1 AND locktype IN ('advisory', 'relation') ORDER BY 1, 2, 3
 """
+
+
+@pytest.fixture
+async def gateway(walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
+    """One connection of each kind, kept from caller to caller as a server keeps it."""
+    settings = Settings.model_validate({**walls.target.settings.model_dump(exclude_unset=True), "pool_max": 2})
+    provider = PostgreSQLProvider(Target(settings), serving=True)
+    yield provider
+    await provider.close()
 
 
 async def _state(provider: PostgreSQLProvider, caller: Caller) -> str:

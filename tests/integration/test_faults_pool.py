@@ -48,7 +48,7 @@ async def end_backends(walls: Walls) -> None:
 @pytest.fixture
 async def serving(own_walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
     """The pools of a server that nobody waits for long."""
-    settings = own_walls.target.settings.model_copy(update={"connect_timeout": 0.5, "serve_grace": 1.0})
+    settings = own_walls.target.settings.model_copy(update={"pool_wait": 0.5, "serve_grace": 1.0})
     provider = PostgreSQLProvider(Target(settings), serving=True)
     yield provider
     await provider.close()
@@ -127,7 +127,7 @@ async def test_a_connection_that_breaks_between_two_pages_is_an_unavailable_data
 
 
 async def test_a_manager_with_endless_queries_holds_half_of_a_pool_that_many_share(own_walls: Walls) -> None:
-    settings = own_walls.target.settings.model_copy(update={"connect_timeout": 0.5, "serve_grace": 1.0})
+    settings = own_walls.target.settings.model_copy(update={"pool_wait": 0.5, "serve_grace": 1.0})
     provider = PostgreSQLProvider(Target(settings), serving=True, many=True)
     seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")
     busy = [asyncio.create_task(run_query(provider, seattle, SLOW)) for _ in range(20)]

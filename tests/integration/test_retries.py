@@ -217,7 +217,8 @@ async def test_connections_that_fell_silent_cost_one_wait_and_not_one_each(shop:
         assert await asyncio.gather(*(count_of(provider, seattle) for _ in range(10))) == [ORDERS["Seattle"]] * 10
         await asyncio.gather(*provider._pools._releases)
         wire.cut()
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(8):
+            await provider.identify("tacoma")
             for _ in range(10):
                 assert await count_of(provider, seattle) == ORDERS["Seattle"]
     await wire.end()

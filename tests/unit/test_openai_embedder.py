@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from tests.embedding_server import Behaviour, EmbeddingServer, embedding_server, vector_of
 from zava_cli.infra.deadline import bounded
-from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig
+from zava_cli.infra.embeddings.base import Embedder, EmbeddingCall, EmbeddingConfig
 from zava_cli.infra.embeddings.providers import create_embedder
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError, EmbeddingUnavailableError
 
@@ -292,3 +292,14 @@ async def test_it_may_be_used_again_after_closing(server: EmbeddingServer) -> No
         await embedder.check()
         await embedder.aclose()
         assert (await embedder.embed_query("hammer")).shape == (64,)
+
+
+async def test_each_request_is_told_of_with_its_tokens_and_how_it_ended(server: EmbeddingServer) -> None:
+    calls: list[EmbeddingCall] = []
+    async with embedder_for(server, on_call=calls.append) as embedder:
+        await embedder.embed_documents(TEXTS)
+        server.behaviour = "nan"
+        with pytest.raises(EmbeddingError):
+            await embedder.embed_query(TEXTS[0])
+    assert [(call.provider, call.tokens, call.failed) for call in calls] == [("openai", 1, False), ("openai", 1, True)]
+    assert all(call.seconds > 0 for call in calls)

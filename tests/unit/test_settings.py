@@ -115,6 +115,9 @@ GUARDED = {
     "http_identity_header": "X-Anybody",
     "http_trusted_proxies": "203.0.113.0/24",
     "http_identity_scopes": "sql",
+    "metrics_token": "somebody-elses-token",
+    "metrics_port": "9100",
+    "metrics_file": "/var/tmp/elsewhere",
 }
 
 
@@ -237,7 +240,9 @@ def test_a_file_that_is_not_text_is_named(machine: Machine, name: str) -> None:
      ("oidc_algorithms", "RS256,HS256"), ("oidc_algorithms", "rs256"), ("oidc_algorithms", ","),
      ("oidc_scopes", "a,b"), ("oidc_scopes", "a,b,b"), ("oidc_scopes", "a,b,c d"), ("http_identity_header", "X: a"),
      ("http_trusted_proxies", "proxy.example"), ("http_trusted_proxies", "0.0.0.0/0"), ("http_trusted_proxies", "::/0"),
-     ("http_trusted_proxies", "10.0.0.1/8"), ("http_trusted_proxies", "10.0.0.1 10.0.0.2")],
+     ("http_trusted_proxies", "10.0.0.1/8"), ("http_trusted_proxies", "10.0.0.1 10.0.0.2"),
+     ("metrics_token", "short"), ("metrics_token", "with spaces in the middle"), ("metrics_token", "zava_of-a-manager"),
+     ("metrics_port", "70000"), ("slow_query_seconds", "0")],
 )  # fmt: skip
 def test_a_bad_value_names_its_setting_and_where_it_came_from(
     machine: Machine, source: str, name: str, value: str
@@ -270,7 +275,9 @@ def test_the_text_of_a_variable_becomes_the_kind_of_value_that_the_setting_has(
 
 def test_secrets_are_known_as_such_and_hidden_in_every_text_of_the_settings(machine: Machine) -> None:
     secrets = {name for name in Settings.model_fields if is_secret(name)}
-    assert secrets == {"database_url", "admin_url", "master_key", "openai_api_key", "redis_url"}
+    assert secrets == {
+        "database_url", "admin_url", "master_key", "openai_api_key", "metrics_token", "redis_url",
+    }  # fmt: skip
     for name in secrets:
         machine.say("environment", name, GUARDED[name])
     settings = machine.load().settings

@@ -9,6 +9,7 @@ from zava_cli.infra.errors import (
     DatabaseUnavailableError,
     MCPError,
     QueryTimeoutError,
+    ServerUnavailableError,
     ValidationError,
 )
 
@@ -21,7 +22,7 @@ class ExitCode(IntEnum):
     OK = 0, "done"
     FAILURE = 1, "refused, failed or unhealthy"
     USAGE = 2, "a mistake in the command line or the configuration"
-    UNAVAILABLE = 3, "no connection to the database; worth a retry"
+    UNAVAILABLE = 3, "no connection to the database or the server; worth a retry"
     TIMEOUT = 4, "the query ran past its deadline and was cancelled"
     INTERRUPTED = 130, "interrupted with Ctrl+C"
     TERMINATED = 143, "ended by SIGTERM or SIGHUP"
@@ -36,7 +37,7 @@ class ExitCode(IntEnum):
 def exit_code_for(error: MCPError) -> ExitCode:
     """The exit code that tells a script what kind of error this was."""
     match error:
-        case DatabaseUnavailableError():
+        case DatabaseUnavailableError() | ServerUnavailableError():
             return ExitCode.UNAVAILABLE
         case QueryTimeoutError():
             return ExitCode.TIMEOUT

@@ -21,6 +21,7 @@ from zava_cli.commands.seed import seed
 from zava_cli.commands.serve import serve
 from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
 from zava_cli.commands.similar import similar
+from zava_cli.commands.stats import stats
 from zava_cli.commands.store import store
 from zava_cli.commands.token import token_app
 from zava_cli.commands.whoami import whoami
@@ -62,7 +63,7 @@ for command in (query, search, similar, store, whoami):
 app.command(cls=ZavaCommand, rich_help_panel=LOAD)(seed)
 app.command("import", cls=ZavaCommand, rich_help_panel=LOAD)(import_file)
 app.command(cls=ZavaCommand, rich_help_panel=LOAD)(embed)
-for command in (serve, mcp_config, health):
+for command in (serve, mcp_config, health, stats):
     app.command(cls=ZavaCommand, rich_help_panel=OPERATE)(command)
 app.add_typer(token_app, name="token", rich_help_panel=OPERATE)
 app.add_typer(db_app, name="db", rich_help_panel=OPERATE)

@@ -72,6 +72,7 @@ def _serve_stdio(*, admin: bool) -> None:
 
 
 def _serve_http(*, admin: bool, no_auth: bool) -> None:
+    from zava_cli.server.http.administration import LOOPBACK
     from zava_cli.server.http.app import application_of
     from zava_cli.server.http.serving import is_loopback, listen, serve_http
     from zava_cli.server.loop import new_loop
@@ -82,10 +83,16 @@ def _serve_http(*, admin: bool, no_auth: bool) -> None:
         _serve_with_workers(settings, no_auth=no_auth)
         return
     bound = listen(settings.http_host, settings.http_port)
+    port = settings.metrics_port
+    administration = None if port is None else listen(LOOPBACK, port)
     application = application_of(settings, no_auth=no_auth)
     runtime.run(
-        lambda: serve_http(application, settings, bound, lambda: _say_where(settings, bound)), make_loop=new_loop
-    )
+        lambda: serve_http(
+            application, settings, bound, lambda: _say_where(settings, bound, administration),
+            administration=administration,
+        ),
+        make_loop=new_loop,
+    )  # fmt: skip
 
 
 def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) -> None:
@@ -118,29 +125,42 @@ def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) ->
 
 
 def _serve_with_workers(settings: Settings, *, no_auth: bool) -> None:
+    from contextlib import ExitStack
     from functools import partial
 
+    from zava_cli.infra.shared_folder import shared_by_processes
+    from zava_cli.server.http.administration import LOOPBACK
     from zava_cli.server.http.app import application_of
     from zava_cli.server.http.serving import bind
     from zava_cli.server.http.workers import WorkerPlan, supervise
 
     stateless = settings.model_copy(update={"http_sessions": False})
     build = partial(application_of, stateless, no_auth=no_auth)
-    # Holds the port, also while no worker lives; without listening it is given no connections.
-    with bind(settings.http_host, settings.http_port, shared=True) as bound:
-        plan = WorkerPlan(stateless, build, bound.getsockname()[:2])
+    with ExitStack() as stack:
+        # Hold the ports, also while no worker lives; without listening they are given no connections.
+        bound = stack.enter_context(bind(settings.http_host, settings.http_port, shared=True))
+        administration = None
+        if settings.metrics_port is not None:
+            administration = stack.enter_context(bind(LOOPBACK, settings.metrics_port, shared=True))
+        plan = WorkerPlan(
+            stateless, build, bound.getsockname()[:2], administration and administration.getsockname()[:2]
+        )
 
         async def serve() -> None:
             # What is wrong for all of them is an error of this process.
             async with build().lifespan():
                 pass
-            supervise(plan, settings.http_workers, lambda: _say_where(settings, bound))
+            with shared_by_processes():
+                supervise(plan, settings.http_workers, lambda: _say_where(settings, bound, administration))
 
         runtime.run(serve)
 
 
-def _say_where(settings: Settings, bound: socket.socket) -> None:
+def _say_where(settings: Settings, bound: socket.socket, administration: socket.socket | None) -> None:
     scheme = "http" if settings.http_tls_certificate is None else "https"
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     diagnostics.note(f"Listening on {scheme}://{shown}:{port}/mcp. Ctrl+C ends.")
+    if administration is not None:
+        host, port = administration.getsockname()[:2]
+        diagnostics.note(f"Metrics on http://{host}:{port}/metrics, for this machine alone.")

@@ -60,6 +60,10 @@ class AuditWriter:
             self._hurry.set()
         self._something.set()
 
+    def waiting(self) -> tuple[int, int]:
+        """Records that wait in memory, and bytes that wait in the backlog."""
+        return len(self._queue), self._backlog.size()
+
     async def __aenter__(self) -> Self:
         self._begin()
         if self._queue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -112,3 +113,18 @@ async def prepare_own_connection(connection: asyncpg.Connection) -> None:
 
 def _use_text(settings: Any, oid: int, name: str) -> None:
     settings.add_python_codec(oid, name, "pg_catalog", [], "scalar", str, str, "text")
+
+
+@dataclass(frozen=True)
+class PoolUse:
+    """How full a pool is; connections that are reset for the next caller count as busy."""
+
+    busy: int
+    idle: int
+    most: int
+
+    @classmethod
+    def of(cls, pool: asyncpg.Pool) -> PoolUse:
+        """That of an open pool."""
+        idle = pool.get_idle_size()
+        return cls(pool.get_size() - idle, idle, pool.get_max_size())

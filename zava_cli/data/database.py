@@ -16,6 +16,7 @@ from weakref import WeakSet
 import asyncpg
 
 from zava_cli.data.callers import Caller, caller_from_row
+from zava_cli.data.connections import PoolUse
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.pools import Pools
 from zava_cli.data.retries import retried
@@ -120,7 +121,7 @@ class PostgreSQLProvider:
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:
         """Statements as the login itself, which sees the catalog and no data; each may be a transaction of its own."""
-        deadline = Deadline(self.settings.statement_timeout)
+        deadline = Deadline(self.settings.connect_timeout)
         async with self._pools.gateway() as connection:
             yield Session(connection, deadline)
 
@@ -145,6 +146,10 @@ class PostgreSQLProvider:
                 deadline.left(),
             )
             yield TextSession(connection, deadline.left())
+
+    def pool_use(self) -> dict[str, PoolUse]:
+        """How full each open pool is."""
+        return self._pools.use()
 
     @asynccontextmanager
     async def open_connection(self) -> AsyncGenerator[asyncpg.Connection]:

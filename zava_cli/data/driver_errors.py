@@ -51,7 +51,8 @@ _PASSING = (
 
 _OF_THE_CONTEXT = "the security context "
 """How `security.context_manager` begins what it raises."""
-_OTHER_BACKEND = "another connection"
+_POOLED = ("another connection", "malformed")
+"""How it ends where a pooler stands between: what that gives for the backend's number may even be negative."""
 
 
 @contextmanager
@@ -85,7 +86,7 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
             f"PostgreSQL cannot be reached: {_plain(exc)}", query, hint="Try again; `zava health` tells more."
         )
     if isinstance(exc, asyncpg.InsufficientPrivilegeError) and str(exc).startswith(_OF_THE_CONTEXT):
-        hint = "Behind a pooler run `zava security bind-backend off`." if _OTHER_BACKEND in str(exc) else None
+        hint = "Behind a pooler run `zava security bind-backend off`." if str(exc).endswith(_POOLED) else None
         return ContextRefusedError(f"Not allowed: {exc}", hint=hint)
     if isinstance(exc, asyncpg.InsufficientPrivilegeError):
         needs_superuser = 'extension "vector"' in str(exc)

@@ -13,6 +13,7 @@ import asyncpg
 
 from zava_cli.data.connections import (
     OwnConnection,
+    PoolUse,
     TextConnection,
     prepare_own_connection,
     prepare_text_connection,
@@ -20,7 +21,8 @@ from zava_cli.data.connections import (
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import at_most
-from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError
+from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, QueryTimeoutError
+from zava_cli.infra.operations import waiting
 
 KNOCK_SECONDS = 0.1
 """A server that could not be reached is left alone for so long, however many ask for it."""
@@ -58,6 +60,10 @@ class Pools:
         self._starting: asyncio.Future[bool] | None = None
         self._is_away_until = 0.0
 
+    def use(self) -> dict[str, PoolUse]:
+        """How full each open pool is."""
+        return {kind: PoolUse.of(pool) for kind, pool in self._open.items()}
+
     @asynccontextmanager
     async def open_connection(self) -> AsyncGenerator[asyncpg.Connection]:
         """A connection for zava's own statements outside of any transaction, if a pool is open; opens none."""
@@ -94,9 +100,12 @@ class Pools:
             pool, connection = await self._acquire(kind)
             try:
                 yield connection
-            except _BROKEN:
+            except (*_BROKEN, DatabaseUnavailableError, QueryTimeoutError) as error:
+                # These statements take no time: one that runs past its own has not been heard.
                 await self._expire(pool, connection)
-                raise
+                raise DatabaseUnavailableError(
+                    "PostgreSQL does not answer.", hint="Try again; `zava health` tells more."
+                ) from error
             finally:
                 self._later(pool.release(connection, timeout=RELEASE_SECONDS))
 
@@ -143,7 +152,8 @@ class Pools:
             # First come, first served: the pool's queue keeps the order.
             has_room = pool.get_idle_size() > 0 or pool.get_size() < pool.get_max_size()
             wait = self._settings.connect_timeout if has_room else self._settings.pool_wait
-            return await pool.acquire(timeout=at_most(wait))
+            with waiting():
+                return await pool.acquire(timeout=at_most(wait))
         except TimeoutError:
             if pool.get_size() < pool.get_max_size():
                 # There was room for one more: it is the server that did not answer.

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from zava_cli.infra.deadline import at_most
 from zava_cli.infra.errors import RateLimitedError
+from zava_cli.infra.operations import waiting
 
 
 class Shares:
@@ -31,7 +32,8 @@ class Shares:
         if held is None:
             held = self._held[manager_id] = asyncio.Semaphore(self._most)
         try:
-            await asyncio.wait_for(held.acquire(), at_most(self._wait))
+            with waiting():
+                await asyncio.wait_for(held.acquire(), at_most(self._wait))
         except TimeoutError:
             raise RateLimitedError from None
         try:

@@ -135,6 +135,12 @@ class CallerLeftError(MCPError):
         super().__init__("The caller left before the answer was there.")
 
 
+class ServerUnavailableError(MCPError):
+    """No zava server answers where one was expected; trying again may help."""
+
+    error_code = "SERVER_UNAVAILABLE"
+
+
 class ValidationError(MCPError):
     """A value that the caller gave breaks `constraint`; nothing was done."""
 

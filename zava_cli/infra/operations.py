@@ -73,7 +73,8 @@ class OperationRecord:
     """What the audit log keeps of one operation; whoever learns something about it fills it in.
 
     `who` is what the caller said, `manager_id` and `role` what that turned out to be. `parameters` holds names,
-    never values.
+    never values. `statement` is what the guard let pass of `sql`, `kind` what it is, and `fingerprint` what it has in
+    common with those of other values; `waited` is the part of `seconds` that went by before there was a connection.
     """
 
     operation: str
@@ -89,6 +90,11 @@ class OperationRecord:
     parameters: Sequence[str] = ()
     row_count: int | None = None
     from_cache: bool = False
+    truncated: bool = False
+    statement: str | None = None
+    kind: str | None = None
+    fingerprint: str | None = None
+    waited: float = 0
     outcome: Outcome = Outcome.OK
     error_code: str | None = None
     refused: str | None = None
@@ -118,6 +124,16 @@ def current_operation() -> OperationRecord:
 
 
 @contextmanager
+def waiting() -> Generator[None]:
+    """Adds the block's time to what the operation has waited for a connection."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        current_operation().waited += time.monotonic() - started
+
+
+@contextmanager
 def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
     """Logs start, end and outcome of the block and hands its record to `sink`, however it ends.
 
@@ -144,7 +160,7 @@ def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
             record.outcome = Outcome.CANCELLED
             raise
         finally:
-            record.seconds = _since(started)
+            record.seconds = round(time.monotonic() - started, 6)
             _current.reset(token)
             sink(record)
 

@@ -6,9 +6,12 @@ from ipaddress import ip_network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+from zava_cli.infra.token_text import MARK
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+SHORTEST_TOKEN = 16
 SIGNATURES = {
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519", "Ed448",
 }  # fmt: skip
@@ -36,6 +39,15 @@ def _checked_url(value: str) -> str:
     return value
 
 
+def _checked_token(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if len(text) < SHORTEST_TOKEN or not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError(f"this is no token of {SHORTEST_TOKEN} or more letters, digits and signs without spaces")
+    if text.startswith(MARK):
+        raise ValueError("this is a manager's token; the administrator's is one of its own")
+    return value
+
+
 def _checked_algorithms(value: list[str]) -> list[str]:
     if not value or set(value) - SIGNATURES:
         raise ValueError(f"only signatures with a private key are accepted: {', '.join(sorted(SIGNATURES))}")
@@ -60,6 +72,7 @@ def _checked_scopes(value: list[str]) -> list[str]:
 
 
 Names = Annotated[list[str], BeforeValidator(_split)]
+MetricsToken = Annotated[SecretStr, AfterValidator(_checked_token)]
 SafeUrl = Annotated[str, AfterValidator(_checked_url)]
 Algorithms = Annotated[Names, AfterValidator(_checked_algorithms)]
 Networks = Annotated[Names, AfterValidator(_checked_networks)]

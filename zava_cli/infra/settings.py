@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from zava_cli.infra.paths import default_data_directory
-from zava_cli.infra.setting_types import Algorithms, Names, Networks, SafeUrl, ScopeNames
+from zava_cli.infra.setting_types import Algorithms, MetricsToken, Names, Networks, SafeUrl, ScopeNames
 
 ENV_PREFIX = "ZAVA_"
 
@@ -175,6 +175,18 @@ class Settings(BaseModel):
     audit_keep_months: int = _setting(
         13, "Whole months of the audit log to keep beside the current one", guarded=True, ge=1, le=1200
     )
+    metrics_token: MetricsToken | None = _setting(
+        None, "Bearer token for /metrics and /stats; without it or metrics_port they do not exist", guarded=True
+    )
+    metrics_port: int | None = _setting(
+        None, "Serve /metrics and /stats on this port of 127.0.0.1 alone; 0 takes any that is free", guarded=True,
+        ge=0, le=65_535,
+    )  # fmt: skip
+    metrics_file: FullPath | None = _setting(
+        None, "File that a server writes its metrics to when it ends", guarded=True
+    )
+    slow_query_seconds: float = _setting(1.0, "Time from which a query counts as slow and is logged", gt=0)
+    slow_query_plan: bool = _setting(False, "Log the plan of a slow query too, as its caller may see it")
     log_level: Literal["debug", "info", "warning", "error"] = _setting("warning", "Least severe line that is logged")
     log_file: FullPath | None = _setting(None, "Log to this file instead of stderr", guarded=True)
 

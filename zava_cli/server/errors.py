@@ -53,7 +53,7 @@ class ErrorMiddleware(Middleware):
         name = OPERATIONS.get(context.message.name, UNKNOWN_TOOL)
         record = OperationRecord(name, self._state.way, self._state.who(), _client(context.fastmcp_context))
         try:
-            with operation(record, self._state.audit.add), bounded(self._seconds(name)):
+            with operation(record, self._state.observation.add), bounded(self._seconds(name)):
                 try:
                     return await call_next(context)
                 except RateLimitError:

@@ -1,4 +1,4 @@
-"""What the tools of one server share: the pools, the AI client, the audit log, kept answers, and who asks."""
+"""What the tools of one server share: the pools, the AI client, kept answers, what it sees of itself, who asks."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from zava_cli.data.target import Target
 from zava_cli.infra.cache import QueryCache
 from zava_cli.infra.operations import Way, current_operation
 from zava_cli.infra.settings import Settings
+from zava_cli.server.observation import Observation
 from zava_cli.services.embedding import EmbedderSource
 
 STATE = "state"
@@ -40,9 +41,10 @@ class ServerState:
         self.way = way
         self.identity = identity
         self.provider = PostgreSQLProvider(target, serving=True, many=identity is None)
-        self.embedder = EmbedderSource(target.settings)
         self.audit = AuditWriter(target)
         self.cache = QueryCache(target.settings)
+        self.observation = Observation(self.provider, self.audit, self.cache)
+        self.embedder = EmbedderSource(target.settings, self.observation.embedded)
         self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)
 
     @property
@@ -77,6 +79,7 @@ async def opened(state: ServerState, *, identify: bool) -> AsyncGenerator[dict[s
         await stack.enter_async_context(state.embedder)
         await stack.enter_async_context(state.audit)
         await stack.enter_async_context(state.cache)
+        await stack.enter_async_context(state.observation)
         if identify:
             await state.caller()
         yield {STATE: state}

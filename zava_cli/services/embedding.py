@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from cachetools import LRUCache
 
-from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig, tidy
+from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig, OnCall, tidy
 from zava_cli.infra.embeddings.providers import create_embedder
 from zava_cli.infra.settings import Settings
 
@@ -19,7 +19,7 @@ KEPT_BYTES = 8_000_000
 """Vectors of search texts: about 2,000 of the largest models, 8,000 of the local one."""
 
 
-def embedder_from_settings(settings: Settings) -> Embedder:
+def embedder_from_settings(settings: Settings, on_call: OnCall | None = None) -> Embedder:
     """The configured embedder, nothing loaded yet; ConfigurationError when there can be no such one."""
     return create_embedder(
         EmbeddingConfig(
@@ -30,6 +30,7 @@ def embedder_from_settings(settings: Settings) -> Embedder:
             api_key=settings.openai_api_key,
             timeout=settings.embedding_timeout,
             threshold=settings.embedding_threshold,
+            on_call=on_call,
         )
     )
 
@@ -51,8 +52,9 @@ class EmbedderSource:
     It also keeps the vectors of search texts: the same text has the same one for as long as the model is the same.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_call: OnCall | None = None) -> None:
         self.settings = settings
+        self._on_call = on_call
         self._embedder: Embedder | None = None
         self._vectors: LRUCache[tuple[str, str], NDArray[np.float32]] = LRUCache(
             KEPT_BYTES, getsizeof=lambda vector: vector.nbytes
@@ -61,7 +63,7 @@ class EmbedderSource:
     def get(self) -> Embedder:
         """The embedder; ConfigurationError as for embedder_from_settings."""
         if self._embedder is None:
-            self._embedder = embedder_from_settings(self.settings)
+            self._embedder = embedder_from_settings(self.settings, self._on_call)
         return self._embedder
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:

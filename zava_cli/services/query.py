@@ -46,7 +46,8 @@ async def run_query(
                 rows.append(row)
             if stream.truncated:
                 break
-    current_operation().row_count = len(rows)
+    operation = current_operation()
+    operation.row_count, operation.truncated = len(rows), stream.truncated
     return QueryResult(
         columns=stream.columns, rows=rows, truncated=stream.truncated, elapsed=time.monotonic() - started
     )
@@ -173,6 +174,8 @@ def _prepare(provider: PostgreSQLProvider, caller: Caller, request: QueryRequest
     except DatabaseError as error:
         _show_original(error, request.sql, max_bytes)
         raise
+    operation = current_operation()
+    operation.statement, operation.kind, operation.fingerprint = checked.sql, checked.kind, checked.fingerprint
     sees_all = caller.identity.role is ManagerRole.HEAD_OFFICE
     query = explained(checked, wanted=request.explain, costs=sees_all)
     return _Prepared(request.sql, max_bytes, values, query)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import TypeVar
 
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.repeatable import is_repeatable
@@ -13,6 +15,7 @@ from zava_cli.data.guard.scanning import NESTING_HINT, check_characters, check_t
 from zava_cli.data.guard.statements import Kind, check_statement
 from zava_cli.data.guard.tree import TooDeepError, parse_statements
 
+T = TypeVar("T")
 # libpg_query measures the stack of its thread and gives up in good order; this much lets honest chains pass.
 STACK_BYTES = 16 * 1024 * 1024
 REMEMBERED = 64
@@ -27,12 +30,13 @@ class CheckedQuery:
     """A statement that may be sent.
 
     `sql` is exactly one statement without its semicolon; up to its end it has the characters of the original
-    text at the same places, so a position in one is a position in the other. `is_repeatable` says that the same
-    rows give the same answer at any time.
+    text at the same places, so a position in one is a position in the other. Statements that differ in their
+    values alone have one `fingerprint`. `is_repeatable` says that the same rows give the same answer at any time.
     """
 
     sql: str
     kind: Kind
+    fingerprint: str
     is_repeatable: bool = False
 
 
@@ -69,7 +73,7 @@ def _parser_thread() -> ThreadPoolExecutor:
 
 
 def _check(source: SourceText, max_bytes: int) -> CheckedQuery:
-    from pglast.parser import ParseError
+    from pglast.parser import ParseError, fingerprint
 
     tokens = scan(source)
     check_tokens(source, tokens, max_bytes)
@@ -93,10 +97,15 @@ def _check(source: SourceText, max_bytes: int) -> CheckedQuery:
     except TooDeepError as error:
         raise source.refusal("the query is nested too deeply", "nesting", hint=NESTING_HINT) from error
     sql = _cut(source.sql, tokens[first].start, tokens[end - 1].end + 1)
-    return CheckedQuery(sql, kind, kind == "select" and is_repeatable(statements[0]))
+    return CheckedQuery(sql, kind, fingerprint(sql), kind == "select" and is_repeatable(statements[0]))
 
 
 def _cut(sql: str, start: int, end: int) -> str:
     """The statement without what follows it; semicolons in front become blanks, so that positions stay."""
     prefix = sql[:start]
     return (" " * start if ";" in prefix else prefix) + sql[start:end]
+
+
+def on_parser_thread(work: Callable[[str], T], sql: str) -> T:
+    """What `work` makes of a text where the parser has room."""
+    return _parser_thread().submit(work, sql).result()

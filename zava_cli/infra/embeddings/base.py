@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -13,6 +16,20 @@ if TYPE_CHECKING:
 
 # About 8,000 tokens at worst for ordinary scripts, which is what the larger hosted models take at once.
 MAX_TEXT_CHARACTERS = 8_000
+
+
+@dataclass
+class EmbeddingCall:
+    """One batch that a provider was asked for; `tokens` where it counts them."""
+
+    provider: str
+    seconds: float = 0
+    tokens: int = 0
+    failed: bool = False
+
+
+OnCall = Callable[[EmbeddingCall], None]
+"""Hears of each call when it has ended, perhaps on another thread; neither waits nor raises."""
 
 
 class EmbeddingConfig(BaseModel):
@@ -31,6 +48,7 @@ class EmbeddingConfig(BaseModel):
     max_retries: int = Field(default=3, ge=0, le=10)
     concurrency: int = Field(default=4, ge=1, le=64)
     threshold: float | None = Field(default=None, ge=-1, le=1)
+    on_call: OnCall | None = Field(default=None, exclude=True, repr=False)
 
 
 class Embedder(Protocol):
@@ -64,6 +82,20 @@ class Embedder(Protocol):
     async def aclose(self) -> None:
         """Let go of connections and memory. The embedder may be used again; it starts afresh."""
         ...
+
+
+@contextmanager
+def timed_call(provider: str, on_call: OnCall | None) -> Generator[EmbeddingCall]:
+    """Times the block, which may fill in what it learns, and tells of it."""
+    call = EmbeddingCall(provider, failed=True)
+    started = time.monotonic()
+    try:
+        yield call
+        call.failed = False
+    finally:
+        call.seconds = time.monotonic() - started
+        if on_call is not None:
+            on_call(call)
 
 
 def tidy(text: str) -> str:

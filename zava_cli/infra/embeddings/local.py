@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, tidy, unit_rows
+from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, tidy, timed_call, unit_rows
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class LocalEmbedder:
         self.model = f"{_MODEL}{self.dimensions}"
         self.threshold = _THRESHOLD if config.threshold is None else config.threshold
         self.batch_size = _BATCH
+        self._on_call = config.on_call
         self._lock = threading.Lock()
         self._loaded: WordLlamaInference | None = None
 
@@ -66,8 +67,9 @@ class LocalEmbedder:
             self._loaded = None
 
     def _embed(self, texts: list[str]) -> NDArray[np.float32]:
-        embed = cast("Callable[..., NDArray[np.float32]]", self._model().embed)
-        return unit_rows(embed(texts, batch_size=len(texts)))
+        with timed_call(self.provider, self._on_call):
+            embed = cast("Callable[..., NDArray[np.float32]]", self._model().embed)
+            return unit_rows(embed(texts, batch_size=len(texts)))
 
     def _model(self) -> WordLlamaInference:
         with self._lock:

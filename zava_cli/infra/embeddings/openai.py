@@ -6,6 +6,7 @@ import asyncio
 import math
 import os
 from collections.abc import Sequence
+from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from zava_cli.infra.breaker import CircuitBreaker
 from zava_cli.infra.deadline import at_most, bounded
-from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, tidy, unit_rows
+from zava_cli.infra.embeddings.base import EmbeddingCall, EmbeddingConfig, batches, tidy, timed_call, unit_rows
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError, EmbeddingUnavailableError
 from zava_cli.infra.retrying import attempts
 
@@ -101,9 +102,10 @@ class OpenAIEmbedder:
 
     async def _embed(self, texts: list[str]) -> NDArray[np.float32]:
         async with self._slots:
-            body = await self._patiently(texts)
-            # Reading a few megabytes of JSON takes long enough to hold up other callers.
-            vectors = await asyncio.to_thread(self._read, body, len(texts))
+            with timed_call(self.provider, self._config.on_call) as call:
+                body = await self._patiently(texts)
+                # Reading a few megabytes of JSON takes long enough to hold up other callers.
+                vectors = await asyncio.to_thread(self._read, body, len(texts), call)
         self.dimensions = self.dimensions or vectors.shape[1]
         if vectors.shape[1] != self.dimensions:
             raise EmbeddingError(
@@ -172,12 +174,14 @@ class OpenAIEmbedder:
             )
         return key
 
-    def _read(self, body: bytes, wanted: int) -> NDArray[np.float32]:
+    def _read(self, body: bytes, wanted: int, call: EmbeddingCall) -> NDArray[np.float32]:
         """The unit vectors of an answer, ordered by index; EmbeddingError for anything but a sane one."""
         try:
-            items = sorted(_Answer.model_validate_json(body).data, key=lambda item: item.index)
+            answer = _Answer.model_validate_json(body)
         except ValidationError:
             raise self._nonsense("an answer that is no list of embeddings") from None
+        call.tokens = answer.tokens
+        items = sorted(answer.data, key=lambda item: item.index)
         if [item.index for item in items] != list(range(wanted)):
             raise self._nonsense(f"{len(items)} vectors for {wanted} texts, or not one for each")
         if len({len(item.embedding) for item in items}) != 1:
@@ -262,6 +266,13 @@ class _Item(BaseModel):
 
 class _Answer(BaseModel):
     data: list[_Item]
+    usage: Any = None
+
+    @property
+    def tokens(self) -> int:
+        """What the service counted; some do not, and none fails for that."""
+        counted = cast("dict[str, Any]", self.usage).get("total_tokens") if isinstance(self.usage, dict) else None
+        return counted if isinstance(counted, int) and counted > 0 else 0
 
 
 def _split(url: str) -> SplitResult:

@@ -18,6 +18,7 @@ from zava_cli.infra.operations import Way
 from zava_cli.infra.settings import Settings
 from zava_cli.server.app import server_of
 from zava_cli.server.authentication.authentication import authentication
+from zava_cli.server.http.administration import AdministratorRoutes, administrator_app
 from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
 from zava_cli.server.http.health import HealthRoutes
 from zava_cli.server.http.limits import BoundedBody
@@ -32,10 +33,14 @@ MCP_PATH = "/mcp"
 
 @dataclass(frozen=True)
 class HttpApplication:
-    """What answers requests, and the context that they need around them: pools, sessions."""
+    """What answers requests, and the context that they need around them: pools, sessions.
+
+    `administrator` answers on a port of its own, where there is one.
+    """
 
     asgi: ASGIApp
     lifespan: Callable[[], AbstractAsyncContextManager[Any]]
+    administrator: ASGIApp | None = None
 
 
 def application_of(settings: Settings, *, no_auth: bool) -> HttpApplication:
@@ -55,10 +60,15 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     server = server_of(state, auth=auth, middleware=[rate_limit(settings), CancelForTheDeparted()])
     app = _transport(server, settings)
     app.router.routes.extend(HealthRoutes(state, is_open=auth is None).routes())
+    has_own_port = settings.metrics_port is not None
+    if settings.metrics_token is not None and not has_own_port:
+        app.router.routes.extend(AdministratorRoutes(state.observation, settings).routes())
     app.add_exception_handler(Exception, failure)
+    recorded = RecordedRefusals(Answered(app), state.observation.add)
     return HttpApplication(
-        asgi=BoundedBody(WatchedClients(RecordedRefusals(Answered(app), state.audit.add)), settings.http_body_bytes),
+        asgi=BoundedBody(WatchedClients(recorded), settings.http_body_bytes),
         lifespan=lambda: app.router.lifespan_context(app),
+        administrator=administrator_app(state.observation, settings) if has_own_port else None,
     )
 
 

@@ -70,7 +70,7 @@ class HealthRoutes:
             report = self._reports.get(who)
             if report is None:
                 record = OperationRecord("health", self._state.way, who, request.client and request.client.host)
-                with operation(record, self._state.audit.add):
+                with operation(record, self._state.observation.add):
                     state = self._state
                     report = await check_health(state.provider, who, state.embedder, state.cache)
                     self._reports[who] = report

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 import uvicorn
 
@@ -69,16 +69,35 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
 
 
 async def serve_http(
-    application: HttpApplication, settings: Settings, bound: socket.socket, on_start: Callable[[], None]
+    application: HttpApplication,
+    settings: Settings,
+    bound: socket.socket,
+    on_start: Callable[[], None],
+    *,
+    administration: socket.socket | None = None,
 ) -> None:
     """Serves until SIGINT or SIGTERM; requests in progress then get `serve_grace` seconds.
 
-    Calls `on_start` once clients are answered. Raises what the start of the lifespan raises.
+    Calls `on_start` once clients are answered. Raises what the start of the lifespan raises. The administrator is
+    served on `administration`.
     """
     server = _Server(_config(application, settings))
     server.on_start = on_start
-    async with application.lifespan():
+    async with application.lifespan(), _administered(application, settings, administration):
         await server.serve(sockets=[bound])
+
+
+@asynccontextmanager
+async def _administered(
+    application: HttpApplication, settings: Settings, bound: socket.socket | None
+) -> AsyncGenerator[None]:
+    if bound is None or application.administrator is None:
+        yield
+        return
+    # What does not leave this machine needs no certificate, and the server's is not made out to its loopback.
+    plain = settings.model_copy(update={"http_tls_certificate": None, "http_tls_key": None})
+    async with served_beside(HttpApplication(application.administrator, nullcontext), plain, bound):
+        yield
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 from zava_cli.infra.errors import ConfigurationError, MCPError
 from zava_cli.infra.log import configure_logging, logger
 from zava_cli.infra.settings import Settings
+from zava_cli.infra.shared_folder import forget_process, shared_folder
 from zava_cli.server.http.app import HttpApplication
 from zava_cli.server.http.serving import listen, serve_http
 from zava_cli.server.loop import new_loop
@@ -38,6 +39,7 @@ class WorkerPlan:
     settings: Settings
     build: Callable[[], HttpApplication]
     address: tuple[str, int]
+    administration: tuple[str, int] | None = None
 
 
 def supervise(plan: WorkerPlan, workers: int, on_start: Callable[[], None]) -> None:
@@ -54,6 +56,7 @@ def supervise(plan: WorkerPlan, workers: int, on_start: Callable[[], None]) -> N
 def run_worker(plan: WorkerPlan, on_start: Callable[[], None]) -> None:
     """Serves in this process until it is told to stop, or until its supervisor is gone."""
     bound = listen(*plan.address, shared=True)
+    administration = None if plan.administration is None else listen(*plan.administration, shared=True)
 
     async def serve() -> None:
         parent = multiprocessing.parent_process()
@@ -61,7 +64,7 @@ def run_worker(plan: WorkerPlan, on_start: Callable[[], None]) -> None:
             stop = partial(os.kill, os.getpid(), signal.SIGTERM)
             asyncio.get_running_loop().add_reader(parent.sentinel, stop)
         try:
-            await serve_http(plan.build(), plan.settings, bound, on_start)
+            await serve_http(plan.build(), plan.settings, bound, on_start, administration=administration)
         finally:
             if parent is not None:
                 asyncio.get_running_loop().remove_reader(parent.sentinel)
@@ -132,6 +135,8 @@ class _Workers(Multiprocess):
                 continue
             worker.kill()
             worker.join()
+            if (folder := shared_folder()) is not None and worker.pid is not None:
+                forget_process(folder, worker.pid)
             logger().warning("a worker died", exit_code=worker.exitcode)
             self.processes[place] = self._new()
 

@@ -1,0 +1,131 @@
+"""What a server counts and times, for Prometheus.
+
+Every label has few values: operations, outcomes, error codes, kinds of statements, pools, providers. Nothing that a
+caller writes or is called becomes one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.exposition import choose_encoder, write_to_textfile
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from zava_cli.infra.cache_stores import CacheStatistics
+from zava_cli.infra.embeddings.base import EmbeddingCall
+from zava_cli.infra.operations import OperationRecord, Outcome
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+NOT_READ = "unread"
+"""Type of a statement that the guard refused."""
+KEPT = "cached"
+"""Type of one that the cache had the answer of."""
+CACHE = "query"
+
+
+class Metrics:
+    """The counters and histograms of one process, in a registry of their own.
+
+    `shared` is the folder in which several processes add theirs up; each of them then tells of all.
+    """
+
+    def __init__(self, shared: Path | None) -> None:
+        disable_created_metrics()
+        self._own = CollectorRegistry()
+        self.registry = self._own
+        if shared is None:
+            ProcessCollector(registry=self._own)
+        else:
+            self.registry = CollectorRegistry()
+            MultiProcessCollector(self.registry, str(shared))
+        self._query = self._counter("query", "Statements of callers", "type", "status")
+        self._query_duration = self._histogram("query_duration_seconds", "Time of statements of callers", "type")
+        self._success = self._counter("operation_success", "Operations that were answered", "operation")
+        self._error = self._counter("operation_error", "Operations that were not", "operation", "type")
+        self._duration = self._histogram("operation_duration_seconds", "Time of operations", "operation")
+        self._wait = self._histogram("queue_wait_seconds", "Time without a connection", "operation")
+        self._rows = self._counter("rows", "Rows of answers", "operation")
+        self._truncated = self._counter("truncated", "Answers with fewer rows than there were", "operation")
+        self._embedding = self._counter("embedding", "Calls of the embedding provider", "provider", "status")
+        self._embedding_duration = self._histogram("embedding_duration_seconds", "Time of those calls", "provider")
+        self._tokens = self._counter("embedding_tokens", "Tokens that the provider has counted", "provider")
+        self._cache_hit = self._counter("cache_hit", "Answers that were kept or being made already", "type")
+        self._cache_miss = self._counter("cache_miss", "Answers that were not", "type")
+        self._cache_eviction = self._counter("cache_eviction", "Answers that gave way to others", "type")
+        self._cache_error = self._counter("cache_error", "Times that Redis failed", "type")
+        self._counted: dict[Counter, int] = {}
+        self._cache_bytes = self._gauge("cache_bytes", "Size of the cache", "type")
+        self._connections = self._gauge("pool_connections", "Connections to the database", "pool", "state")
+        self._pool_max = self._gauge("pool_connections_max", "Most of them", "pool")
+        self._audit_queue = self._gauge("audit_queue_records", "Audit records that wait in memory")
+        # The backlog is a folder that all processes share.
+        self._audit_backlog = self._gauge("audit_backlog_bytes", "Audit records that wait on disk", mode="livemax")
+
+    def add(self, record: OperationRecord) -> None:
+        """Counts a finished operation."""
+        operation = record.operation
+        self._duration.labels(operation).observe(record.seconds)
+        if record.sql is not None:
+            kind = KEPT if record.from_cache else record.kind or NOT_READ
+            self._query.labels(kind, record.outcome).inc()
+            self._query_duration.labels(kind).observe(record.seconds)
+        if record.waited:
+            self._wait.labels(operation).observe(record.waited)
+        if record.outcome is not Outcome.OK:
+            self._error.labels(operation, record.error_code or record.outcome.name).inc()
+            return
+        self._success.labels(operation).inc()
+        if record.row_count:
+            self._rows.labels(operation).inc(record.row_count)
+        if record.truncated:
+            self._truncated.labels(operation).inc()
+
+    def embedding(self, call: EmbeddingCall) -> None:
+        """Counts a call of the embedding provider."""
+        self._embedding.labels(call.provider, "error" if call.failed else "ok").inc()
+        self._embedding_duration.labels(call.provider).observe(call.seconds)
+        if call.tokens:
+            self._tokens.labels(call.provider).inc(call.tokens)
+
+    def cache(self, statistics: CacheStatistics) -> None:
+        """Takes over what the cache has counted since the last time."""
+        for counter, now in (
+            (self._cache_hit, statistics.hits + statistics.shared),
+            (self._cache_miss, statistics.misses),
+            (self._cache_eviction, statistics.evictions),
+            (self._cache_error, statistics.errors),
+        ):
+            counter.labels(CACHE).inc(now - self._counted.get(counter, 0))
+            self._counted[counter] = now
+        self._cache_bytes.labels(CACHE).set(statistics.bytes)
+
+    def pool(self, kind: str, *, busy: int, idle: int, most: int) -> None:
+        """Takes over how full a pool is."""
+        self._connections.labels(kind, "busy").set(busy)
+        self._connections.labels(kind, "idle").set(idle)
+        self._pool_max.labels(kind).set(most)
+
+    def audit(self, records: int, backlog: int) -> None:
+        """Takes over what the audit log has not written yet."""
+        self._audit_queue.set(records)
+        self._audit_backlog.set(backlog)
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Everything in the format that a scraper accepts, and that format's content type."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+    def write(self, file: Path) -> None:
+        """Replaces a file with everything in Prometheus' text format. Raises OSError."""
+        write_to_textfile(str(file), self.registry)
+
+    def _counter(self, name: str, description: str, *labels: str) -> Counter:
+        return Counter(name, description, labels, namespace="zava", registry=self._own)
+
+    def _histogram(self, name: str, description: str, *labels: str) -> Histogram:
+        return Histogram(name, description, labels, namespace="zava", buckets=BUCKETS, registry=self._own)
+
+    def _gauge(self, name: str, description: str, *labels: str, mode: Any = "livesum") -> Gauge:
+        return Gauge(name, description, labels, namespace="zava", registry=self._own, multiprocess_mode=mode)

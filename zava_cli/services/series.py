@@ -1,0 +1,68 @@
+"""How long one kind of work takes: counted in bounded memory, and added up over processes without loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ddsketch.ddsketch import BaseDDSketch
+from ddsketch.mapping import LogarithmicMapping
+from ddsketch.store import CollapsingLowestDenseStore, DenseStore
+
+ACCURACY = 0.01
+MOST_BINS = 1_024
+"""Enough for times that differ by a factor of 800 million; beyond that the shortest become one."""
+_MAPPING = LogarithmicMapping(ACCURACY)
+
+
+class Series:
+    """Times of what was answered, and how often something else happened."""
+
+    def __init__(self) -> None:
+        self.failed = 0
+        self.slow = 0
+        self.rows = 0
+        self.seconds = 0.0
+        self._least = float("inf")
+        self._most = 0.0
+        self._bins = CollapsingLowestDenseStore(MOST_BINS)
+        self._sketch = BaseDDSketch(_MAPPING, self._bins, DenseStore(), 0.0)
+
+    def add(self, seconds: float, rows: int) -> None:
+        """Something was answered."""
+        self.rows += rows
+        self.seconds += seconds
+        self._least, self._most = min(self._least, seconds), max(self._most, seconds)
+        self._sketch.add(seconds)
+
+    def exported(self) -> dict[str, Any]:
+        """What `absorb` takes in another process."""
+        first = self._bins.offset
+        return {
+            "numbers": [self.failed, self.slow, self.rows, self.seconds],
+            "range": [self._least, self._most] if self._bins.count else [],
+            "bins": [(_MAPPING.value(first + place), n) for place, n in enumerate(self._bins.bins) if n],
+        }
+
+    def absorb(self, exported: dict[str, Any]) -> None:
+        """Adds what another process has exported."""
+        failed, slow, rows, seconds = exported["numbers"]
+        self.failed, self.slow, self.rows = self.failed + failed, self.slow + slow, self.rows + rows
+        self.seconds += seconds
+        self._least = min([self._least, *exported["range"]])
+        self._most = max([self._most, *exported["range"]])
+        for value, weight in exported["bins"]:
+            self._sketch.add(value, weight)
+
+    def performance(self) -> dict[str, Any]:
+        """The fields of a Performance."""
+        count = round(self._sketch.count)
+        counted = {"count": count, "failed": self.failed, "slow": self.slow, "rows": self.rows}
+        if count == 0:
+            return counted
+        quantiles = {name: self._quantile(part) for name, part in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+        times = quantiles | {"avg": self.seconds / count, "min": self._least, "max": self._most}
+        return counted | {name: round(seconds, 6) for name, seconds in times.items()}
+
+    def _quantile(self, part: float) -> float:
+        """Never beyond what was seen, which the middle of a bin may be."""
+        return min(max(self._sketch.get_quantile_value(part) or 0.0, self._least), self._most)
