@@ -90,7 +90,7 @@ def test_a_missed_goal_is_exit_code_1_but_of_a_quick_run(
 def test_every_area_can_be_asked_for_by_name_and_says_what_it_measures(
     common: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("cache", "cli", "embed", "import", "peers", "query", "seed", "serve", "soak"):
+    for name in ("cache", "cli", "embed", "import", "peers", "query", "search", "seed", "serve", "soak"):
         with pytest.raises(SystemExit) as ended:
             common.main([name, "--help"])
         assert ended.value.code == 0

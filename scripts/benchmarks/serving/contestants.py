@@ -22,6 +22,11 @@ from zava_cli.infra.settings import Settings
 
 FLOOR_SERVER = Path(__file__).resolve().parents[1] / "floors" / "server.py"
 PATIENCE = 60.0
+_AS_MEASURED = {
+    "ZAVA_HTTP_RATE": "1000000",
+    "ZAVA_CACHE_SECONDS": "0",
+    "ZAVA_METRICS_TOKEN": "of-nobody-but-this-measurement-0000",
+}
 
 
 @dataclass(frozen=True)
@@ -83,14 +88,14 @@ def bearer(database: Database, who: str) -> dict[str, str]:
 
 
 def zava_server(database: Database, **settings: str) -> Contestant:
-    """zava with everything on that it offers: tokens, guard, row security, audit.
+    """zava with everything on that it offers: tokens, guard, row security, audit, metrics.
 
     Its limit on requests a second of one identity is lifted, since all clients here bear one token; and it keeps no
     answers, unless `settings` say so, since all calls here are the same.
     """
     return Contestant(
         "zava", [str(ZAVA), "serve"], [str(ZAVA), "serve", "--http", "--port", "{port}"],
-        database.environment(**{"ZAVA_HTTP_RATE": "1000000", "ZAVA_CACHE_SECONDS": "0", **settings}),
+        database.environment(**(_AS_MEASURED | settings)),
         "execute_sales_query", "postgresql_query", bearer(database, MANAGER),
     )  # fmt: skip
 
