@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-import structlog
-
 from zava_cli.infra.errors import (
     AuthorizationError,
     CallerLeftError,
@@ -27,7 +25,7 @@ from zava_cli.infra.errors import (
     RateLimitedError,
     ValidationError,
 )
-from zava_cli.infra.log import logger
+from zava_cli.infra.log import bound, logger
 
 
 class Way(StrEnum):
@@ -124,8 +122,7 @@ def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
     """
     started = time.monotonic()
     token = _current.set(record)
-    bound = {"request_id": record.request_id, "operation": record.operation, "way": record.way, "identity": record.who}
-    with structlog.contextvars.bound_contextvars(**bound):
+    with bound(request_id=record.request_id, operation=record.operation, way=record.way, identity=record.who):
         try:
             yield
             logger().info("done", seconds=_since(started))
