@@ -20,9 +20,11 @@ from zava_cli.data.driver_errors import translated
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.session import Session, TextSession
 from zava_cli.data.shares import Shares
+from zava_cli.data.statement_spans import SYSTEM
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import AuthorizationError, ContextRefusedError, DatabaseUnavailableError, ValidationError
 from zava_cli.infra.operations import current_operation
+from zava_cli.infra.tracing import span
 
 CONTEXT_SECONDS = 60
 """A context outlives the longest statement of its transaction by this much."""
@@ -192,6 +194,10 @@ class PostgreSQLProvider:
                 self._give_back_later(pool, connection, transaction)
 
     async def _acquire(self, kind: str) -> tuple[asyncpg.Pool, Any]:
+        with span("wait for a connection", {**SYSTEM, "db.client.connection.pool.name": kind}):
+            return await self._waited_for(kind)
+
+    async def _waited_for(self, kind: str) -> tuple[asyncpg.Pool, Any]:
         pool = await self._pool(kind)
         wait = self.settings.connect_timeout
         try:

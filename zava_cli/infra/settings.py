@@ -148,6 +148,9 @@ class Settings(BaseModel):
     audit_keep_months: int = _setting(
         13, "Whole months of the audit log to keep beside the current one", guarded=True, ge=1, le=1200
     )
+    otel_endpoint: SafeUrl | None = _setting(
+        None, "OTLP collector (http/protobuf) that gets traces; OTEL_EXPORTER_OTLP_ENDPOINT works too", guarded=True
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("warning", "Least severe line that is logged")
     log_file: FullPath | None = _setting(None, "Log to this file instead of stderr", guarded=True)
 

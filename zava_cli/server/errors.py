@@ -16,6 +16,7 @@ from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra.errors import DatabaseError, MCPError, RateLimitedError, ValidationError
 from zava_cli.infra.operations import OperationRecord, operation
+from zava_cli.infra.tracing import trace_id
 from zava_cli.infra.visible import revealed
 from zava_cli.server.state import ServerState
 
@@ -68,6 +69,7 @@ def error_result(error: MCPError) -> ToolResult:
     parts: dict[str, Any] = {"code": error.error_code, "message": error.message, "hint": error.hint}
     if isinstance(error, DatabaseError):
         parts |= {"detail": error.detail, "sqlstate": error.sqlstate, "position": error.position}
+    parts["trace_id"] = trace_id()
     parts = {name: _revealed(value) if isinstance(value, str) else value for name, value in parts.items()}
     text = f"{parts['code']}: {parts['message']}"
     if parts.get("position"):

@@ -11,6 +11,7 @@ from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.scanning import NESTING_HINT, check_characters, check_tokens, scan, syntax_error
 from zava_cli.data.guard.statements import Kind, check_statement
 from zava_cli.data.guard.tree import TooDeepError, parse_statements
+from zava_cli.infra.tracing import span
 
 # libpg_query measures the stack of its thread and gives up in good order; this much lets honest chains pass.
 STACK_BYTES = 16 * 1024 * 1024
@@ -36,8 +37,9 @@ def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     what PostgreSQL's parser cannot read. Safe from any thread; it takes milliseconds.
     """
     source = SourceText(sql)
-    check_characters(source, max_bytes)
-    return _parser_thread().submit(_check, source, max_bytes).result()
+    with span("guard"):
+        check_characters(source, max_bytes)
+        return _parser_thread().submit(_check, source, max_bytes).result()
 
 
 @cache

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from zava_cli.infra.tracing import Span, span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +67,11 @@ class Embedder(Protocol):
     async def aclose(self) -> None:
         """Let go of connections and memory. The embedder may be used again; it starts afresh."""
         ...
+
+
+def embedding_span(model: str) -> AbstractContextManager[Span]:
+    """A span around a call of a model."""
+    return span("embeddings", {"gen_ai.operation.name": "embeddings", "gen_ai.request.model": model})
 
 
 def tidy(text: str) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError, omit
 from pydantic import BaseModel, ValidationError
 
-from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, tidy, unit_rows
+from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, embedding_span, tidy, unit_rows
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError
 
 _OPENAI_URL = "https://api.openai.com/v1"
@@ -86,7 +86,8 @@ class OpenAIEmbedder:
 
     async def _embed(self, texts: list[str]) -> NDArray[np.float32]:
         async with self._slots:
-            body = await self._request(texts)
+            with embedding_span(self.model):
+                body = await self._request(texts)
             # Reading a few megabytes of JSON takes long enough to hold up other callers.
             vectors = await asyncio.to_thread(self._read, body, len(texts))
         self.dimensions = self.dimensions or vectors.shape[1]

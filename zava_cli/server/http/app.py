@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from zava_cli.infra.settings import Settings
+from zava_cli.infra.tracing import is_on
 from zava_cli.server.app import server_of
 from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
 from zava_cli.server.http.health import HealthRoutes
@@ -21,6 +22,7 @@ from zava_cli.server.http.limits import BoundedBody
 from zava_cli.server.http.rate import rate_limit
 from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
+from zava_cli.server.http.traces import ContinuedTraces
 from zava_cli.server.state import ServerState
 
 MCP_PATH = "/mcp"
@@ -44,8 +46,9 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     server = server_of(state, auth=auth, middleware=[rate_limit(settings), CancelForTheDeparted()])
     app = _transport(server, settings)
     app.router.routes.extend(HealthRoutes(state, is_open=auth is None).routes())
+    asgi = BoundedBody(WatchedClients(RecordedRefusals(app, state.audit.add)), settings.http_body_bytes)
     return HttpApplication(
-        asgi=BoundedBody(WatchedClients(RecordedRefusals(app, state.audit.add)), settings.http_body_bytes),
+        asgi=ContinuedTraces(asgi) if is_on() else asgi,
         lifespan=lambda: app.router.lifespan_context(app),
     )
 
