@@ -1,4 +1,4 @@
-"""Traces as a collector gets them: one per request from the caller to the SQL, and nothing that is nobody's business."""
+"""Traces as a collector gets them: one per request from the caller to the SQL, and nothing private."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def check_privacy(found: Collector) -> None:
     assert [text for text in UNSPEAKABLE if any(text in body for body in found.raw)] == []
 
 
-def check_the_way_down(found: Collector) -> None:
-    """From the call over the guard and the pool to the statement, in the caller's trace."""
-    assert {span.trace for span in found.spans} == {TRACE}
-    select = found.named("SELECT") if len(found.spans) < 8 else next(s for s in found.spans if _is_users(s.attributes))
+TOOL = "tools/call execute_sales_query"
+
+
+def check_the_way_down(found: Collector, operation: str) -> None:
+    """From the operation over the guard and the pool to the statement, in the caller's trace."""
+    (select,) = [span for span in found.spans if "from stores" in str(span.attributes.get("db.query.text"))]
+    assert select.name == "SELECT"
+    assert select.trace == found.named(operation).trace == TRACE
     assert select.attributes["db.system.name"] == "postgresql"
     assert select.attributes["db.operation.name"] == "SELECT"
     assert select.attributes["db.query.text"] == "select count(*)  from stores where name <> ? and ? > ?"
-    assert found.above(select)[0] == "query"
+    assert found.above(select) == [operation]
     for name in ("guard", "wait for a connection"):
-        assert any("query" in found.above(span) for span in found.spans if span.name == name)
-    operation = found.named("query").attributes
-    assert operation["zava.outcome"] == "ok"
-    assert operation["zava.role"] == "store_manager"
-    assert operation["zava.rows"] == 1
-
-
-def _is_users(attributes: dict[str, object]) -> bool:
-    return "from stores" in str(attributes.get("db.query.text"))
+        assert any(operation in found.above(span) for span in found.spans if span.name == name)
+    told = found.named(operation).attributes
+    assert {name: told[f"zava.{name}"] for name in ("operation", "outcome", "role", "rows")} == {
+        "operation": "query", "outcome": "ok", "role": "store_manager", "rows": 1,
+    }  # fmt: skip
 
 
 def test_a_command_is_one_trace_that_goes_on_with_the_one_of_whoever_started_it(target: Target) -> None:
@@ -55,7 +55,7 @@ def test_a_command_is_one_trace_that_goes_on_with_the_one_of_whoever_started_it(
             "query", SQL, OTEL_EXPORTER_OTLP_ENDPOINT=found.url, TRACEPARENT=TRACEPARENT
         )
     assert (done.code, done.out, done.err) == (0, "count\n1\n", "")
-    check_the_way_down(found)
+    check_the_way_down(found, "query")
     check_privacy(found)
 
 
@@ -68,8 +68,7 @@ async def test_a_call_over_http_goes_on_with_the_trace_of_its_headers(target: Ta
             caller.headers["traceparent"] = TRACEPARENT
             assert "isError" not in str(await caller.ask(SQL)).replace("'isError': False", "")
         assert server.stop() == 0
-    check_the_way_down(found)
-    assert "tools/call execute_sales_query" in found.above(found.named("query"))
+    check_the_way_down(found, TOOL)
     check_privacy(found)
 
 
@@ -86,11 +85,11 @@ async def test_a_call_over_stdio_goes_on_with_the_trace_in_its_meta_and_a_failed
         assert answer["result"]["structuredContent"]["error"]["trace_id"] == TRACE
         served.hang_up()
         assert await served.code() == 0
-    operations = [span for span in found.spans if span.name == "query"]
+    operations = [span for span in found.spans if span.name == TOOL]
     assert [(span.trace, span.failed, span.attributes["zava.outcome"]) for span in operations] == [
         (TRACE, False, "ok"), (TRACE, True, "failed"),
     ]  # fmt: skip
-    assert operations[1].attributes["error.type"] == "DATABASE_ERROR"
+    assert operations[1].attributes["zava.error_code"] == "DATABASE_ERROR"
     check_privacy(found)
 
 

@@ -26,7 +26,7 @@ from zava_cli.infra.errors import (
     ValidationError,
 )
 from zava_cli.infra.log import bound, logger
-from zava_cli.infra.tracing import Span, span, trace_id
+from zava_cli.infra.tracing import Span, operation_span, trace_id
 
 SERVING = "serve"
 
@@ -157,7 +157,7 @@ def _trace() -> dict[str, str]:
 @contextmanager
 def _traced(record: OperationRecord) -> Generator[None]:
     """A span around the operation; a server that serves for days is none."""
-    with span(record.operation) if record.operation != SERVING else nullcontext(Span()) as told:
+    with operation_span(record.operation) if record.operation != SERVING else nullcontext(Span()) as told:
         try:
             yield
         finally:
@@ -165,7 +165,7 @@ def _traced(record: OperationRecord) -> Generator[None]:
                 {
                     "zava.operation": record.operation, "zava.way": record.way.value, "zava.role": record.role,
                     "zava.outcome": record.outcome.value, "zava.rows": record.row_count,
-                    "zava.request_id": record.request_id,
+                    "zava.request_id": record.request_id, "zava.error_code": record.error_code,
                 }
             )  # fmt: skip
 

@@ -25,7 +25,7 @@ TOLD = frozenset(
     {
         "db.client.connection.pool.name", "db.operation.name", "db.query.text", "db.system.name", "error.type",
         "gen_ai.operation.name", "gen_ai.request.model", "gen_ai.tool.name", "mcp.method.name",
-        "mcp.protocol.version", "zava.operation", "zava.outcome", "zava.request_id", "zava.role", "zava.rows",
+        "mcp.protocol.version", "zava.error_code", "zava.operation", "zava.outcome", "zava.request_id", "zava.role", "zava.rows",
         "zava.way",
     }
 )  # fmt: skip
@@ -79,9 +79,20 @@ def span(name: str, attributes: Mapping[str, Value | None] | None = None) -> Abs
     return _OFF if _Tracing.tracer is None else _span(name, attributes or {})
 
 
+def operation_span(name: str) -> AbstractContextManager[Span]:
+    """The span of a whole operation: the one that FastMCP has opened for the request, or else a new one."""
+    if _Tracing.tracer is None:
+        return _OFF
+    from opentelemetry.trace import get_current_span
+
+    current = get_current_span()
+    return _span(name, {}, current if current.is_recording() else None)
+
+
 @contextmanager
-def _span(name: str, attributes: Mapping[str, Value | None]) -> Generator[Span]:
-    with _Tracing.tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False) as inner:
+def _span(name: str, attributes: Mapping[str, Value | None], opened: Any = None) -> Generator[Span]:
+    new = _Tracing.tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False)
+    with new if opened is None else nullcontext(opened) as inner:
         told = _Told(inner)
         told.set(attributes)
         try:
