@@ -93,6 +93,20 @@ async def test_a_call_over_stdio_goes_on_with_the_trace_in_its_meta_and_a_failed
     check_privacy(found)
 
 
+async def test_what_a_caller_makes_up_is_not_told(target: Target) -> None:
+    with (
+        collector() as found,
+        http_server(target, "--no-auth", "--as", "seattle", ZAVA_OTEL_ENDPOINT=found.url) as server,
+    ):
+        async with calling(server.url) as caller:
+            await caller.request("tools/call", name="top-secret", arguments={"hush-hush": 4711})
+            await caller.request("resources/read", uri="top-secret://hush-hush")
+            await caller.request("prompts/get", name="top-secret")
+        assert server.stop() == 0
+    assert {"tools/call", "resources/read"} <= {span.name for span in found.spans}
+    check_privacy(found)
+
+
 def test_log_lines_name_the_trace(target: Target) -> None:
     with collector() as found:
         done = CommandLine(target, "seattle")(

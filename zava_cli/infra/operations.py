@@ -29,6 +29,7 @@ from zava_cli.infra.log import bound, logger
 from zava_cli.infra.tracing import Span, operation_span, trace_id
 
 SERVING = "serve"
+UNKNOWN_TOOL = "unknown tool"
 
 
 class Way(StrEnum):

@@ -8,6 +8,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status
 
+from zava_cli.infra.operations import UNKNOWN_TOOL as UNKNOWN
+
+MOST_CHARACTERS = 60
+
 
 class PrivateExporter(SpanExporter):
     """Hands spans on with their names, times and known attributes alone.
@@ -28,9 +32,13 @@ class PrivateExporter(SpanExporter):
         self._exporter.shutdown()
 
     def _without_secrets(self, span: ReadableSpan) -> ReadableSpan:
-        known = {name: value for name, value in (span.attributes or {}).items() if name in self._attributes}
+        told = span.attributes or {}
+        known = {name: value for name, value in told.items() if name in self._attributes}
+        if told.get("zava.operation") == UNKNOWN:
+            # What the caller calls a tool may be anything.
+            known.pop("gen_ai.tool.name", None)
         return ReadableSpan(
-            span.name,
+            _name(span),
             context=span.context,
             parent=span.parent,
             resource=span.resource,
@@ -41,3 +49,11 @@ class PrivateExporter(SpanExporter):
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
         )
+
+
+def _name(span: ReadableSpan) -> str:
+    """A library's names go on with what the caller named, which is to be told only where zava knows it."""
+    scope = span.instrumentation_scope
+    is_known = (span.attributes or {}).get("zava.operation", UNKNOWN) != UNKNOWN
+    is_ours = scope is not None and scope.name == "zava"
+    return span.name if is_ours or is_known else span.name.split(" ", 1)[0][:MOST_CHARACTERS]

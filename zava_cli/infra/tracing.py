@@ -25,8 +25,8 @@ TOLD = frozenset(
     {
         "db.client.connection.pool.name", "db.operation.name", "db.query.text", "db.system.name", "error.type",
         "gen_ai.operation.name", "gen_ai.request.model", "gen_ai.tool.name", "mcp.method.name",
-        "mcp.protocol.version", "zava.error_code", "zava.operation", "zava.outcome", "zava.request_id", "zava.role", "zava.rows",
-        "zava.way",
+        "mcp.protocol.version", "zava.error_code", "zava.operation", "zava.outcome", "zava.request_id",
+        "zava.role", "zava.rows", "zava.way",
     }
 )  # fmt: skip
 """Attributes that leave the process; FastMCP would tell who asks and what an error said, too."""
