@@ -96,6 +96,7 @@ GUARDED = {
     "embedding_base_url": "https://elsewhere.example/v1",
     "embedding_provider": "openai",
     "openai_api_key": "sk-secret",
+    "otel_endpoint": "https://elsewhere.example:4318",
     "log_file": "/var/tmp/elsewhere.log",
     "audit_sql": "hash",
     "audit_keep_months": "999",
