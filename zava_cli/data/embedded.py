@@ -14,9 +14,10 @@ import shlex
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 
 from zava_cli.data.embedded_programs import SYSTEM_USER, Programs, ensure_system_user
-from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError
+from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError, DatabaseUnusableError
 from zava_cli.infra.paths import make_passable, others_can_reach
 
 NOT_READY = 1
@@ -109,10 +110,17 @@ class EmbeddedServer:
 
     def start(self) -> bool:
         """Starts the server unless it runs; True when this call started it. Safe in several processes at once."""
+        return self._start(lambda: True)
+
+    def revive(self) -> bool:
+        """Starts the server if it died. One that was stopped stays so: only the one that dies leaves this file."""
+        return self._start((self.data / "postmaster.pid").exists)
+
+    def _start(self, is_wanted: Callable[[], bool]) -> bool:
         self._check_location()
         with self._locked("set up"):
             Programs(self.home, self.version).install()
-            if self._accepts():
+            if self._accepts() or not is_wanted():
                 return False
             self._prepare()
             self._pg_ctl("start", "-w", "-t", str(START_SECONDS), "-l", str(self.log), "-o", self._options())
@@ -171,7 +179,7 @@ class EmbeddedServer:
             full = exc.errno in DISK_FULL or self._disk_is_full()
             # Copying a folder collects its errors, without a number of its own.
             reason = "no space left on the disk" if full else exc.strerror or "a file could not be copied"
-            raise DatabaseUnavailableError(
+            raise DatabaseUnusableError(
                 f"The embedded server could not be {what}: {reason}", hint=self._way_out(full)
             ) from exc
 
@@ -191,14 +199,10 @@ class EmbeddedServer:
         # Made beside its place: a cluster whose making was interrupted must not pass for one.
         partial = Path(tempfile.mkdtemp(prefix=PARTIAL_DATA, dir=self.home))
         _make_private(partial)
-        self._run(
-            "initdb", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8" if self._has_c_utf8() else "--no-locale",
-            "--username", SUPERUSER, "--pgdata", str(partial),
-        )  # fmt: skip
+        locale = "--locale=C.UTF-8" if sys.platform == "linux" else "--no-locale"
+        options = ["--auth=trust", "--encoding=UTF8", locale, "--username", SUPERUSER]
+        self._run("initdb", *options, "--pgdata", str(partial))
         partial.rename(self.data)
-
-    def _has_c_utf8(self) -> bool:
-        return os.uname().sysname == "Linux"
 
     def _forget_stale_pid(self) -> None:
         """Removes the pid file of a server that died, once its last backend has noticed that and gone."""
@@ -291,7 +295,8 @@ class EmbeddedServer:
             said += self.log.read_text(errors="replace").strip().splitlines()[-3:]
         full = any("No space left" in line for line in said) or self._disk_is_full()
         reason = " / ".join(said[-4:]) or ("no space left on the disk" if full else "no output")
-        raise DatabaseUnavailableError(f"The embedded server failed: {action}: {reason}", hint=self._way_out(full))
+        kind = DatabaseUnusableError if full else DatabaseUnavailableError
+        raise kind(f"The embedded server failed: {action}: {reason}", hint=self._way_out(full))
 
     def _disk_is_full(self) -> bool:
         return self.home.exists() and shutil.disk_usage(self.home).free < LEAST_DISK
