@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import typer
 from typer.testing import CliRunner
 
@@ -20,6 +19,7 @@ from tests.command_line import CommandLine
 from zava_cli import __version__
 from zava_cli.commands import runtime
 from zava_cli.commands.exit_codes import ExitCode
+from zava_cli.commands.main import COMMANDS as ENTRIES
 from zava_cli.commands.main import app
 from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
 from zava_cli.infra.errors import (
@@ -32,6 +32,7 @@ from zava_cli.infra.errors import (
     QueryTimeoutError,
     ValidationError,
 )
+from zava_cli.infra.log import configure_logging
 
 SECRET = "postgresql://zava:correct-horse-battery@db/zava"
 
@@ -53,6 +54,11 @@ def test_every_command_explains_itself_in_one_line_and_shows_an_example(path: st
     examples = [line for line in rest if line.startswith("Example: ")]
     assert examples
     assert all(path in example for example in examples)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_list_of_commands_says_what_each_says_of_itself(name: str) -> None:
+    assert ENTRIES[name].help == typer.main.get_command(app).commands[name].help.split("\n")[0]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("path", COMMANDS)
@@ -136,7 +142,7 @@ def run_failing(error: BaseException, *arguments: str, inside: bool = True) -> A
 
     @failing.callback()
     def begin() -> None:
-        structlog.reset_defaults()
+        configure_logging("warning", None)
 
     @failing.command(cls=ZavaCommand)
     def fail() -> None:

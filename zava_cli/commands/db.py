@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.help import PlainGroup
 from zava_cli.commands.output.console import print_json, print_key_values, print_line
 from zava_cli.commands.shell import ZavaCommand
 from zava_cli.infra.errors import ConfigurationError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from zava_cli.data.embedded import EmbeddedServer
     from zava_cli.data.target import Target
 
-db_app = typer.Typer(help="Start, stop, migrate and inspect the database.", no_args_is_help=True)
+db_app = typer.Typer(cls=PlainGroup, help="Start, stop, migrate and inspect the database.", no_args_is_help=True)
 
 
 def _embedded() -> EmbeddedServer:

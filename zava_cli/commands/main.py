@@ -7,36 +7,72 @@ from typing import Annotated
 import typer
 
 from zava_cli import __version__
-from zava_cli.commands.audit import audit_app
-from zava_cli.commands.config import config_app
-from zava_cli.commands.db import db_app
-from zava_cli.commands.embed import embed
-from zava_cli.commands.health import health
-from zava_cli.commands.import_ import import_file
-from zava_cli.commands.mcp_config import mcp_config
-from zava_cli.commands.query import query
-from zava_cli.commands.search import search
-from zava_cli.commands.security import security_app
-from zava_cli.commands.seed import seed
-from zava_cli.commands.serve import serve
-from zava_cli.commands.shell import ErrorBoundary, ZavaCommand
-from zava_cli.commands.similar import similar
-from zava_cli.commands.stats import stats
-from zava_cli.commands.store import store
-from zava_cli.commands.token import token_app
-from zava_cli.commands.whoami import whoami
+from zava_cli.commands.help import WIDTH
+from zava_cli.commands.lazy import Entry, LazyBoundary
 
 ASK = "Ask"
 LOAD = "Load"
 OPERATE = "Operate"
 
+COMMANDS = {
+    "query": Entry("query.query", ASK, "Run one read-only statement; you see your stores' rows only."),
+    "search": Entry("search.search", ASK, "Find products by what they are for; shows why each was found."),
+    "similar": Entry(
+        "similar.similar",
+        ASK,
+        "Find products like one that you know; shows why each was found.",
+    ),
+    "store": Entry("store.store", ASK, "Show how a store did: figures, changes, top products, and what they say."),
+    "whoami": Entry("whoami.whoami", ASK, "Show who you are here: name, role, stores, and why."),
+    "seed": Entry(
+        "seed.seed", LOAD, "Fill an empty database with synthetic sales: the same seed and day give the same data."
+    ),
+    "import": Entry("import_.import_file", LOAD, "Load a file of order lines; loading it again changes nothing."),
+    "embed": Entry("embed.embed", LOAD, "Make the catalogue searchable by meaning; safe to interrupt and repeat."),
+    "serve": Entry(
+        "serve.serve",
+        OPERATE,
+        "Answer AI agents over MCP: on standard input and output as one manager, or on HTTP as each token's manager.",
+    ),
+    "mcp-config": Entry(
+        "mcp_config.mcp_config",
+        OPERATE,
+        "Print what to paste into an MCP client so that it starts zava as you; never a secret.",
+    ),
+    "health": Entry(
+        "health.health", OPERATE, "Check every component, with a fix for each that fails; exit 1 when unhealthy."
+    ),
+    "stats": Entry(
+        "stats.stats",
+        OPERATE,
+        "Show how long a running server takes, operation by operation.",
+    ),
+    "token": Entry("token.token_app", OPERATE, "Make, list and revoke bearer tokens for MCP over HTTP."),
+    "db": Entry("db.db_app", OPERATE, "Start, stop, migrate and inspect the database."),
+    "audit": Entry("audit.audit_app", OPERATE, "Show who did what, newest first; for the administrator."),
+    "security": Entry(
+        "security.security_app",
+        OPERATE,
+        "Replace and hand out the keys that sign for managers, and prove that they hold.",
+    ),
+    "config": Entry("config.config_app", OPERATE, "Show settings, and trust folders."),
+}
+"""Every command; the first lines are those of the commands themselves, which a test sees to."""
+
+
+class Zava(LazyBoundary):
+    """The root of the command line."""
+
+    lazy = COMMANDS
+
+
 app = typer.Typer(
     name="zava",
-    cls=ErrorBoundary,
+    cls=Zava,
     no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": WIDTH},
 )
 
 
@@ -56,17 +92,3 @@ def zava(
 
     Example: zava query "select name, location from stores" --as "head office"
     """
-
-
-for command in (query, search, similar, store, whoami):
-    app.command(cls=ZavaCommand, rich_help_panel=ASK)(command)
-app.command(cls=ZavaCommand, rich_help_panel=LOAD)(seed)
-app.command("import", cls=ZavaCommand, rich_help_panel=LOAD)(import_file)
-app.command(cls=ZavaCommand, rich_help_panel=LOAD)(embed)
-for command in (serve, mcp_config, health, stats):
-    app.command(cls=ZavaCommand, rich_help_panel=OPERATE)(command)
-app.add_typer(token_app, name="token", rich_help_panel=OPERATE)
-app.add_typer(db_app, name="db", rich_help_panel=OPERATE)
-app.add_typer(audit_app, name="audit", rich_help_panel=OPERATE)
-app.add_typer(security_app, name="security", rich_help_panel=OPERATE)
-app.add_typer(config_app, name="config", rich_help_panel=OPERATE)

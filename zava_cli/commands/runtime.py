@@ -51,13 +51,15 @@ def loaded() -> Loaded:
     """The settings of this invocation with their origins; says once what was passed over, and starts logging."""
     current = _loaded.get()
     if current is None:
+        from zava_cli.infra import tracing
         from zava_cli.infra.log import configure_logging
         from zava_cli.infra.setting_sources import load_settings
 
         current = load_settings(_flags.get() or {})
         _loaded.set(current)
         configure_logging(current.settings.log_level, current.settings.log_file)
-        for warning in current.warnings:
+        traces = tracing.start(current.settings.otel_endpoint)
+        for warning in [*current.warnings, *([traces] if traces else [])]:
             diagnostics.note(f"Note: {warning}.")
     return current
 
@@ -118,7 +120,12 @@ def finish() -> None:
     invocation = _invocation.get()
     _invocation.set(None)
     if invocation is not None:
-        invocation.finish()
+        from zava_cli.infra import tracing
+
+        try:
+            invocation.finish()
+        finally:
+            tracing.stop()
 
 
 class _Invocation:
@@ -139,7 +146,10 @@ class _Invocation:
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> T:
         """Runs `work`; `connect` is how its record reaches the database afterwards."""
-        from zava_cli.infra.operations import OperationRecord, Way, operation
+        from contextvars import copy_context
+
+        from zava_cli.infra.operations import SERVING, OperationRecord, Way, operation
+        from zava_cli.infra.tracing import continuing
 
         async def go() -> T:
             with ended_by_signals():
@@ -151,8 +161,10 @@ class _Invocation:
         record = OperationRecord(name, Way(way), settings().identity, _system_user())
         if record.way is Way.ADMINISTRATOR:
             record.role = way
-        with operation(record, lambda finished: self._unwritten.append((finished, connect))):
-            return self._runner.run(go())
+        # What a server does belongs to its callers' traces.
+        outer = {} if name == SERVING else _outer_trace()
+        with continuing(outer), operation(record, lambda finished: self._unwritten.append((finished, connect))):
+            return self._runner.run(go(), context=copy_context())
 
     def finish(self) -> None:
         """Neither raises nor changes how the command ends; a signal leaves the records to the next process."""
@@ -190,6 +202,13 @@ def _current(make_loop: Callable[[], AbstractEventLoop] | None = None) -> _Invoc
         invocation = _Invocation(make_loop)
         _invocation.set(invocation)
     return invocation
+
+
+def _outer_trace() -> dict[str, str]:
+    """The trace that whoever started the command put into its environment, as OpenTelemetry has it."""
+    import os
+
+    return {name.lower(): os.environ[name] for name in ("TRACEPARENT", "TRACESTATE") if name in os.environ}
 
 
 def _system_user() -> str | None:

@@ -11,6 +11,7 @@ import typer
 
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.durations import duration
+from zava_cli.commands.help import PlainGroup
 from zava_cli.commands.output.console import print_json, print_line
 from zava_cli.commands.security_prove import prove
 from zava_cli.commands.shell import ZavaCommand
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from zava_cli.models.security import IssuedKey, KeyRotation
 
 security_app = typer.Typer(
-    help="Replace and hand out the keys that sign for managers, and prove that they hold.", no_args_is_help=True
+    cls=PlainGroup,
+    help="Replace and hand out the keys that sign for managers, and prove that they hold.",
+    no_args_is_help=True,
 )
 security_app.command(cls=ZavaCommand)(prove)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.exit_codes import ExitCode, exit_code_for
+from zava_cli.commands.help import PlainCommand, PlainGroup
 from zava_cli.commands.signals import Terminated
 from zava_cli.infra.errors import InternalError, MCPError, ValidationError
 from zava_cli.infra.visible import visible_lines
@@ -63,6 +64,7 @@ def _common(
     """Only its parameters are used."""
 
 
+@cache
 def _common_options() -> list[Any]:
     donor = typer.Typer(add_completion=False)
     donor.command()(_common)
@@ -72,7 +74,7 @@ def _common_options() -> list[Any]:
     return options
 
 
-class ZavaCommand(TyperCommand):
+class ZavaCommand(PlainCommand):
     """A command with the common options after its own."""
 
     def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
@@ -84,7 +86,7 @@ class ZavaCommand(TyperCommand):
         return super().invoke(ctx)
 
 
-class ZavaGroup(TyperGroup):
+class ZavaGroup(PlainGroup):
     """A group that does something by itself, with the common options after its own."""
 
     def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:

@@ -26,7 +26,7 @@ def similar(
     store: Annotated[str | None, typer.Option("--store", help="Only what this store has: its name or city.")] = None,
     format: FormatOption = None,
 ) -> None:
-    """Find products like one that you know, such as a replacement that is in stock; shows why each was found.
+    """Find products like one that you know; shows why each was found.
 
     Example: zava similar HTHM001600 --in-stock --as seattle
     """

@@ -30,7 +30,7 @@ def stats(
     queries: Annotated[bool, typer.Option("--queries", help="Statement by statement, values left out.")] = False,
     format: FormatOption = None,
 ) -> None:
-    """Show how long the operations of a running server take, longest in all first; for the administrator.
+    """Show how long a running server takes, operation by operation.
 
     The token comes from the setting metrics_token, or is asked for.
 

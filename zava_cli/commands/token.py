@@ -10,6 +10,7 @@ import typer
 
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.durations import duration
+from zava_cli.commands.help import PlainGroup
 from zava_cli.commands.output.console import print_line, print_result
 from zava_cli.commands.output.formats import default_format
 from zava_cli.commands.query import FormatOption
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from zava_cli.models.query import QueryResult
     from zava_cli.models.token import NewToken, TokenRecord
 
-token_app = typer.Typer(help="Make, list and revoke bearer tokens for MCP over HTTP.", no_args_is_help=True)
+token_app = typer.Typer(
+    cls=PlainGroup, help="Make, list and revoke bearer tokens for MCP over HTTP.", no_args_is_help=True
+)
 TIMES = ("created_at", "expires_at", "revoked_at")
 
 

@@ -125,7 +125,8 @@ async def write_now(target: Target, connect: Connect, records: Sequence[Operatio
                 await replay(connection, backlog)
         except UNWRITABLE as exc:
             logger().info("audit records wait", reason=type(exc).__name__)
-    await asyncio.to_thread(backlog.add, lines)
+    if lines:
+        await asyncio.to_thread(backlog.add, lines)
 
 
 def keep_for_later(target: Target, records: Sequence[OperationRecord]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 from asyncpg.protocol.protocol import BUILTIN_TYPE_OID_MAP
-from pgvector.asyncpg import register_vector
+from pgvector import Vector
 
 from zava_cli.data.named_sql import named_sql
 
@@ -104,11 +104,20 @@ async def prepare_text_connection(connection: Any, *, keeps_statements: bool) ->
 
 
 async def prepare_own_connection(connection: asyncpg.Connection) -> None:
-    """Pool initialiser for zava's own statements: vectors are numpy arrays, both ways."""
+    """Pool initialiser for zava's own statements, which may be given vectors as numpy arrays.
+
+    One question, where pgvector's own registration asks four, in every command and for every type that it has.
+    """
     # In one transaction: a pooler may change the backend between any two messages outside of one.
     async with connection.transaction():
-        if await connection.fetchval("SELECT to_regtype('public.vector') IS NOT NULL"):
-            await register_vector(connection, schema="public")
+        oid = await connection.fetchval("SELECT pg_catalog.to_regtype('public.vector')::oid")
+    if oid is not None:
+        settings = connection._protocol.get_settings()  # pyright: ignore
+        settings.add_python_codec(oid, "vector", "public", [], "scalar", _vector, Vector.from_binary, "binary")
+
+
+def _vector(value: Any) -> bytes:
+    return (value if isinstance(value, Vector) else Vector(value)).to_binary()
 
 
 def _use_text(settings: Any, oid: int, name: str) -> None:

@@ -19,10 +19,12 @@ from zava_cli.data.connections import (
     prepare_text_connection,
 )
 from zava_cli.data.driver_errors import translated
+from zava_cli.data.statement_spans import SYSTEM
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import at_most
 from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, QueryTimeoutError
 from zava_cli.infra.operations import waiting
+from zava_cli.infra.tracing import span
 
 KNOCK_SECONDS = 0.1
 """A server that could not be reached is left alone for so long, however many ask for it."""
@@ -133,6 +135,10 @@ class Pools:
         await pool.expire_connections()
 
     async def _acquire(self, kind: str) -> tuple[asyncpg.Pool, Any]:
+        with span("wait for a connection", {**SYSTEM, "db.client.connection.pool.name": kind}):
+            return await self._waited_for(kind)
+
+    async def _waited_for(self, kind: str) -> tuple[asyncpg.Pool, Any]:
         self._check_not_away()
         try:
             pool = await self._pool(kind)

@@ -13,6 +13,7 @@ from zava_cli.data.connections import UNNAMED_TYPE
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.guard.check import CheckedQuery
 from zava_cli.data.named_sql import named_sql
+from zava_cli.data.statement_spans import own_statement_span
 from zava_cli.infra.deadline import Deadline
 from zava_cli.infra.errors import DatabaseError, QueryRefusedError, QueryTimeoutError, ValidationError
 from zava_cli.models.query import Column, CopyFormat, QueryStream, Row
@@ -35,7 +36,7 @@ class Session:
 
     async def rows(self, sql: LiteralString | str, *arguments: Any) -> list[dict[str, Any]]:
         """All rows of a named statement."""
-        with _bounded(None):
+        with own_statement_span(sql), _bounded(None):
             rows = await self._connection.fetch(sql, *arguments, timeout=self._deadline.left() + CLIENT_MARGIN)
             return [dict(row) for row in rows]
 

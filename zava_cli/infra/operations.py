@@ -5,14 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
-
-import structlog
 
 from zava_cli.infra.errors import (
     AuthorizationError,
@@ -27,7 +25,11 @@ from zava_cli.infra.errors import (
     RateLimitedError,
     ValidationError,
 )
-from zava_cli.infra.log import logger
+from zava_cli.infra.log import bound, logger
+from zava_cli.infra.tracing import Span, operation_span, trace_id
+
+SERVING = "serve"
+UNKNOWN_TOOL = "unknown tool"
 
 
 class Way(StrEnum):
@@ -141,8 +143,8 @@ def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
     """
     started = time.monotonic()
     token = _current.set(record)
-    bound = {"request_id": record.request_id, "operation": record.operation, "way": record.way, "identity": record.who}
-    with structlog.contextvars.bound_contextvars(**bound):
+    about = {"request_id": record.request_id, "operation": record.operation, "way": record.way, "identity": record.who}
+    with _traced(record), bound(**about, **_trace()):
         try:
             yield
             logger().info("done", seconds=_since(started))
@@ -163,6 +165,27 @@ def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
             record.seconds = round(time.monotonic() - started, 6)
             _current.reset(token)
             sink(record)
+
+
+def _trace() -> dict[str, str]:
+    trace = trace_id()
+    return {} if trace is None else {"trace_id": trace}
+
+
+@contextmanager
+def _traced(record: OperationRecord) -> Generator[None]:
+    """A span around the operation; a server that serves for days is none."""
+    with operation_span(record.operation) if record.operation != SERVING else nullcontext(Span()) as told:
+        try:
+            yield
+        finally:
+            told.set(
+                {
+                    "zava.operation": record.operation, "zava.way": record.way.value, "zava.role": record.role,
+                    "zava.outcome": record.outcome.value, "zava.rows": record.row_count,
+                    "zava.request_id": record.request_id, "zava.error_code": record.error_code,
+                }
+            )  # fmt: skip
 
 
 def _since(started: float) -> float:

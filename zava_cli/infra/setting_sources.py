@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict
 from pydantic import ValidationError as PydanticError
 
@@ -93,6 +92,8 @@ def _dotenv(folder: Path, warnings: list[str]) -> dict[str, Any]:
     path = folder / ".env"
     if not path.is_file():
         return {}
+    from dotenv import dotenv_values
+
     try:
         # Not interpolated: a file of a folder has no business with the environment's values.
         values = _known(dotenv_values(path, interpolate=False))

@@ -187,6 +187,9 @@ class Settings(BaseModel):
     )
     slow_query_seconds: float = _setting(1.0, "Time from which a query counts as slow and is logged", gt=0)
     slow_query_plan: bool = _setting(False, "Log the plan of a slow query too, as its caller may see it")
+    otel_endpoint: SafeUrl | None = _setting(
+        None, "OTLP collector (http/protobuf) that gets traces; OTEL_EXPORTER_OTLP_ENDPOINT works too", guarded=True
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting("warning", "Least severe line that is logged")
     log_file: FullPath | None = _setting(None, "Log to this file instead of stderr", guarded=True)
 

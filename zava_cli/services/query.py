@@ -16,6 +16,7 @@ from zava_cli.data.guard.explain import ExplainedQuery, explained
 from zava_cli.data.guard.placeholders import bind_named, original_position
 from zava_cli.data.guard.repeatable import names_moment
 from zava_cli.data.query import relation_names
+from zava_cli.data.statement_spans import statement_span
 from zava_cli.infra.errors import DatabaseError, MCPError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.identity import ManagerRole
@@ -63,9 +64,10 @@ async def open_query(
     try:
         with prepared.places():
             async with provider.text_reader(caller, timeout=request.timeout) as session:
-                stream = await session.stream(prepared.query, prepared.values, limit=request.limit, **options)
-                stream.batches = _counted(stream.batches)
-                yield stream
+                with statement_span(prepared.query):
+                    stream = await session.stream(prepared.query, prepared.values, limit=request.limit, **options)
+                    stream.batches = _counted(stream.batches)
+                    yield stream
     except DatabaseError as error:
         await _suggest_table(provider, caller, error)
         raise
@@ -94,7 +96,8 @@ async def copy_query(
     try:
         with prepared.places():
             async with provider.text_reader(caller, timeout=request.timeout) as session:
-                count = await session.copy_out(prepared.query, format_name, write_or_remember, header=header)
+                with statement_span(prepared.query):
+                    count = await session.copy_out(prepared.query, format_name, write_or_remember, header=header)
                 current_operation().row_count = count
                 return count
     except DatabaseError as error:

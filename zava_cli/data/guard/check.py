@@ -14,6 +14,7 @@ from zava_cli.data.guard.repeatable import is_repeatable
 from zava_cli.data.guard.scanning import NESTING_HINT, check_characters, check_tokens, scan, syntax_error
 from zava_cli.data.guard.statements import Kind, check_statement
 from zava_cli.data.guard.tree import TooDeepError, parse_statements
+from zava_cli.infra.tracing import span
 
 T = TypeVar("T")
 # libpg_query measures the stack of its thread and gives up in good order; this much lets honest chains pass.
@@ -48,10 +49,11 @@ def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     what PostgreSQL's parser cannot read. Safe from any thread; it takes milliseconds.
     """
     source = SourceText(sql)
-    check_characters(source, max_bytes)
-    if len(sql) <= SHORT and threading.current_thread() is threading.main_thread():
-        return _check(source, max_bytes)
-    return _parser_thread().submit(_check, source, max_bytes).result()
+    with span("guard"):
+        check_characters(source, max_bytes)
+        if len(sql) <= SHORT and threading.current_thread() is threading.main_thread():
+            return _check(source, max_bytes)
+        return _parser_thread().submit(_check, source, max_bytes).result()
 
 
 @cache

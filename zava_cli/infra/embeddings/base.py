@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from zava_cli.infra.tracing import Span, span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,6 +98,11 @@ def timed_call(provider: str, on_call: OnCall | None) -> Generator[EmbeddingCall
         call.seconds = time.monotonic() - started
         if on_call is not None:
             on_call(call)
+
+
+def embedding_span(model: str) -> AbstractContextManager[Span]:
+    """A span around a call of a model."""
+    return span("embeddings", {"gen_ai.operation.name": "embeddings", "gen_ai.request.model": model})
 
 
 def tidy(text: str) -> str:

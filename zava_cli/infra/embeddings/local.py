@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, tidy, timed_call, unit_rows
+from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, embedding_span, tidy, timed_call, unit_rows
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class LocalEmbedder:
         vectors = np.zeros((len(tidied), self.dimensions), dtype=np.float32)
         # One thread call per batch: a cancelled caller waits for one batch, not for all of them.
         for group in batches(tidied, self.batch_size, _BATCH_CHARACTERS):
-            vectors[group] = await asyncio.to_thread(self._embed, [tidied[i] for i in group])
+            with embedding_span(self.model):
+                vectors[group] = await asyncio.to_thread(self._embed, [tidied[i] for i in group])
         return vectors
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:

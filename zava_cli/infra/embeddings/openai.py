@@ -16,7 +16,15 @@ from pydantic import BaseModel, ValidationError
 
 from zava_cli.infra.breaker import CircuitBreaker
 from zava_cli.infra.deadline import at_most, bounded
-from zava_cli.infra.embeddings.base import EmbeddingCall, EmbeddingConfig, batches, tidy, timed_call, unit_rows
+from zava_cli.infra.embeddings.base import (
+    EmbeddingCall,
+    EmbeddingConfig,
+    batches,
+    embedding_span,
+    tidy,
+    timed_call,
+    unit_rows,
+)
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError, EmbeddingUnavailableError
 from zava_cli.infra.retrying import attempts
 
@@ -102,7 +110,7 @@ class OpenAIEmbedder:
 
     async def _embed(self, texts: list[str]) -> NDArray[np.float32]:
         async with self._slots:
-            with timed_call(self.provider, self._config.on_call) as call:
+            with embedding_span(self.model), timed_call(self.provider, self._config.on_call) as call:
                 body = await self._patiently(texts)
                 # Reading a few megabytes of JSON takes long enough to hold up other callers.
                 vectors = await asyncio.to_thread(self._read, body, len(texts), call)

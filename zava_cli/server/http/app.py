@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from zava_cli.data.target import Target
 from zava_cli.infra.operations import Way
 from zava_cli.infra.settings import Settings
+from zava_cli.infra.tracing import is_on
 from zava_cli.server.app import server_of
 from zava_cli.server.authentication.authentication import authentication
 from zava_cli.server.http.administration import AdministratorRoutes, administrator_app
@@ -25,6 +26,7 @@ from zava_cli.server.http.limits import BoundedBody
 from zava_cli.server.http.rate import rate_limit
 from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
+from zava_cli.server.http.traces import ContinuedTraces
 from zava_cli.server.http.unavailable import Answered, failure
 from zava_cli.server.state import ServerState
 
@@ -65,8 +67,9 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
         app.router.routes.extend(AdministratorRoutes(state.observation, settings).routes())
     app.add_exception_handler(Exception, failure)
     recorded = RecordedRefusals(Answered(app), state.observation.add)
+    asgi = BoundedBody(WatchedClients(recorded), settings.http_body_bytes)
     return HttpApplication(
-        asgi=BoundedBody(WatchedClients(recorded), settings.http_body_bytes),
+        asgi=ContinuedTraces(asgi) if is_on() else asgi,
         lifespan=lambda: app.router.lifespan_context(app),
         administrator=administrator_app(state.observation, settings) if has_own_port else None,
     )

@@ -21,6 +21,7 @@ from uvicorn import Config
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
+from zava_cli.infra import tracing
 from zava_cli.infra.errors import ConfigurationError, MCPError
 from zava_cli.infra.log import configure_logging, logger
 from zava_cli.infra.settings import Settings
@@ -92,12 +93,15 @@ class _Worker(Process):
         """Runs in the new process."""
         settings = self._plan.settings
         configure_logging(settings.log_level, settings.log_file)
+        tracing.start(settings.otel_endpoint)
         threading.Thread(target=self._answer, daemon=True).start()
         try:
             run_worker(self._plan, self._note_start)
         except MCPError as error:
             logger().error("worker", error_code=error.error_code, said=error.message)
             sys.exit(STARTUP_FAILURE)
+        finally:
+            tracing.stop()
 
     def _note_start(self) -> None:
         self.started = True
