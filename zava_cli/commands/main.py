@@ -10,7 +10,7 @@ from zava_cli import __version__
 from zava_cli.commands.audit import audit_app
 from zava_cli.commands.config import config_app
 from zava_cli.commands.db import db_app
-from zava_cli.commands.embed import embed
+from zava_cli.commands.embed_models import embed_app
 from zava_cli.commands.health import health
 from zava_cli.commands.import_ import import_file
 from zava_cli.commands.mcp_config import mcp_config
@@ -60,7 +60,7 @@ for command in (query, search, store, whoami):
     app.command(cls=ZavaCommand, rich_help_panel=ASK)(command)
 app.command(cls=ZavaCommand, rich_help_panel=LOAD)(seed)
 app.command("import", cls=ZavaCommand, rich_help_panel=LOAD)(import_file)
-app.command(cls=ZavaCommand, rich_help_panel=LOAD)(embed)
+app.add_typer(embed_app, name="embed", rich_help_panel=LOAD)
 for command in (serve, mcp_config, health):
     app.command(cls=ZavaCommand, rich_help_panel=OPERATE)(command)
 app.add_typer(token_app, name="token", rich_help_panel=OPERATE)

@@ -21,10 +21,19 @@ LARGEST_VECTOR = 2_000
 
 @dataclass(frozen=True)
 class ActiveModel:
-    """The model whose vectors search uses."""
+    """The model whose vectors search uses, and how its provider is asked for it.
+
+    `behind` is how many products changed since they were embedded, up to a thousand.
+    """
 
     model: str
     dimensions: int
+    provider: str
+    provider_model: str
+    asked_dimensions: int | None
+    query_prefix: str
+    document_prefix: str
+    behind: int
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 -- name: active_model
--- The model whose vectors search uses.
-SELECT model, dimensions FROM embedding_models WHERE is_active
+-- The model whose vectors search uses, and how many products wait for a vector of it, up to a thousand.
+SELECT m.model, m.dimensions, m.provider, m.provider_model, m.asked_dimensions, m.query_prefix, m.document_prefix,
+       b.waiting + b.failed AS behind
+FROM embedding_models m, security.embedding_backlog(m.model, 1000) AS b WHERE m.is_active
 
 -- name: categories
 -- Every category.

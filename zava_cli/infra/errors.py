@@ -136,3 +136,11 @@ class EmbeddingError(MCPError):
     """The embedding provider is missing, refused or answered nonsense; nothing was written."""
 
     error_code = "EMBEDDING_ERROR"
+
+
+class EmbeddingRefusedError(EmbeddingError):
+    """The provider refused these very texts or answered nonsense for them; others may go well."""
+
+
+class EmbeddingSetupError(EmbeddingError):
+    """The provider cannot work as it is set up, whatever the text: a wrong key, model or size."""

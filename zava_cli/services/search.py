@@ -16,7 +16,7 @@ from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import SearchHit, SearchMode, SearchRequest, SearchResult
-from zava_cli.services.embedding import EmbedderSource, stored_name
+from zava_cli.services.embedding import EmbedderSource
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +47,7 @@ async def search_products(
         try:
             # No transaction stays open while a provider thinks.
             question = await _question(request, active, source)
+            found.notices += _behind(question.active)
         except EmbeddingError as error:
             if request.mode is SearchMode.SEMANTIC:
                 raise
@@ -143,21 +144,26 @@ async def _question(request: SearchRequest, active: ActiveModel | None, source: 
     """The question as the active model sees it; EmbeddingError where that cannot be had."""
     if active is None:
         raise EmbeddingError("No product is embedded yet.", hint="Run `zava embed` once, as the administrator.")
-    embedder = source.get()
-    name = stored_name(embedder, source.settings)
-    if name != active.model:
-        raise EmbeddingError(
-            f"The products are embedded with {active.model}, and the settings ask for {name}.",
-            hint=f"Run `zava embed` to change to {name}, or set the provider and model that fit {active.model}.",
-        )
+    embedder = source.of(active)
     vector = await embedder.embed_query(request.query_description)
     if len(vector) != active.dimensions:
         raise EmbeddingError(
-            f"The question got {len(vector)} dimensions from {name}; the products have {active.dimensions}.",
+            f"The question got {len(vector)} dimensions from {active.model}; the products have {active.dimensions}.",
             hint="Set embedding_dimensions and run `zava embed`, or use the service that embedded the products.",
         )
     threshold = embedder.threshold if request.threshold is None else request.threshold
     return _Question(vector, active, threshold)
+
+
+def _behind(active: ActiveModel) -> list[str]:
+    """What to say about vectors that are older than their products."""
+    if not active.behind:
+        return []
+    count = "1,000 or more products" if active.behind >= 1_000 else f"{active.behind} product(s)"
+    return [
+        f"{count} changed since they were embedded: by meaning they are found as they were before, or not at all. "
+        "`zava embed --once` mends that."
+    ]
 
 
 async def _look_up(
