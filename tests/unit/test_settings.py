@@ -94,6 +94,7 @@ GUARDED = {
     "master_key": "0" * 64,
     "manager_key_file": "/var/tmp/elsewhere.key",
     "embedding_base_url": "https://elsewhere.example/v1",
+    "embedding_api_version": "2024-10-21",
     "embedding_provider": "openai",
     "openai_api_key": "sk-secret",
     "log_file": "/var/tmp/elsewhere.log",
