@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
+
+from pydantic import SecretStr
+
+from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig
+from zava_cli.infra.embeddings.providers import create_embedder
+
+KEY = "sk-test-0123456789"
 
 Behaviour = Literal[
     "ok",
@@ -197,3 +204,20 @@ def embedding_server(behaviour: Behaviour = "ok", *, dimensions: int = 64) -> Ge
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@asynccontextmanager
+async def embedder_for(server: EmbeddingServer, **options: Any) -> AsyncGenerator[Embedder]:
+    """An embedder that asks the server, once per request unless told otherwise."""
+    settings: dict[str, Any] = {
+        "provider": "openai",
+        "model": "test-model",
+        "base_url": server.base_url,
+        "api_key": SecretStr(KEY),
+        "max_retries": 0,
+    }
+    embedder = create_embedder(EmbeddingConfig(**(settings | options)))
+    try:
+        yield embedder
+    finally:
+        await embedder.aclose()

@@ -118,7 +118,8 @@ async def test_a_check_compares_with_the_last_one_and_says_what_drifted(seeded_c
         seeded_copy,
         "UPDATE product_description_embeddings e SET description_embedding = o.description_embedding"
         " FROM (SELECT product_id, lead(description_embedding, 7) OVER (ORDER BY content_hash) AS description_embedding"
-        " FROM product_description_embeddings) o WHERE o.product_id = e.product_id AND o.description_embedding IS NOT NULL",
+        " FROM product_description_embeddings) o"
+        " WHERE o.product_id = e.product_id AND o.description_embedding IS NOT NULL",
     )
     zava = CommandLine(seeded_copy)
     drifted = await asyncio.to_thread(zava, "embed", "check")

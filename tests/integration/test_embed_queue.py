@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.command_line import CommandLine
 from tests.embedding_server import EmbeddingServer
 from tests.small_data import Walls
 from tests.small_shop import NAMES, as_owner, remote, vectors
@@ -45,6 +46,11 @@ async def has_left(target: Target, name: str) -> bool:
         "SELECT FROM ops.embedding_queue JOIN products p USING (product_id) WHERE p.name = $1 AND model = 'test-model'",
         name,
     )
+
+
+async def nothing_queued(target: Target) -> bool:
+    """Whether every queue is empty."""
+    return not await queued(target)
 
 
 async def drained(target: Target) -> bool:
@@ -294,6 +300,20 @@ async def test_a_watcher_embeds_changes_as_they_come_and_outlives_a_provider_tha
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
+
+
+async def test_ctrl_c_ends_a_watcher_in_order(embedded: Target) -> None:
+    process = CommandLine(embedded).start("embed", "--watch")
+    try:
+        await as_owner(embedded, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
+        await until(lambda: nothing_queued(embedded))
+        process.send_signal(signal.SIGINT)
+        out, err = await asyncio.to_thread(process.communicate, timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, out) == (130, "")
+    assert "embedding: 1 products" in err
+    assert err.endswith("Interrupted.\n")
 
 
 async def test_any_server_queues_and_an_administrator_of_any_kind_may_write(walls: Walls) -> None:
