@@ -1,3 +1,3 @@
-"""Benchmarks: common.py runs and reports, every other module is one area with `add_arguments` and `measure`."""
+"""Benchmarks: common.py runs and reports, floors/ is what zava is held against, a module with `measure` is an area."""
 
 from __future__ import annotations

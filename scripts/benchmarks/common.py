@@ -1,4 +1,4 @@
-"""What all benchmarks share: interleaved runs, medians, ratios, a markdown table, JSON, and a server to use up.
+"""What all benchmarks share: interleaved runs, medians, ratios to a floor, a markdown table, and JSON.
 
 An area is a module beside this one with a docstring, `add_arguments(parser)` and `measure(arguments) -> Report`.
 """
@@ -11,19 +11,16 @@ import json
 import os
 import pkgutil
 import platform
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-BINARIES = Path(sys.executable).parent
+SHARED = ("common", "copying", "databases", "programs")
+"""Modules beside this one that are no areas."""
 
 
 @dataclass
@@ -41,43 +38,91 @@ class Goal:
         low = self.at_least is None or self.value >= self.at_least
         return low and (self.at_most is None or self.value <= self.at_most)
 
+    def __str__(self) -> str:
+        bound = f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
+        return f"{self.name}: {self.value:.3g} ({bound}: {'met' if self.met else 'MISSED'})"
+
+
+@dataclass
+class Measure:
+    """One thing measured: the numbers of every run by contestant, and the contestant that is the floor."""
+
+    name: str
+    unit: str
+    runs: Mapping[str, Sequence[float]]
+    floor: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Name and unit, which no other measure of a report has."""
+        return f"{self.name}, {self.unit}"
+
+    def median(self, contestant: str) -> float:
+        """The middle of a contestant's runs."""
+        return statistics.median(self.runs[contestant])
+
+    def ratio(self, contestant: str, floor: str | None = None) -> float:
+        """Median of the ratios of runs that were made one after the other."""
+        other = floor or self.floor
+        assert other is not None
+        return statistics.median(a / b for a, b in zip(self.runs[contestant], self.runs[other], strict=True))
+
+    def cell(self, contestant: str) -> str:
+        """Median, spread, and ratio to the floor."""
+        runs = self.runs.get(contestant)
+        if not runs:
+            return ""
+        text = _number(self.median(contestant))
+        if len(runs) > 1:
+            text += f" ({_number(min(runs))} to {_number(max(runs))})"
+        if self.floor not in (None, contestant) and len(self.runs[self.floor]) == len(runs) and all(runs):
+            text += f" **x {self.ratio(contestant):.2f}**"
+        return text
+
+    def as_json(self) -> dict[str, Any]:
+        """Every run."""
+        runs = {
+            name: {"median": statistics.median(runs), "runs": list(runs)} for name, runs in self.runs.items() if runs
+        }
+        return {"floor": self.floor, "contestants": runs}
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
 
 @dataclass
 class Report:
-    """One area's results: seconds of every run by name, further columns by name, and goals."""
+    """One area's results, the goals that they are held against, and what has to be known to read them."""
 
     area: str
-    seconds: Mapping[str, list[float]]
-    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    goals: list[Goal] = field(default_factory=list)
+    measures: Sequence[Measure]
+    goals: Sequence[Goal] = field(default_factory=list)
+    notes: Sequence[str] = field(default_factory=list)
 
     def markdown(self) -> str:
-        """The table that goes into a document."""
-        extra = list(dict.fromkeys(name for row in self.columns.values() for name in row))
-        lines = [
-            "| " + " | ".join(["what", "median s", "fastest s", "slowest s", "runs", *extra]) + " |",
-            "|---" * (5 + len(extra)) + "|",
-        ]
-        for name, runs in self.seconds.items():
-            cells: list[Any] = [f"{statistics.median(runs):.4g}", f"{min(runs):.4g}", f"{max(runs):.4g}", len(runs)]
-            cells += [self.columns.get(name, {}).get(column, "") for column in extra]
-            lines.append("| " + " | ".join(map(str, [name, *cells])) + " |")
-        for goal in self.goals:
-            bound = f"at least {goal.at_least}" if goal.at_least is not None else f"at most {goal.at_most}"
-            lines += ["", f"{goal.name}: {goal.value:.3g} ({bound}: {'met' if goal.met else 'MISSED'})"]
-        return "\n".join(lines)
+        """The table that goes into a document: a row per measure, a column per contestant."""
+        lines: list[str] = []
+        if contestants := list(dict.fromkeys(name for measure in self.measures for name in measure.runs)):
+            lines += ["| | " + " | ".join(contestants) + " |", "|---" * (len(contestants) + 1) + "|"]
+            for measure in self.measures:
+                cells = [measure.title, *(measure.cell(name) for name in contestants)]
+                lines.append("| " + " | ".join(cells) + " |")
+            lines += ["", "Medians, lowest and highest of the runs; bold: ratio to the floor, run by run.", ""]
+        return "\n".join([*lines, *(f"- {line}" for line in [*map(str, self.goals), *self.notes])])
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for a machine."""
         return {
             "area": self.area,
             "machine": {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()},
-            "runs": {
-                name: {"median": statistics.median(runs), "seconds": runs, **self.columns.get(name, {})}
-                for name, runs in self.seconds.items()
-            },
-            "goals": [{"name": g.name, "value": g.value, "met": g.met} for g in self.goals],
+            "measures": {measure.title: measure.as_json() for measure in self.measures},
+            "goals": [{"name": goal.name, "value": goal.value, "met": goal.met} for goal in self.goals],
+            "notes": list(self.notes),
         }
+
+
+Numbers = Mapping[str, float]
 
 
 def interleaved(runs: int, contestants: Mapping[str, Callable[[], object]]) -> dict[str, list[float]]:
@@ -85,63 +130,56 @@ def interleaved(runs: int, contestants: Mapping[str, Callable[[], object]]) -> d
 
     A contestant that returns a float has measured itself (to leave its own preparation out).
     """
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+
+    def timed(contestant: Callable[[], object]) -> Numbers:
+        started = time.perf_counter()
+        own = contestant()
+        return {"s": own if isinstance(own, float) else time.perf_counter() - started}
+
+    return interleaved_numbers(
+        runs, {name: lambda contestant=contestant: timed(contestant) for name, contestant in contestants.items()}
+    )["s"]
+
+
+def interleaved_numbers(
+    runs: int, contestants: Mapping[str, Callable[[], Numbers]]
+) -> dict[str, dict[str, list[float]]]:
+    """The same for contestants that return several numbers by name: by that name, then by contestant."""
+    found: dict[str, dict[str, list[float]]] = {}
     for number in range(runs):
         for name, contestant in contestants.items():
-            started = time.perf_counter()
-            own = contestant()
-            seconds[name].append(own if isinstance(own, float) else time.perf_counter() - started)
-            print(f"run {number + 1} of {runs}: {name} {seconds[name][-1]:.4g} s", file=sys.stderr)
-    return seconds
-
-
-def median_ratio(numerator: list[float], denominator: list[float]) -> float:
-    """Median of the ratios of runs that were made one after the other."""
-    return statistics.median(a / b for a, b in zip(numerator, denominator, strict=True))
-
-
-def zava(*arguments: str, data_directory: Path, profile: str = "default") -> str:
-    """Runs the command as a person would, on a data directory of its own; returns its standard output."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ZAVA_")}
-    environment |= {"ZAVA_DATA_DIR": str(data_directory), "ZAVA_PROFILE": profile}
-    done = subprocess.run(
-        [BINARIES / "zava", *arguments], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return done.stdout
-
-
-@contextmanager
-def scratch_data_directory() -> Iterator[Path]:
-    """A data directory whose servers are stopped and removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="zava-bench-", dir="/var/tmp" if Path("/var/tmp").is_dir() else None))
-    # As root the server runs as another user, who must get through.
-    folder.chmod(0o711)
-    try:
-        yield folder
-    finally:
-        zava("db", "stop", data_directory=folder)
-        shutil.rmtree(folder, ignore_errors=True)
+            numbers = contestant()
+            for what, value in numbers.items():
+                found.setdefault(what, {}).setdefault(name, []).append(value)
+            shown = ", ".join(f"{value:.4g} {what}" for what, value in numbers.items())
+            print(f"run {number + 1} of {runs}: {name} {shown}", file=sys.stderr)
+    return found
 
 
 def areas() -> list[str]:
     """Names of the modules that measure something."""
-    found = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return sorted(name for name in found if name != "common")
+    found = (module for module in pkgutil.iter_modules([str(Path(__file__).parent)]) if not module.ispkg)
+    return sorted(module.name for module in found if module.name not in SHARED)
 
 
-def main() -> int:
-    """The command line: which area, its own arguments, and where the JSON goes; 1 when a goal was missed."""
+def main(given: Sequence[str] | None = None) -> int:
+    """The command line: which area, its own arguments, and where the JSON goes; 1 when a goal was missed in earnest."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure zava.")
     choice = parser.add_subparsers(dest="area", required=True)
-    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in areas()}
+    modules = {name.rstrip("_"): importlib.import_module(f"benchmarks.{name}") for name in areas()}
     for name, module in modules.items():
         area = choice.add_parser(name, help=(module.__doc__ or "").strip().splitlines()[0])
         area.add_argument("--runs", type=int, default=3, help="how often each contestant runs")
+        area.add_argument("--quick", action="store_true", help="little of everything, to see that it works")
         area.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
         module.add_arguments(area)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
+    before = os.getloadavg()[0]
     report: Report = modules[arguments.area].measure(arguments)
+    report.notes = [*report.notes, f"load of the machine: {before:.1f} before, {os.getloadavg()[0]:.1f} after"]
+    if arguments.quick:
+        report.notes = [*report.notes, "a quick run: it shows that all works, and its numbers prove nothing"]
     print(report.markdown())
     if arguments.json:
         arguments.json.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
-    return 0 if all(goal.met for goal in report.goals) else 1
+    return 0 if arguments.quick or all(goal.met for goal in report.goals) else 1

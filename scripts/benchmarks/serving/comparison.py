@@ -1,0 +1,162 @@
+"""Compares MCP servers: every part asks all contestants in turn, and judges zava by the floor."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from benchmarks.common import Goal, Measure, Numbers, Report, interleaved_numbers
+from benchmarks.databases import Database, zava
+from benchmarks.serving import loads
+from benchmarks.serving.contestants import Contestant, Running, listening, stateless, with_workers
+
+CLIENTS = 16
+MOST_TIMES = 1.4
+CPU = "CPU ms a call"
+WIDE_SETTINGS = {"ZAVA_SERVE_ROWS": "10000", "ZAVA_SERVE_BYTES": "10000000"}
+PARTS = ("start", "pipes", "errors", "http", "clients", "workers", "bytes", "huge", "left")
+
+Found = dict[str, dict[str, list[float]]]
+
+
+def add_arguments(parser: argparse.ArgumentParser, parts: Sequence[str]) -> None:
+    """How much is asked."""
+    parser.add_argument("--calls", type=int, default=500, help="calls one after the other in each run")
+    parser.add_argument("--seconds", type=float, default=4, help="how long concurrent clients ask in each run")
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts, help="these parts alone")
+
+
+def make_quick(arguments: argparse.Namespace) -> None:
+    """Lets a quick run ask little."""
+    if arguments.quick:
+        arguments.calls, arguments.seconds, arguments.runs = 30, 0.3, 1
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Servers on one database, and how much they are asked."""
+
+    arguments: argparse.Namespace
+    database: Database
+    contestants: Mapping[str, Contestant]
+
+    def report(self, area: str, parts: Sequence[str]) -> Report:
+        """Those parts, one after the other."""
+        found: list[Report] = [getattr(self, part)() for part in PARTS if part in parts]
+        return Report(
+            area,
+            [measure for part in found for measure in part.measures],
+            [goal for part in found for goal in part.goals],
+            [note for part in found for note in part.notes],
+        )
+
+    def start(self) -> Report:
+        """The cold start, on pipes."""
+        found = self._each(loads.cold_start)
+        measures = _measures(found, "cold start to tools/list on pipes", ("s", "CPU s"))
+        return Report("", measures, [Goal("cold start by the floor's", measures[0].ratio("zava"), at_most=1.1)])
+
+    def pipes(self) -> Report:
+        """Calls one after the other on pipes."""
+        found = self._each(lambda one: loads.pipe_calls(one, self.arguments.calls))
+        return _calls(found, "on pipes")
+
+    def errors(self) -> Report:
+        """What an error costs; zava is held against its own good call."""
+        found = self._each(lambda one: loads.error_calls(one, self.arguments.calls // 5))
+        measures = [Measure(f"{name} on pipes", "ms", runs, "floor") for name, runs in found.items()]
+        own = Measure("", "", {name: runs["zava"] for name, runs in found.items()}, loads.GOOD)
+        goals = [Goal(f"{name} by a good call", own.ratio(name), at_most=2) for name in loads.ERRORS]
+        return Report("", measures, goals)
+
+    def http(self) -> Report:
+        """Calls one after the other over HTTP."""
+        return _calls(self._each_on_http(lambda one: loads.http_calls(one, self.arguments.calls)), "over HTTP")
+
+    def clients(self) -> Report:
+        """Calls of several clients at once."""
+        found = self._each_on_http(self._crowd)
+        measures = _measures(found, f"{CLIENTS} clients over HTTP", ("calls/s", CPU))
+        name = f"calls/s of {CLIENTS} clients by the floor's"
+        return Report("", measures, [Goal(name, measures[0].ratio("zava"), at_least=0.8)])
+
+    def workers(self) -> Report:
+        """The same of one worker process and of two."""
+        if not has_workers(self.database):
+            return Report("", [], notes=["zava serve has no --workers here"])
+        one, two = "zava --workers 1", "zava --workers 2"
+        server = stateless(self.contestants["zava"])
+        contestants = {one: with_workers(server, 1), two: with_workers(server, 2)}
+        found = Comparison(self.arguments, self.database, contestants)._each_on_http(self._crowd)
+        measure = Measure(f"{CLIENTS} clients, without sessions", "calls/s", found["calls/s"], one)
+        goal = Goal(f"calls/s of 2 workers by 1, on {loads.cores()} cores", measure.ratio(two), at_least=1.7)
+        return Report("", [measure], [goal], ["the clients and PostgreSQL share the cores with the workers"])
+
+    def bytes(self) -> Report:
+        """A large answer."""
+        raised = {name: one.with_environment(**WIDE_SETTINGS) for name, one in self.contestants.items()}
+        comparison = Comparison(self.arguments, self.database, raised)
+        found = comparison._each_on_http(lambda one: loads.one_answer(one, loads.WIDE))
+        measures = _measures(found, "10,000 x 8 rows over HTTP", ("MB", "s", "MB above idle"))
+        goal = Goal("MB of 10,000 x 8 rows", measures[0].median("zava"), at_most=2.0)
+        return Report("", measures, [goal], ["10,000 x 8 rows: zava with serve_rows and serve_bytes raised"])
+
+    def huge(self) -> Report:
+        """An answer that nobody can want; once, since servers without bounds take gigabytes for it."""
+        chosen = {"zava": self.contestants["zava"]} if self.arguments.quick else self.contestants
+        found: Found = {}
+        for name, contestant in chosen.items():
+            with listening(contestant) as one:
+                numbers = loads.one_answer(one, loads.HUGE)
+                for what, value in numbers.items():
+                    found.setdefault(what, {})[name] = [value]
+        title = "5,000,000 rows asked for"
+        measures = [Measure(title, unit, found[unit]) for unit in ("s", "MB above idle", "MB")]
+        goals = [
+            Goal(f"seconds for {title}", measures[0].median("zava"), at_most=1),
+            Goal(f"MB above idle for {title}", measures[1].median("zava"), at_most=60),
+            Goal(f"marked truncated, {title}", found["truncated"]["zava"][0], at_least=1),
+        ]
+        return Report("", measures, goals)
+
+    def left(self) -> Report:
+        """Whether the database works on for a caller who has gone."""
+        found = self._each_on_http(lambda one: loads.departed(one, self.database.admin_url), runs=1)
+        measures = [Measure("backend busy after the HTTP caller left", "s", found["s"])]
+        notes = [f"after {loads.BUSY_SECONDS:g} s a backend counts as busy for good, and is ended"]
+        return Report("", measures, [Goal("seconds busy", measures[0].median("zava"), at_most=1)], notes)
+
+    def _crowd(self, running: Running) -> Numbers:
+        return loads.http_clients(running, CLIENTS, self.arguments.seconds)
+
+    def _each(self, work: Callable[[Contestant], Numbers]) -> Found:
+        """The work on all of them in turn."""
+        return interleaved_numbers(
+            self.arguments.runs, {name: lambda one=one: work(one) for name, one in self.contestants.items()}
+        )
+
+    def _each_on_http(self, work: Callable[[Running], Numbers], runs: int | None = None) -> Found:
+        """The work on all of them in turn, while all listen."""
+        with ExitStack() as stack:
+            listen = {name: stack.enter_context(listening(one)) for name, one in self.contestants.items()}
+            contestants = {name: lambda one=one: work(one) for name, one in listen.items()}
+            return interleaved_numbers(runs or self.arguments.runs, contestants)
+
+
+def has_workers(database: Database) -> bool:
+    """Whether this zava can serve with several processes."""
+    return "--workers" in zava("serve", "--help", data_directory=database.folder)
+
+
+def _measures(found: Found, name: str, units: Sequence[str]) -> list[Measure]:
+    """A measure for each of those units."""
+    return [Measure(name, unit, found[unit], "floor") for unit in units]
+
+
+def _calls(found: Found, where: str) -> Report:
+    measures = _measures(found, f"SELECT 1 {where}", ("ms", CPU))
+    return Report(
+        "", measures, [Goal(f"SELECT 1 {where} by the floor's", measures[0].ratio("zava"), at_most=MOST_TIMES)]
+    )
