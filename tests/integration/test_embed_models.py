@@ -84,6 +84,8 @@ async def test_an_incomplete_model_is_refused(both: Target) -> None:
     await as_owner(both, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
     with pytest.raises(EmbeddingError, match="6 products have no vector of it, 1 are in its queue"):
         await switch_model(both, FAR)
+    with pytest.raises(EmbeddingError, match="no vector at all"):
+        await switch_model(both, FAR, force=True)
     assert await active(both) == [LOCAL]
 
 

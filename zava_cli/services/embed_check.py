@@ -58,6 +58,8 @@ async def switch_model(target: Target, model: str, *, force: bool = False) -> Sw
                 hint="`zava embed` completes a model; --force switches all the same.",
             )
         switched = await store.activate(model)
+        if not switched and (before is None or before.model != model):
+            raise EmbeddingError(f"{model} has no vector at all.", hint="`zava embed` completes a model.")
         await CheckStore(store).keep(model, report.recall, report.hits, answers)
         return SwitchReport(
             model=model, before=before.model if before else None, switched=switched,
