@@ -65,6 +65,7 @@ class EmbeddingServer:
     behaviour: Behaviour = "ok"
     poison: str = ""
     gathering: int = 1
+    retry_after: str | None = None
     requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     paths: list[str] = field(default_factory=list[str])
@@ -172,7 +173,8 @@ def _handler(state: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
                 # Some servers do repeat the key and the text: nothing of it may reach the user.
                 echo = f"{self.headers.get('authorization')} {body['input']}"
                 answer = json.dumps({"error": {"message": echo, "code": "x"}}).encode()
-                self._send(_STATUS[behaviour], answer, {"retry-after-ms": "10"})
+                wait = {"retry-after-ms": "10"} if state.retry_after is None else {"retry-after": state.retry_after}
+                self._send(_STATUS[behaviour], answer, wait)
             else:
                 self._send(200, state.answer(body, state.behaviour_for(body)), {})
 

@@ -22,6 +22,7 @@ from zava_cli.models.seed import SeedRequest
 from zava_cli.models.store import StoreRequest
 from zava_cli.server.app import build_server
 
+KEPT = {"max_age_seconds": "a server keeps answers, a command does not"}
 OUTPUT = "how people get the answer"
 SERVER_DECIDES = "the server's own settings decide"
 BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength")
@@ -39,6 +40,7 @@ class Operation:
     tool_names: dict[str, str] = field(default_factory=dict)
     command_only: dict[str, str] = field(default_factory=dict)
     not_in_tool: dict[str, str] = field(default_factory=dict)
+    tool_only: dict[str, str] = field(default_factory=dict)
     other_command_defaults: dict[str, str] = field(default_factory=dict)
     other_command_bounds: dict[str, str] = field(default_factory=dict)
 
@@ -59,6 +61,7 @@ OPERATIONS = [
             "timeout": SERVER_DECIDES,
             "explain": "an agent writes EXPLAIN",
         },
+        tool_only=KEPT,
         other_command_defaults={"sql": "may come from a file", "parameters": "None is no parameter"},
         other_command_bounds={"timeout": "an option's lower bound belongs to it"},
     ),
@@ -67,12 +70,14 @@ OPERATIONS = [
         tool_names={"limit": "max_rows", "threshold": "similarity_threshold"},
         command_only={"format": OUTPUT},
         not_in_tool=dict.fromkeys(["mode", "category", "min_price", "max_price", "in_stock", "store"], SMALL),
+        tool_only=KEPT,
     ),
     Operation(
         StoreRequest, "store", "get_store_performance",
         tool_names={"store": "store_id"},
         command_only={"format": OUTPUT},
         not_in_tool={"top": SMALL},
+        tool_only=KEPT,
     ),
     Operation(
         SeedRequest, "seed", "seed_database",
@@ -139,7 +144,7 @@ async def test_the_tool_has_the_models_fields(operation: Operation, tools: dict[
         for name in operation.model.model_fields
         if name not in operation.not_in_tool
     }
-    assert set(tools[operation.tool]["properties"]) == expected
+    assert set(tools[operation.tool]["properties"]) == expected | set(operation.tool_only)
 
 
 @each_operation

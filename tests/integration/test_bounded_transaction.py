@@ -11,6 +11,7 @@ from tests.attacks import extended
 from tests.small_data import Walls, expected
 from zava_cli.data.attacks.unguarded import unchecked
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.infra.deadline import bounded
 from zava_cli.infra.errors import DatabaseUnavailableError, MCPError, QueryTimeoutError
 
 ENDLESS = "SELECT count(*) FROM generate_series(1, 100000000000)"
@@ -145,11 +146,21 @@ async def test_a_transaction_runs_in_the_business_time_zone_and_path(gateway: Po
         "search_path": "retail, public",
         "jit": "off",
         "work_mem": "4MB",
-        "statement_timeout": "10s",
         "application_name": "zava-cli",
     }
     for setting, value in settings.items():
         assert f"('{value}',)" in await extended(gateway, caller, f"SHOW {setting}")
+
+
+async def test_a_statement_gets_what_its_request_has_left(gateway: PostgreSQLProvider) -> None:
+    caller = await gateway.identify("Sam Seattle")
+    wanted = "SELECT extract(epoch FROM current_setting('statement_timeout')::interval)"
+    for outer, inner in ((5, 20), (20, 5)):
+        with bounded(outer):
+            async with gateway.text_reader(caller, timeout=inner) as session:
+                stream = await session.stream(unchecked(wanted), [], limit=1)
+                ((left,),) = [row async for page in stream.batches for row in page]
+        assert 4 < float(left or "") < 5
 
 
 async def test_nothing_of_the_set_up_survives_the_transaction(walls: Walls, gateway: PostgreSQLProvider) -> None:
@@ -157,7 +168,7 @@ async def test_nothing_of_the_set_up_survives_the_transaction(walls: Walls, gate
     for kind, reader in (("own", gateway.reader), ("text", gateway.text_reader)):
         async with reader(caller):
             pass
-        async with gateway._connection(kind) as connection:
+        async with gateway._pools.connection(kind) as connection:
             row = await connection.fetchrow(
                 "SELECT current_user::text, current_setting('zava.context', true), current_setting('search_path'),"
                 " current_setting('default_transaction_read_only'), current_setting('statement_timeout')"

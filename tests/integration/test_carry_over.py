@@ -72,7 +72,7 @@ async def _backend(provider: PostgreSQLProvider, caller: Caller) -> int:
 async def _locks(walls: Walls, provider: PostgreSQLProvider, caller: Caller) -> list[str]:
     """Locks of the pooled connection while nobody has it."""
     backend = await _backend(provider, caller)
-    await asyncio.gather(*provider._releases)
+    await asyncio.gather(*provider._pools._releases)
     return [str(row) for row in await walls.as_superuser(LOCKS, backend)]
 
 
@@ -162,5 +162,5 @@ async def test_nothing_of_a_query_that_was_stopped_reaches_the_next_caller(
 async def test_the_reset_happens_after_the_answer_and_before_the_next_caller(gateway: PostgreSQLProvider) -> None:
     hedda, tom = await gateway.identify("Hedda Office"), await gateway.identify("Tom Tacoma")
     await extended(gateway, hedda, "SELECT set_config('TimeZone', 'Asia/Tokyo', false)")
-    assert gateway._releases
+    assert gateway._pools._releases
     assert "Asia/Tokyo" not in await extended(gateway, tom, "SHOW TimeZone")

@@ -11,7 +11,7 @@ from tests.small_data import ORDERS, Walls
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import DatabaseUnavailableError, RateLimitedError
+from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, RateLimitedError
 from zava_cli.models.query import QueryRequest
 from zava_cli.services.query import open_query, run_query
 
@@ -78,7 +78,7 @@ async def test_who_finds_every_connection_busy_is_told_so_and_the_next_one_is_an
     busy = [asyncio.create_task(run_query(serving, seattle, SLOW)) for _ in range(serving.settings.pool_max)]
     await asyncio.sleep(0.3)
     refused = await asyncio.gather(*(count_of(serving, seattle) for _ in range(CALLERS)), return_exceptions=True)
-    assert {type(error) for error in refused} == {DatabaseUnavailableError}
+    assert {type(error) for error in refused} == {DatabaseBusyError}
     assert {str(error) for error in refused} == {"All connections are busy."}
     for task in busy:
         task.cancel()

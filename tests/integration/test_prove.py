@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.small_data import Walls, make_walls, remove_walls
-from zava_cli.data import database
+from zava_cli.data import connections
 from zava_cli.data.attacks.catalogue import reads, set_attacks, set_config_attacks, statements
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.guard import names
@@ -207,10 +207,7 @@ async def test_a_guard_that_lets_a_function_through_is_named(own_walls: Walls, m
 
 
 async def test_a_connection_that_is_not_reset_is_named(own_walls: Walls, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def forget_nothing(_: object) -> None:
-        pass
-
-    monkeypatch.setattr(database, "_forget_everything", forget_nothing)
+    monkeypatch.setattr(connections, "FORGET_EVERYTHING", "")
     report = await proof_of(own_walls, quick=True)
     assert breached(report) == {TRANSACTION: {"several statements"}}
 

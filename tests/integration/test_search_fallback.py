@@ -17,10 +17,15 @@ from zava_cli.data.admin import admin_connection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embed import embedding_store
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import EmbeddingError
+from zava_cli.infra.breaker import CircuitBreaker
+from zava_cli.infra.errors import EmbeddingError, EmbeddingUnavailableError
 from zava_cli.models.embed import EmbedRequest
-from zava_cli.models.search import SearchMode
+from zava_cli.models.health import HealthStatus
+from zava_cli.models.search import SearchMode, SearchRequest
 from zava_cli.services.embed import embed_products
+from zava_cli.services.embedding import EmbedderSource
+from zava_cli.services.health import check_health
+from zava_cli.services.search import search_products
 
 
 @pytest.fixture
@@ -64,6 +69,33 @@ async def test_a_service_that_is_down_leaves_keyword_search_with_a_notice(
     server.requests.clear()
     assert (await find(remote, seattle, "claw hammer", mode="keyword")).notices == []
     assert server.requests == []
+
+
+async def test_a_service_that_keeps_failing_is_left_alone_and_asked_again_after_a_while(
+    remote: PostgreSQLProvider, server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seattle = await remote.identify("seattle")
+    source = EmbedderSource(remote.settings)
+    monkeypatch.setattr(source.get(), "_breaker", CircuitBreaker(EmbeddingUnavailableError, failures=2, pause=1.0))
+    wanted = SearchRequest(query_description="claw hammer")
+    async with source:
+        server.behaviour = "rate_limited"
+        for _ in range(2):
+            await search_products(remote, seattle, wanted, source)
+        server.requests.clear()
+        result = await search_products(remote, seattle, wanted, source)
+        assert names(result)[0] == "16 oz Curved Claw Hammer"
+        assert "has failed several times in a row and is asked again in 1 seconds" in result.notices[0]
+        with pytest.raises(EmbeddingUnavailableError) as caught:
+            await search_products(remote, seattle, wanted.model_copy(update={"mode": SearchMode.SEMANTIC}), source)
+        assert caught.value.retry_after == 1
+        report = await check_health(remote, "seattle", source)
+        (component,) = [c for c in report.components if c.component == "embedding provider"]
+        assert (component.status, "asked again in" in component.detail) == (HealthStatus.WARN, True)
+        assert server.requests == []
+        server.behaviour = "ok"
+        await asyncio.sleep(1)
+        assert (await search_products(remote, seattle, wanted, source)).notices == []
 
 
 async def test_a_provider_other_than_the_active_one_is_said_and_not_mixed_in(

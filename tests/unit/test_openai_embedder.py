@@ -12,9 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from tests.embedding_server import KEY, Behaviour, EmbeddingServer, embedder_for, embedding_server, vector_of
+from zava_cli.infra.deadline import bounded
 from zava_cli.infra.embeddings.base import EmbeddingConfig
 from zava_cli.infra.embeddings.providers import create_embedder
-from zava_cli.infra.errors import ConfigurationError, EmbeddingError
+from zava_cli.infra.errors import ConfigurationError, EmbeddingError, EmbeddingUnavailableError
 
 TEXTS = ["claw hammer", "garden hose", "barn red paint"]
 
@@ -121,6 +122,22 @@ async def test_a_rate_limit_is_waited_out(server: EmbeddingServer) -> None:
     async with embedder_for(server, max_retries=1) as embedder:
         assert (await embedder.embed_documents(TEXTS)).shape == (3, 64)
     assert len(server.requests) == 2
+
+
+async def test_a_wait_that_is_longer_than_the_request_has_is_not_begun(server: EmbeddingServer) -> None:
+    server.behaviour, server.retry_after = "rate_limited", "60"
+    async with embedder_for(server) as embedder:
+        with bounded(20), pytest.raises(EmbeddingUnavailableError, match="rate limit") as caught:
+            await embedder.embed_query("hammer")
+    assert len(server.requests) == 1
+    assert caught.value.retry_after == 60
+
+
+async def test_a_search_ends_with_the_request_that_it_is_a_part_of(server: EmbeddingServer) -> None:
+    server.behaviour = "slow"
+    async with embedder_for(server, timeout=600) as embedder:
+        with bounded(0.2), pytest.raises(EmbeddingUnavailableError, match="did not embed"):
+            await embedder.embed_query("hammer")
 
 
 async def test_a_lasting_failure_is_tried_as_often_as_configured(server: EmbeddingServer) -> None:

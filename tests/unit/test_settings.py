@@ -97,6 +97,7 @@ GUARDED = {
     "embedding_api_version": "2024-10-21",
     "embedding_provider": "openai",
     "openai_api_key": "sk-secret",
+    "redis_url": "redis://:secret@elsewhere:6379/0",
     "log_file": "/var/tmp/elsewhere.log",
     "audit_sql": "hash",
     "audit_keep_months": "999",
@@ -280,7 +281,7 @@ def test_the_text_of_a_variable_becomes_the_kind_of_value_that_the_setting_has(
 
 def test_secrets_are_known_as_such_and_hidden_in_every_text_of_the_settings(machine: Machine) -> None:
     secrets = {name for name in Settings.model_fields if is_secret(name)}
-    assert secrets == {"database_url", "admin_url", "master_key", "openai_api_key"}
+    assert secrets == {"database_url", "admin_url", "master_key", "openai_api_key", "redis_url"}
     for name in secrets:
         machine.say("environment", name, GUARDED[name])
     settings = machine.load().settings

@@ -11,6 +11,8 @@ from zava_cli.commands import diagnostics
 from zava_cli.commands.signals import Terminated, ended_by_signals
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from zava_cli.data.audit import Connect
     from zava_cli.data.callers import Caller
     from zava_cli.data.database import PostgreSQLProvider
@@ -104,11 +106,11 @@ def administrator(work: Callable[[Target], Awaitable[T]]) -> T:
     return _current().run(go, "administrator", lambda: administrator_connection(target()))
 
 
-def run(work: Callable[[], Awaitable[T]]) -> T:
+def run(work: Callable[[], Awaitable[T]], *, make_loop: Callable[[], AbstractEventLoop] | None = None) -> T:
     """Runs a coroutine to its end as one operation that is logged and recorded."""
     from zava_cli.data.audit import gateway_connection
 
-    return _current().run(work, "terminal", lambda: gateway_connection(target()))
+    return _current(make_loop).run(work, "terminal", lambda: gateway_connection(target()))
 
 
 def finish() -> None:
@@ -122,10 +124,10 @@ def finish() -> None:
 class _Invocation:
     """One event loop for all that a command runs, and what is left to do once its output has been written."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_loop: Callable[[], AbstractEventLoop] | None) -> None:
         import asyncio
 
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=make_loop)
         self._closing: list[Callable[[], Awaitable[None]]] = []
         self._unwritten: list[tuple[OperationRecord, Connect]] = []
 
@@ -182,10 +184,10 @@ class _Invocation:
                     await close()
 
 
-def _current() -> _Invocation:
+def _current(make_loop: Callable[[], AbstractEventLoop] | None = None) -> _Invocation:
     invocation = _invocation.get()
     if invocation is None:
-        invocation = _Invocation()
+        invocation = _Invocation(make_loop)
         _invocation.set(invocation)
     return invocation
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,14 @@ security_app = typer.Typer(
     help="Replace and hand out the keys that sign for managers, and prove that they hold.", no_args_is_help=True
 )
 security_app.command(cls=ZavaCommand)(prove)
+
+
+class Switch(StrEnum):
+    """Whether it is so."""
+
+    ON = "on"
+    OFF = "off"
+
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -62,6 +71,23 @@ def rotate_key(
             print_line(f"Version {version} is accepted until {end:%Y-%m-%d %H:%M:%S %Z}.")
     where = "the key file" if write_to is None else "ZAVA_MASTER_KEY, from that file,"
     diagnostics.note(f"Machines that sign need {where} before older versions end; managers need new key files.")
+
+
+@security_app.command("bind-backend", cls=ZavaCommand)
+def bind_backend(
+    switch: Annotated[Switch, typer.Argument(help="off behind a pooler that changes backends, on without.")],
+) -> None:
+    """Accept a context only on the connection that it was made for, or on any, as administrator.
+
+    Off is for PgBouncer in transaction mode; a context that leaks is then good anywhere until it expires.
+
+    Example: zava security bind-backend off
+    """
+    from zava_cli.services import security_keys
+
+    runtime.administrator(lambda target: security_keys.bind_backend(target, switch is Switch.ON))
+    where = "the connection that it was made for" if switch is Switch.ON else "every connection until it expires"
+    print_line(f"A context is good on {where}.")
 
 
 @security_app.command(cls=ZavaCommand)

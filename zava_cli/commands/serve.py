@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +13,7 @@ from zava_cli.commands.shell import setting_callback
 from zava_cli.infra.errors import ConfigurationError, ValidationError
 
 if TYPE_CHECKING:
-    import socket
-
     from zava_cli.infra.settings import Settings
-    from zava_cli.server.http.app import HttpApplication
 
 HTTP = "Over HTTP"
 
@@ -36,6 +34,11 @@ def serve(
         int | None,
         typer.Option(help="Port to listen on; 0: any.", show_default=False, rich_help_panel=HTTP,
                      callback=setting_callback("http_port")),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes that answer; more than one keep no sessions.", show_default=False,
+                     rich_help_panel=HTTP, callback=setting_callback("http_workers")),
     ] = None,
     no_auth: Annotated[
         bool,
@@ -58,23 +61,31 @@ def serve(
 
 def _serve_stdio(*, admin: bool) -> None:
     from zava_cli.server.app import build_server
+    from zava_cli.server.loop import new_loop
     from zava_cli.server.stdio import serve_stdio
 
     settings = runtime.settings()
     server = build_server(runtime.target(), identity=settings.identity, administrator=admin)
     if sys.stdin.isatty():
         diagnostics.note("Waiting for an MCP client on standard input; zava mcp-config connects one. Ctrl+C ends.")
-    runtime.run(lambda: serve_stdio(server, settings.serve_grace))
+    runtime.run(lambda: serve_stdio(server, settings.serve_grace), make_loop=new_loop)
 
 
 def _serve_http(*, admin: bool, no_auth: bool) -> None:
+    from zava_cli.server.http.app import application_of
     from zava_cli.server.http.serving import is_loopback, listen, serve_http
+    from zava_cli.server.loop import new_loop
 
     settings = runtime.settings()
     _check(settings, admin=admin, no_auth=no_auth, is_local=is_loopback(settings.http_host))
+    if settings.http_workers > 1:
+        _serve_with_workers(settings, no_auth=no_auth)
+        return
     bound = listen(settings.http_host, settings.http_port)
-    application = _application(settings, no_auth=no_auth)
-    runtime.run(lambda: serve_http(application, settings, bound, lambda: _say_where(settings, bound)))
+    application = application_of(settings, no_auth=no_auth)
+    runtime.run(
+        lambda: serve_http(application, settings, bound, lambda: _say_where(settings, bound)), make_loop=new_loop
+    )
 
 
 def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) -> None:
@@ -93,23 +104,39 @@ def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) ->
             "Tokens stand for many managers, and a manager's key file signs for one.",
             hint="Unset ZAVA_MANAGER_KEY_FILE where the master key is, or add --no-auth to answer as that manager.",
         )
+    if settings.http_workers > 1 and settings.http_sessions and "http_sessions" in settings.model_fields_set:
+        raise ConfigurationError(
+            "http_sessions: several workers keep no sessions, since a client's next request may reach another one.",
+            hint="Leave ZAVA_HTTP_SESSIONS out, or use --workers 1.",
+        )
+    if settings.http_workers > 1 and not hasattr(socket, "SO_REUSEPORT"):
+        raise ConfigurationError("This system cannot share a port among processes.", hint="Use --workers 1.")
     if (settings.http_tls_certificate is None) != (settings.http_tls_key is None):
         raise ConfigurationError(
             "http_tls_certificate and http_tls_key belong together.", hint="Set both, or neither for plain HTTP."
         )
 
 
-def _application(settings: Settings, *, no_auth: bool) -> HttpApplication:
-    from zava_cli.infra.operations import Way
-    from zava_cli.server.http.app import build_http_app
-    from zava_cli.server.state import ServerState
+def _serve_with_workers(settings: Settings, *, no_auth: bool) -> None:
+    from functools import partial
 
-    state = ServerState(runtime.target(), settings.identity if no_auth else None, Way.MCP_HTTP)
-    if no_auth:
-        return build_http_app(state, auth=None)
-    from zava_cli.server.authentication.authentication import authentication
+    from zava_cli.server.http.app import application_of
+    from zava_cli.server.http.serving import bind
+    from zava_cli.server.http.workers import WorkerPlan, supervise
 
-    return build_http_app(state, auth=authentication(state.target, state.provider, settings.http_public_url))
+    stateless = settings.model_copy(update={"http_sessions": False})
+    build = partial(application_of, stateless, no_auth=no_auth)
+    # Holds the port, also while no worker lives; without listening it is given no connections.
+    with bind(settings.http_host, settings.http_port, shared=True) as bound:
+        plan = WorkerPlan(stateless, build, bound.getsockname()[:2])
+
+        async def serve() -> None:
+            # What is wrong for all of them is an error of this process.
+            async with build().lifespan():
+                pass
+            supervise(plan, settings.http_workers, lambda: _say_where(settings, bound))
+
+        runtime.run(serve)
 
 
 def _say_where(settings: Settings, bound: socket.socket) -> None:

@@ -93,7 +93,9 @@ async def append(connection: asyncpg.Connection, lines: Sequence[str]) -> None:
     """Appends records; one that PostgreSQL cannot even read does not lose the others."""
     for batch in batches(lines):
         try:
-            await connection.execute(named_sql("audit")["append"], f"[{','.join(batch)}]")
+            # Parsed and executed on the same backend, also behind a pooler.
+            async with connection.transaction():
+                await connection.execute(named_sql("audit")["append"], f"[{','.join(batch)}]")
         except asyncpg.DataError as exc:
             if len(batch) == 1:
                 logger().error("audit record lost", reason=type(exc).__name__)

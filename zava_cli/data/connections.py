@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 from asyncpg.protocol.protocol import BUILTIN_TYPE_OID_MAP
 from pgvector.asyncpg import register_vector
 
+from zava_cli.data.named_sql import named_sql
+
 UNNAMED_TYPE = "?"
+SET_UP = "zava_set_up"
+"""Name of the prepared statement that sets a transaction up."""
+FORGET_EVERYTHING = (
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
+    "DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES; "
+)
+"""The parts of DISCARD ALL, which by itself would need a round trip of its own; DEALLOCATE ALL follows it."""
 
 
 # Its pool logs with a traceback what the next caller is told in a sentence.
 logging.getLogger("asyncpg").addHandler(logging.NullHandler())
+
+
+class OwnConnection(asyncpg.Connection):
+    """A connection for zava's own statements, which set nothing that outlives their transaction."""
+
+    def get_reset_query(self) -> str:
+        """Nothing is left to reset."""
+        return ""
+
+    async def set_up(self, values: Sequence[str], timeout: float) -> None:
+        """Sets the transaction up that has begun."""
+        await self.fetchrow(named_sql("session")["begin"], *values, timeout=timeout)
+
+    async def end(self) -> None:
+        """Ends it."""
+        await self.execute("ROLLBACK")
 
 
 class TextConnection(asyncpg.Connection):
@@ -23,6 +49,36 @@ class TextConnection(asyncpg.Connection):
     server to the type that it asks for. Types that asyncpg does not know are text as well: looking them up,
     as the base class does, would run `set_config` as a role that may not.
     """
+
+    _set_up: Any = None
+
+    def get_reset_query(self) -> str:
+        """Nothing: `end` has left nothing."""
+        return ""
+
+    async def keep_set_up(self) -> None:
+        """Keeps the one statement that all transactions begin with parsed in the server."""
+        statement = await self.prepare(named_sql("session")["begin"], name=SET_UP)
+        self._set_up: Any = statement._state  # pyright: ignore
+        self._set_up.attach()
+        # From here on it looks the same before every caller.
+        await self.end()
+
+    async def set_up(self, values: Sequence[str], timeout: float) -> None:
+        """Sets the transaction up that has begun."""
+        if self._set_up is None:
+            await self.fetchrow(named_sql("session")["begin"], *values, timeout=timeout)
+        else:
+            await self._protocol.bind_execute(self._set_up, values, "", 0, True, timeout)  # pyright: ignore
+
+    async def end(self) -> None:
+        """Ends it and leaves nothing of one caller's SQL to the next, in one round trip.
+
+        Rolled back, not committed: session settings that a query made are undone with it. The server takes a
+        statement that PREPARE names for the one of that name in the protocol.
+        """
+        again = "" if self._set_up is None else f"PREPARE {SET_UP} AS {named_sql('session')['begin']}"
+        await self.execute(f"ROLLBACK; {FORGET_EVERYTHING} DEALLOCATE ALL; {again}")
 
     async def _introspect_types(self, typeoids: Any, timeout: Any) -> Any:
         settings = self._protocol.get_settings()
@@ -37,17 +93,21 @@ class _NamedStatement:
     name = "none"
 
 
-async def prepare_text_connection(connection: asyncpg.Connection) -> None:
+async def prepare_text_connection(connection: Any, *, keeps_statements: bool) -> None:
     """Pool initialiser for users' SQL."""
     settings = connection._protocol.get_settings()  # pyright: ignore
     for oid, name in BUILTIN_TYPE_OID_MAP.items():
         _use_text(settings, oid, name)
+    if keeps_statements:
+        await connection.keep_set_up()
 
 
 async def prepare_own_connection(connection: asyncpg.Connection) -> None:
     """Pool initialiser for zava's own statements: vectors are numpy arrays, both ways."""
-    if await connection.fetchval("SELECT to_regtype('public.vector') IS NOT NULL"):
-        await register_vector(connection, schema="public")
+    # In one transaction: a pooler may change the backend between any two messages outside of one.
+    async with connection.transaction():
+        if await connection.fetchval("SELECT to_regtype('public.vector') IS NOT NULL"):
+            await register_vector(connection, schema="public")
 
 
 def _use_text(settings: Any, oid: int, name: str) -> None:

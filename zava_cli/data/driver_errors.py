@@ -15,6 +15,7 @@ from zava_cli.infra.errors import (
     ContextRefusedError,
     DatabaseError,
     DatabaseUnavailableError,
+    DatabaseUnusableError,
     MCPError,
     QueryTimeoutError,
 )
@@ -42,8 +43,15 @@ _NOT_SET_UP = (
     asyncpg.InvalidSchemaNameError,
 )
 
+_PASSING = (
+    asyncpg.DeadlockDetectedError,
+    # Also what a standby says when it had to cancel a query in order to keep up.
+    asyncpg.SerializationError,
+)
+
 _OF_THE_CONTEXT = "the security context "
 """How `security.context_manager` begins what it raises."""
+_OTHER_BACKEND = "another connection"
 
 
 @contextmanager
@@ -66,7 +74,7 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
         )  # fmt: skip
     # In a text that a person wrote it is they who name a schema that is not there.
     if isinstance(exc, _NOT_SET_UP) and (query is None or not isinstance(exc, asyncpg.InvalidSchemaNameError)):
-        return DatabaseUnavailableError(
+        return DatabaseUnusableError(
             "This database is not set up, or did not accept the login.",
             hint="A new one needs `zava db migrate`; otherwise check user and password in ZAVA_DATABASE_URL.",
         )
@@ -77,7 +85,8 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
             f"PostgreSQL cannot be reached: {_plain(exc)}", query, hint="Try again; `zava health` tells more."
         )
     if isinstance(exc, asyncpg.InsufficientPrivilegeError) and str(exc).startswith(_OF_THE_CONTEXT):
-        return ContextRefusedError(f"Not allowed: {exc}")
+        hint = "Behind a pooler run `zava security bind-backend off`." if _OTHER_BACKEND in str(exc) else None
+        return ContextRefusedError(f"Not allowed: {exc}", hint=hint)
     if isinstance(exc, asyncpg.InsufficientPrivilegeError):
         needs_superuser = 'extension "vector"' in str(exc)
         hint = "Have a superuser run CREATE EXTENSION vector in this database first." if needs_superuser else None
@@ -92,7 +101,7 @@ def _server_error(exc: asyncpg.PostgresError, query: str | None) -> DatabaseErro
     position = fields.get("position")
     # A position inside a function's own text says nothing about what the caller wrote.
     usable = position is not None and fields.get("internal_query") is None
-    return DatabaseError(
+    error = DatabaseError(
         _short(str(fields.get("message") or exc)),
         query,
         hint=_short(fields.get("hint")),
@@ -100,6 +109,9 @@ def _server_error(exc: asyncpg.PostgresError, query: str | None) -> DatabaseErro
         position=int(position) if usable and position else None,
         sqlstate=exc.sqlstate,
     )
+    if isinstance(exc, _PASSING):
+        error.retry_after = 0.0
+    return error
 
 
 @overload

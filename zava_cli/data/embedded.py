@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 
 from zava_cli.data.embedded_programs import SYSTEM_USER, Programs, ensure_system_user
-from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError
+from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError, DatabaseUnusableError
 from zava_cli.infra.paths import make_passable, others_can_reach
 
 NOT_READY = 1
@@ -109,10 +109,17 @@ class EmbeddedServer:
 
     def start(self) -> bool:
         """Starts the server unless it runs; True when this call started it. Safe in several processes at once."""
+        return self._start(lambda: True)
+
+    def revive(self) -> bool:
+        """Starts the server if it died. One that was stopped stays so: only the one that dies leaves this file."""
+        return self._start((self.data / "postmaster.pid").exists)
+
+    def _start(self, is_wanted: Callable[[], bool]) -> bool:
         self._check_location()
         with self._locked("set up"):
             Programs(self.home, self.version).install()
-            if self._accepts():
+            if self._accepts() or not is_wanted():
                 return False
             self._prepare()
             self._pg_ctl("start", "-w", "-t", str(START_SECONDS), "-l", str(self.log), "-o", self._options())
@@ -171,7 +178,7 @@ class EmbeddedServer:
             full = exc.errno in DISK_FULL or self._disk_is_full()
             # Copying a folder collects its errors, without a number of its own.
             reason = "no space left on the disk" if full else exc.strerror or "a file could not be copied"
-            raise DatabaseUnavailableError(
+            raise DatabaseUnusableError(
                 f"The embedded server could not be {what}: {reason}", hint=self._way_out(full)
             ) from exc
 
@@ -291,7 +298,8 @@ class EmbeddedServer:
             said += self.log.read_text(errors="replace").strip().splitlines()[-3:]
         full = any("No space left" in line for line in said) or self._disk_is_full()
         reason = " / ".join(said[-4:]) or ("no space left on the disk" if full else "no output")
-        raise DatabaseUnavailableError(f"The embedded server failed: {action}: {reason}", hint=self._way_out(full))
+        kind = DatabaseUnusableError if full else DatabaseUnavailableError
+        raise kind(f"The embedded server failed: {action}: {reason}", hint=self._way_out(full))
 
     def _disk_is_full(self) -> bool:
         return self.home.exists() and shutil.disk_usage(self.home).free < LEAST_DISK

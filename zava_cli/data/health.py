@@ -22,6 +22,7 @@ REVIEWED_DEFINER_FUNCTIONS = [
     "security.embedding_backlog",
     "security.key_versions",
     "security.migration_state",
+    "security.reading_state",
     "security.resolve_identity",
     "security.resolve_subject",
     "security.resolve_token",

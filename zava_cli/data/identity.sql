@@ -8,6 +8,11 @@ FROM security.resolve_identity($1)
 -- Newest applied migration, business time zone, data version.
 SELECT version, time_zone, data_version FROM security.migration_state()
 
+-- name: reading_state
+-- What decides which rows a caller sees at this moment, and as of which data. Evaluated left to right.
+-- $1 context text
+SELECT set_config('zava.context', $1, true), security.reading_state()
+
 -- name: key_versions
 -- Key versions that the database accepts, oldest first, and their ends.
 SELECT version, valid_until FROM security.key_versions()

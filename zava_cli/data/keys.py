@@ -87,6 +87,13 @@ async def rotate_keys(target: Target, overlap: timedelta, write_to: Path | None)
     return NewVersion(version, len(lacking), ending)
 
 
+async def bind_backend(target: Target, bound: bool) -> None:
+    """Says whether a context is good on the connection only that it was made for; servers learn it by themselves."""
+    async with admin_connection(target) as connection, connection.transaction():
+        await connection.execute(f'SET LOCAL ROLE "{target.roles.security}"')
+        await connection.execute(named_sql("keys")["bind_backend"], bound)
+
+
 @dataclass(frozen=True)
 class _Accepted:
     """A version that the database accepts, with one manager's key to recognise it by."""

@@ -2,6 +2,11 @@
 -- Lets one process change keys at a time, here and in the key file, until the end of the transaction.
 SELECT pg_advisory_xact_lock(hashtext('zava keys'))
 
+-- name: bind_backend
+-- Says whether a context is good on the connection only that it was made for.
+-- $1 bound boolean
+UPDATE security.settings SET bind_backend = $1
+
 -- name: database_identity
 -- Identity that this database's keys are made for.
 SELECT security.database_identity()

@@ -13,6 +13,7 @@ from zava_cli.data.connections import UNNAMED_TYPE
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.guard.check import CheckedQuery
 from zava_cli.data.named_sql import named_sql
+from zava_cli.infra.deadline import Deadline
 from zava_cli.infra.errors import DatabaseError, QueryRefusedError, QueryTimeoutError, ValidationError
 from zava_cli.models.query import Column, CopyFormat, QueryStream, Row
 
@@ -28,13 +29,15 @@ PLAN_COLUMN = "QUERY PLAN"
 class Session:
     """Runs zava's own named statements; values arrive as Python types."""
 
-    def __init__(self, connection: asyncpg.Connection) -> None:
+    def __init__(self, connection: asyncpg.Connection, deadline: Deadline) -> None:
         self._connection = connection
+        self._deadline = deadline
 
     async def rows(self, sql: LiteralString | str, *arguments: Any) -> list[dict[str, Any]]:
         """All rows of a named statement."""
-        with translated():
-            return [dict(row) for row in await self._connection.fetch(sql, *arguments)]
+        with _bounded(None):
+            rows = await self._connection.fetch(sql, *arguments, timeout=self._deadline.left() + CLIENT_MARGIN)
+            return [dict(row) for row in rows]
 
     async def row(self, sql: LiteralString | str, *arguments: Any) -> dict[str, Any]:
         """The first row of a named statement that always has one."""
@@ -67,9 +70,9 @@ class TextSession:
                 )  # fmt: skip
             columns = await self._columns(statement)
             _check_plan(query, columns)
-            cursor = await statement.cursor(*parameters, timeout=self._left(0))
+        portal = _Portal(statement, parameters)
         stream = QueryStream(columns=columns, batches=_nothing())
-        stream.batches = self._pages(stream, cursor, query.sql, limit, page, time.monotonic() - started)
+        stream.batches = self._pages(stream, portal, query.sql, limit, page, time.monotonic() - started)
         return stream
 
     async def copy_out(
@@ -111,14 +114,14 @@ class TextSession:
         return [Column(name=a.name, type=str(names.get(a.type.oid, a.type.name))) for a in attributes]
 
     async def _pages(
-        self, stream: QueryStream, cursor: Any, sql: str, limit: int | None, page: int, spent: float
+        self, stream: QueryStream, portal: _Portal, sql: str, limit: int | None, page: int, spent: float
     ) -> AsyncIterator[Sequence[Row]]:
         left = limit
         while True:
             size = page if left is None else min(page, left + 1)
             started = time.monotonic()
             with _bounded(sql):
-                rows: list[Row] = [tuple(row) for row in await cursor.fetch(size, timeout=self._left(spent))]
+                rows: list[Row] = [tuple(row) for row in await portal.fetch(size, self._left(spent))]
             spent += time.monotonic() - started
             if left is not None and len(rows) > left:
                 stream.truncated = True
@@ -132,8 +135,22 @@ class TextSession:
             left = None if left is None else left - len(rows)
 
 
+class _Portal:
+    """The rows of a prepared statement, page by page. Its values travel with the first page: a round trip less."""
+
+    def __init__(self, statement: Any, parameters: Sequence[str | None]) -> None:
+        self._cursor = statement.cursor(*parameters, prefetch=1).__aiter__()
+        self._is_bound = False
+
+    async def fetch(self, rows: int, timeout: float) -> Sequence[Any]:
+        """The next rows, fewer at the end."""
+        fetch = self._cursor._exec if self._is_bound else self._cursor._bind_exec
+        self._is_bound = True
+        return await fetch(rows, timeout)
+
+
 @contextmanager
-def _bounded(sql: str) -> Generator[None]:
+def _bounded(sql: str | None) -> Generator[None]:
     """Like `translated`, and what ran past our own deadline is a timeout as well."""
     with translated(sql):
         try:
@@ -153,7 +170,7 @@ def _check_plan(query: CheckedQuery, columns: list[Column]) -> None:
         )
 
 
-def _too_slow(sql: str) -> QueryTimeoutError:
+def _too_slow(sql: str | None) -> QueryTimeoutError:
     return QueryTimeoutError(
         "The query ran past its time limit and was cancelled.", sql,
         hint="Narrow it (a period, a store, LIMIT), or allow more with --timeout.", sqlstate="57014",

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from zava_cli.infra.deadline import at_most
 from zava_cli.infra.errors import RateLimitedError
 
 
@@ -30,7 +31,7 @@ class Shares:
         if held is None:
             held = self._held[manager_id] = asyncio.Semaphore(self._most)
         try:
-            await asyncio.wait_for(held.acquire(), self._wait)
+            await asyncio.wait_for(held.acquire(), at_most(self._wait))
         except TimeoutError:
             raise RateLimitedError from None
         try:

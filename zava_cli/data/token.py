@@ -6,17 +6,23 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import asyncpg
 
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.named_sql import named_sql
+from zava_cli.data.retries import retried
+from zava_cli.data.session import Session
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
 from zava_cli.infra.keys import MasterKeys
 from zava_cli.infra.token_text import new_token, prefix_of, token_hmac
 from zava_cli.models.token import NewToken, TokenGrant, TokenRecord, TokenRequest
+
+_identities: WeakKeyDictionary[PostgreSQLProvider, str] = WeakKeyDictionary()
+"""The database behind each provider as it was last seen, which saves a question with each token."""
 
 
 def token_keys(master: MasterKeys, database_identity: str) -> dict[int, bytes]:
@@ -63,18 +69,37 @@ async def resolve_token(provider: PostgreSQLProvider, text: str) -> TokenGrant |
     prefix = prefix_of(text)
     if prefix is None:
         return None
-    sql = named_sql("identity")
-    async with provider.gateway_reader() as session:
-        identity = (await session.row(sql["database_identity"]))["database_identity"]
-        hmacs = [token_hmac(key, text) for key in token_keys(provider.master_keys, identity).values()]
-        rows = await session.rows(sql["resolve_token"], prefix, hmacs)
+
+    async def resolve() -> list[dict[str, Any]]:
+        async with provider.gateway_reader() as session:
+            known = _identities.get(provider)
+            rows = [] if known is None else await _opened(session, provider, known, prefix, text)
+            if rows:
+                return rows
+            identity = (await session.row(named_sql("identity")["database_identity"]))["database_identity"]
+            _identities[provider] = identity
+            # The same question again would have the same answer.
+            return [] if identity == known else await _opened(session, provider, identity, prefix, text)
+
+    rows = await retried(provider.settings, resolve)
     return TokenGrant.model_validate({**rows[0], "prefix": prefix}) if rows else None
+
+
+async def _opened(
+    session: Session, provider: PostgreSQLProvider, identity: str, prefix: str, text: str
+) -> list[dict[str, Any]]:
+    hmacs = [token_hmac(key, text) for key in token_keys(provider.master_keys, identity).values()]
+    return await session.rows(named_sql("identity")["resolve_token"], prefix, hmacs)
 
 
 async def resolve_subject(provider: PostgreSQLProvider, subject: str) -> UUID | None:
     """The manager of exactly that e-mail or id, which somebody else has verified; None unless it is one."""
-    async with provider.gateway_reader() as session:
-        rows = await session.rows(named_sql("identity")["resolve_subject"], subject)
+
+    async def resolve() -> list[dict[str, Any]]:
+        async with provider.gateway_reader() as session:
+            return await session.rows(named_sql("identity")["resolve_subject"], subject)
+
+    rows = await retried(provider.settings, resolve)
     return rows[0]["manager_id"] if len(rows) == 1 else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -9,10 +10,12 @@ class MCPError(Exception):
     """Base of every error that zava reports on purpose.
 
     `message` is for the person or agent who asked and never holds a DSN, key, token or parameter value;
-    `hint` says the way out. `error_code` is stable and machine-readable.
+    `hint` says the way out. `error_code` is stable and machine-readable. `retry_after` says in how many seconds
+    the same request may succeed; None means that it would fail again.
     """
 
     error_code = "MCP_ERROR"
+    retry_after: float | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -74,6 +77,17 @@ class DatabaseUnavailableError(DatabaseError):
     """No connection could be had, or it broke; trying again may help."""
 
     error_code = "DATABASE_UNAVAILABLE"
+    retry_after = 1.0
+
+
+class DatabaseBusyError(DatabaseUnavailableError):
+    """Others kept every connection for as long as one waits for one."""
+
+
+class DatabaseUnusableError(DatabaseUnavailableError):
+    """No connection can be had until somebody has done what the hint says."""
+
+    retry_after = None
 
 
 class QueryRefusedError(DatabaseError):
@@ -106,6 +120,7 @@ class RateLimitedError(MCPError):
     """One identity asked more often than it may; nothing was done, and waiting helps."""
 
     error_code = "RATE_LIMITED"
+    retry_after = 1.0
 
     def __init__(self) -> None:
         super().__init__("Too many requests.", hint="Wait a second, then try again; ask for more in one query.")
@@ -144,3 +159,12 @@ class EmbeddingRefusedError(EmbeddingError):
 
 class EmbeddingSetupError(EmbeddingError):
     """The provider cannot work as it is set up, whatever the text: a wrong key, model or size."""
+
+
+class EmbeddingUnavailableError(EmbeddingError):
+    """The embedding provider is away, overloaded or too slow; `wanted_wait` is what it asks for, in seconds."""
+
+    def __init__(self, message: str, *, hint: str | None = None, wanted_wait: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.wanted_wait = wanted_wait
+        self.retry_after = 5.0 if wanted_wait is None else math.ceil(wanted_wait)

@@ -88,6 +88,7 @@ class OperationRecord:
     sql: str | None = None
     parameters: Sequence[str] = ()
     row_count: int | None = None
+    from_cache: bool = False
     outcome: Outcome = Outcome.OK
     error_code: str | None = None
     refused: str | None = None

@@ -28,6 +28,13 @@ def _checked_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _checked_redis_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("this is no URL of the form rediss://user:password@host:port/0")
+    return value
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_checked_redis_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_checked_url)]
 # Every variable is a text, and a Literal compares without converting.
 ServerVersion = Annotated[Literal[16, 18], BeforeValidator(lambda value: {"16": 16, "18": 18}.get(str(value), value))]
@@ -73,9 +80,17 @@ class Settings(BaseModel):
         None, "A manager's own key file, which signs for them alone; no master key is needed then", guarded=True
     )
     time_zone: str = _setting("America/Los_Angeles", "Business time zone that a new database gets")
-    statement_timeout: float = _setting(30.0, "Seconds after which a query is cancelled", gt=0, le=3600)
+    statement_timeout: float = _setting(
+        30.0, "Seconds after which a query, with all that it waits for, is cancelled", gt=0, le=3600
+    )
+    read_attempts: int = _setting(
+        5, "How often a read is tried whose connection breaks or cannot be had; 1 means once", ge=1, le=20
+    )
     pool_min: int = _setting(2, "Connections kept open while serving", ge=1, le=100)
-    pool_max: int = _setting(10, "Most connections while serving", ge=2, le=500)
+    pool_max: int = _setting(
+        10, "Most connections of a process while serving, beside two for tokens and health", ge=2, le=500
+    )
+    pool_wait: float = _setting(5.0, "Seconds that a request waits for its turn at a connection", gt=0, le=300)
     pool_idle: float = _setting(300.0, "Seconds after which an idle connection is closed", ge=1)
     connect_timeout: float = _setting(10.0, "Seconds to wait for a connection", gt=0, le=300)
     jit: bool = _setting(False, "PostgreSQL's just-in-time compilation")
@@ -86,6 +101,14 @@ class Settings(BaseModel):
     table_rows: int = _setting(500, "Most rows that a table on a terminal shows", ge=1)
     serve_rows: int = _setting(1_000, "Most rows that a tool returns", ge=1, le=100_000)
     serve_bytes: int = _setting(1_000_000, "Most bytes of rows that a tool returns", ge=1_000)
+    cache_seconds: float = _setting(
+        300.0, "Seconds that a server keeps an answer to give it again; 0 keeps none", ge=0, le=86_400
+    )
+    cache_bytes: int = _setting(64_000_000, "Most bytes of answers that it keeps in memory", ge=100_000)
+    cache_entries: int = _setting(10_000, "Most answers that it keeps in memory", ge=1)
+    redis_url: RedisUrl | None = _setting(
+        None, "Redis that several servers keep answers in, sealed; empty means each one's memory", guarded=True
+    )
     serve_grace: float = _setting(5.0, "Seconds that running requests get when the server stops", ge=0)
     http_host: str = _setting("127.0.0.1", "Address that `zava serve --http` listens on", guarded=True)
     http_port: int = _setting(8000, "Port that it listens on; 0 takes any that is free", ge=0, le=65_535)
@@ -95,6 +118,10 @@ class Settings(BaseModel):
     http_allowed_hosts: Names = _setting(
         [], "Host headers to accept beside the address itself, separated by commas", guarded=True
     )
+    http_workers: int = _setting(
+        1, "Processes that answer; each has pools, rates and shares of its own, and more than one keep no sessions",
+        ge=1, le=64,
+    )  # fmt: skip
     http_sessions: bool = _setting(True, "Keep sessions for clients of older protocol versions")
     http_json: bool = _setting(False, "Answer those clients with JSON instead of event streams")
     http_body_bytes: int = _setting(1_000_000, "Most bytes of a request's body", ge=10_000)

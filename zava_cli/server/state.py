@@ -1,4 +1,4 @@
-"""What the tools of one server share: the pools, the AI client, the audit log, and who asks."""
+"""What the tools of one server share: the pools, the AI client, the audit log, kept answers, and who asks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from zava_cli.data.audit_writer import AuditWriter
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
+from zava_cli.infra.cache import QueryCache
 from zava_cli.infra.operations import Way, current_operation
 from zava_cli.infra.settings import Settings
 from zava_cli.services.embedding import EmbedderSource
@@ -41,6 +42,7 @@ class ServerState:
         self.provider = PostgreSQLProvider(target, serving=True, many=identity is None)
         self.embedder = EmbedderSource(target.settings)
         self.audit = AuditWriter(target)
+        self.cache = QueryCache(target.settings)
         self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)
 
     @property
@@ -65,7 +67,7 @@ class ServerState:
 
 @asynccontextmanager
 async def opened(state: ServerState, *, identify: bool) -> AsyncGenerator[dict[str, Any]]:
-    """Keeps the pools, the AI client and the audit log open for the block; each is closed even if another fails to.
+    """Keeps all that can be closed open for the block; each is closed even if another fails to.
 
     With `identify` the block starts only once the caller is known, so that a wrong name is an error of the
     start and not of every answer.
@@ -74,6 +76,7 @@ async def opened(state: ServerState, *, identify: bool) -> AsyncGenerator[dict[s
         stack.push_async_callback(state.provider.close)
         await stack.enter_async_context(state.embedder)
         await stack.enter_async_context(state.audit)
+        await stack.enter_async_context(state.cache)
         if identify:
             await state.caller()
         yield {STATE: state}

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-import stamina
-
 from zava_cli.data.embed import EmbeddingStore, ModelRow, ProductRow, embedding_store
 from zava_cli.data.embed_queue import EmbeddingQueue
 from zava_cli.data.target import Target
@@ -20,6 +18,7 @@ from zava_cli.infra.errors import (
     MCPError,
 )
 from zava_cli.infra.progress import Progress, no_progress
+from zava_cli.infra.retrying import attempts
 from zava_cli.infra.settings import Settings
 from zava_cli.models.embed import DrainReport, EmbedRequest
 from zava_cli.services.embed import Pending, embed_products
@@ -30,6 +29,7 @@ BATCH = 1_000
 POLL_SECONDS = 1.0
 ROUNDS = 60
 """Polls on one connection, before it is given back and waiting times start from the beginning."""
+ENDLESS = 1_000_000
 LONGEST_WAIT = 60.0
 """Seconds between two tries of a provider or a database that is away."""
 
@@ -66,9 +66,7 @@ async def watch_queue(
     async with EmbedderSource(target.settings) as source:
         drain = _Drain(source.get(), target.settings, request, on_progress)
         while True:
-            async for attempt in stamina.retry_context(
-                on=passes, attempts=None, timeout=None, wait_initial=POLL_SECONDS, wait_max=LONGEST_WAIT
-            ):
+            async for attempt in attempts(passes, ENDLESS, first=POLL_SECONDS, longest=LONGEST_WAIT, jitter=1.0):
                 with attempt:
                     async with embedding_store(target) as store:
                         for _ in range(ROUNDS):

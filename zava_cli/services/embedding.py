@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig
+from cachetools import LRUCache
+
+from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig, tidy
 from zava_cli.infra.embeddings.providers import create_embedder
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError
 from zava_cli.infra.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KEPT_BYTES = 8_000_000
+"""Vectors of search texts: about 2,000 of the largest models, 8,000 of the local one."""
 
 
 class RecordedModel(Protocol):
@@ -90,11 +99,17 @@ def settings_for(recorded: RecordedModel, settings: Settings) -> Settings:
 
 
 class EmbedderSource:
-    """Makes an embedder on first use and keeps it; as an async context manager it closes what it made."""
+    """Makes an embedder on first use and keeps it; as an async context manager it closes what it made.
+
+    It also keeps the vectors of search texts: the same text has the same one for as long as the model is the same.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._embedders: dict[str, Embedder] = {}
+        self._vectors: LRUCache[tuple[str, str], NDArray[np.float32]] = LRUCache(
+            KEPT_BYTES, getsizeof=lambda vector: vector.nbytes
+        )
 
     def get(self) -> Embedder:
         """The configured embedder; ConfigurationError as for embedder_from_settings."""
@@ -103,7 +118,10 @@ class EmbedderSource:
     def of(self, recorded: RecordedModel) -> Embedder:
         """The embedder of a model on record; errors as for settings_for, also for a local one that zava has not."""
         try:
-            return self._kept(recorded.model, settings_for(recorded, self.settings))
+            settings = settings_for(recorded, self.settings)
+            if recorded.model == stored_name(self.get(), self.settings):
+                return self.get()
+            return self._kept(recorded.model, settings)
         except ConfigurationError as error:
             if recorded.provider != "local":
                 raise
@@ -113,6 +131,17 @@ class EmbedderSource:
         if name not in self._embedders:
             self._embedders[name] = embedder_from_settings(settings)
         return self._embedders[name]
+
+    async def embed_query(self, recorded: RecordedModel, text: str) -> NDArray[np.float32]:
+        """The vector of a search text by a model on record, not to be written to; errors as for `of`."""
+        embedder = self.of(recorded)
+        key = (recorded.model, tidy(text))
+        vector = self._vectors.get(key)
+        if vector is None:
+            vector = await embedder.embed_query(text)
+            vector.setflags(write=False)
+            self._vectors[key] = vector
+        return vector
 
     async def __aenter__(self) -> Self:
         return self

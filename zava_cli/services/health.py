@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zava_cli.data import health as facts
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.infra.errors import EmbeddingError, MCPError
 from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
-from zava_cli.services.embedding import embedder_from_settings
+from zava_cli.services.embedding import EmbedderSource
+
+if TYPE_CHECKING:
+    from zava_cli.infra.cache import QueryCache
 
 OLDEST_SERVER = 160_000
 OLDEST_VECTOR = (0, 8)
@@ -20,9 +23,25 @@ NO_DISK = 100 << 20
 OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
 
 
-async def check_health(provider: PostgreSQLProvider, who: str | None) -> HealthReport:
-    """Checks all components; `who` names the manager for the checks that need one."""
+async def check_health(
+    provider: PostgreSQLProvider,
+    who: str | None,
+    source: EmbedderSource | None = None,
+    cache: QueryCache | None = None,
+) -> HealthReport:
+    """Checks all components; `who` names the manager for the checks that need one.
+
+    A server has a `source`, the embedder that searches go to, which may be leaving a provider alone that has failed
+    too often, and a `cache`.
+    """
     found = [component async for component in _components(provider, who)]
+    if source is None:
+        async with EmbedderSource(provider.settings) as own:
+            found.append(await _provider_answers(own))
+    else:
+        found.append(await _provider_answers(source))
+    if cache is not None:
+        found.append(await _cache(cache))
     return HealthReport(healthy=all(c.status is not FAIL for c in found), components=found)
 
 
@@ -45,7 +64,6 @@ async def _components(provider: PostgreSQLProvider, who: str | None) -> AsyncIte
     yield _audit_log(provider)
     for component in _machine(provider):
         yield component
-    yield await _provider_answers(provider)
 
 
 def _server(server: dict[str, Any]) -> ComponentHealth:
@@ -224,13 +242,24 @@ def _machine(provider: PostgreSQLProvider) -> list[ComponentHealth]:
     ]  # fmt: skip
 
 
-async def _provider_answers(provider: PostgreSQLProvider) -> ComponentHealth:
-    embedder = None
+async def _provider_answers(source: EmbedderSource) -> ComponentHealth:
     try:
-        embedder = embedder_from_settings(provider.settings)
-        return ComponentHealth(component="embedding provider", status=OK, detail=await embedder.check())
+        return ComponentHealth(component="embedding provider", status=OK, detail=await source.get().check())
     except EmbeddingError as error:
         return ComponentHealth(component="embedding provider", status=WARN, detail=error.message, fix=error.hint)
-    finally:
-        if embedder is not None:
-            await embedder.aclose()
+
+
+async def _cache(cache: QueryCache) -> ComponentHealth:
+    if not cache.is_on:
+        return ComponentHealth(component="cache", status=OK, detail="off: cache_seconds is 0")
+    is_shared, counted = await cache.is_shared(), cache.statistics
+    place = "Redis" if is_shared else f"memory, {counted.entries} answers, {counted.bytes / 1e6:.1f} MB"
+    asked = counted.hits + counted.shared + counted.misses
+    return ComponentHealth(
+        component="cache", status=WARN if is_shared is False else OK,
+        detail=f"{'Redis does not answer; ' if is_shared is False else ''}{place}; "
+        f"{counted.hits + counted.shared} of {asked} requests found their answer, {counted.errors} errors",
+        fix="Look whether Redis runs and ZAVA_REDIS_URL is right; it is used again within seconds of its return."
+        if is_shared is False
+        else None,
+    )  # fmt: skip

@@ -14,8 +14,9 @@ from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.guard.check import CheckedQuery, check_query
 from zava_cli.data.guard.explain import ExplainedQuery, explained
 from zava_cli.data.guard.placeholders import bind_named, original_position
+from zava_cli.data.guard.repeatable import names_moment
 from zava_cli.data.query import relation_names
-from zava_cli.infra.errors import DatabaseError
+from zava_cli.infra.errors import DatabaseError, MCPError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.identity import ManagerRole
 from zava_cli.models.query import CopyFormat, QueryRequest, QueryResult, QueryStream, Row
@@ -101,6 +102,19 @@ async def copy_query(
             raise failed[0] from None
         await _suggest_table(provider, caller, error)
         raise
+
+
+def is_repeatable(provider: PostgreSQLProvider, request: QueryRequest) -> bool:
+    """Whether the answer is the same for as long as nobody changes the data; False for what run_query refuses."""
+    _note(request)
+    if request.explain or any(value is not None and names_moment(value) for value in request.parameters.values()):
+        return False
+    max_bytes = provider.settings.query_max_bytes
+    try:
+        sql, _ = bind_named(request.sql, request.parameters, max_bytes=max_bytes)
+        return check_query(sql, max_bytes=max_bytes).is_repeatable
+    except MCPError:
+        return False
 
 
 def can_copy(provider: PostgreSQLProvider, request: QueryRequest) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from zava_cli.data import schema as data
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.retries import retried
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import ValidationError
 from zava_cli.models.schema import ColumnSchema, SchemaRequest, SchemaResult, TableSchema, ValidValues
@@ -31,6 +32,14 @@ async def get_table_schemas(provider: PostgreSQLProvider, caller: Caller, reques
 
     Raises ValidationError for a table that is not there.
     """
+
+    async def read() -> SchemaResult:
+        return await _read(provider, caller, request)
+
+    return await retried(provider.settings, read)
+
+
+async def _read(provider: PostgreSQLProvider, caller: Caller, request: SchemaRequest) -> SchemaResult:
     async with provider.reader(caller) as session:
         comments = await data.readable_tables(session)
         names = _wanted(request.table_names, list(comments))

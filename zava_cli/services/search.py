@@ -11,6 +11,7 @@ from uuid import UUID
 from zava_cli.data import search as data
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.retries import retried
 from zava_cli.data.search import ActiveModel, Filters
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
@@ -38,6 +39,16 @@ async def search_products(
     EmbeddingError (semantic search in that case), ValidationError (unknown category) and
     AuthorizationError (a store that the caller does not see).
     """
+
+    async def search() -> SearchResult:
+        return await _search(provider, caller, request, source)
+
+    return await retried(provider.settings, search)
+
+
+async def _search(
+    provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
+) -> SearchResult:
     async with provider.reader(caller) as session:
         filters = await _filters(session, request)
         active = None if request.mode is SearchMode.KEYWORD else await data.active_model(session)
@@ -145,7 +156,7 @@ async def _question(request: SearchRequest, active: ActiveModel | None, source: 
     if active is None:
         raise EmbeddingError("No product is embedded yet.", hint="Run `zava embed` once, as the administrator.")
     embedder = source.of(active)
-    vector = await embedder.embed_query(request.query_description)
+    vector = await source.embed_query(active, request.query_description)
     if len(vector) != active.dimensions:
         raise EmbeddingError(
             f"The question got {len(vector)} dimensions from {active.model}; the products have {active.dimensions}.",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import Secret
 
+from zava_cli.data import keys as data
 from zava_cli.data.callers import Caller
-from zava_cli.data.keys import rotate_keys
 from zava_cli.data.migrate import outstanding
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import ConfigurationError, ValidationError
@@ -33,12 +33,22 @@ async def rotate_key(target: Target, overlap: timedelta, write_to: Path | None) 
             "write-to", write_to, f"the key comes from {target.key_file}, which gets the new one",
             hint="Leave --write-to away; it is for keys from ZAVA_MASTER_KEY.",
         )  # fmt: skip
-    if await outstanding(target):
-        raise ConfigurationError("This database is not up to date.", hint="Run `zava db migrate` first.")
-    done = await rotate_keys(target, overlap, write_to)
+    await _check_migrated(target)
+    done = await data.rotate_keys(target, overlap, write_to)
     return KeyRotation(
         version=done.version, managers=done.managers, ending=done.ending, written_to=write_to or target.key_file
     )
+
+
+async def bind_backend(target: Target, bound: bool) -> None:
+    """Binds contexts to the connection that they are made for, or no longer."""
+    await _check_migrated(target)
+    await data.bind_backend(target, bound)
+
+
+async def _check_migrated(target: Target) -> None:
+    if await outstanding(target):
+        raise ConfigurationError("This database is not up to date.", hint="Run `zava db migrate` first.")
 
 
 def issue_key(caller: Caller, out: Path, lifetime: timedelta | None) -> IssuedKey:

@@ -10,6 +10,7 @@ from uuid import UUID
 from zava_cli.data import store as data
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.retries import retried
 from zava_cli.data.session import Session
 from zava_cli.data.store import Leader, Store, Totals
 from zava_cli.infra.errors import AuthorizationError, ValidationError
@@ -58,6 +59,13 @@ class SalesAnalyticsService:
         Raises AuthorizationError for a store that does not exist or that the caller may not see, without
         telling which, and ValidationError for a period that cannot be read or a name that fits several stores.
         """
+
+        async def read() -> StorePerformance:
+            return await self._read(request)
+
+        return await retried(self._provider.settings, read)
+
+    async def _read(self, request: StoreRequest) -> StorePerformance:
         async with self._provider.reader(self._caller) as session:
             now = self._clock() if self._clock else await data.local_time(session)
             period = parse_period(request.time_period, now)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
+from zava_cli.data.guard.repeatable import is_repeatable
 from zava_cli.data.guard.scanning import NESTING_HINT, check_characters, check_tokens, scan, syntax_error
 from zava_cli.data.guard.statements import Kind, check_statement
 from zava_cli.data.guard.tree import TooDeepError, parse_statements
 
 # libpg_query measures the stack of its thread and gives up in good order; this much lets honest chains pass.
 STACK_BYTES = 16 * 1024 * 1024
+REMEMBERED = 64
+"""Texts whose result is known: one that is asked again, or asked about first, is parsed once."""
 _stack_size_lock = threading.Lock()
+SHORT = 2_000
+"""Characters. What fits into so many nests too little for any main thread's stack, and saves changing threads."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,16 @@ class CheckedQuery:
     """A statement that may be sent.
 
     `sql` is exactly one statement without its semicolon; up to its end it has the characters of the original
-    text at the same places, so a position in one is a position in the other.
+    text at the same places, so a position in one is a position in the other. `is_repeatable` says that the same
+    rows give the same answer at any time.
     """
 
     sql: str
     kind: Kind
+    is_repeatable: bool = False
 
 
+@lru_cache(REMEMBERED)
 def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     """Check one text that a user or agent wrote; `max_bytes` caps its UTF-8 form.
 
@@ -37,6 +45,8 @@ def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
     """
     source = SourceText(sql)
     check_characters(source, max_bytes)
+    if len(sql) <= SHORT and threading.current_thread() is threading.main_thread():
+        return _check(source, max_bytes)
     return _parser_thread().submit(_check, source, max_bytes).result()
 
 
@@ -82,7 +92,8 @@ def _check(source: SourceText, max_bytes: int) -> CheckedQuery:
         raise syntax_error(source, error) from error
     except TooDeepError as error:
         raise source.refusal("the query is nested too deeply", "nesting", hint=NESTING_HINT) from error
-    return CheckedQuery(_cut(source.sql, tokens[first].start, tokens[end - 1].end + 1), kind)
+    sql = _cut(source.sql, tokens[first].start, tokens[end - 1].end + 1)
+    return CheckedQuery(sql, kind, kind == "select" and is_repeatable(statements[0]))
 
 
 def _cut(sql: str, start: int, end: int) -> str:

@@ -32,6 +32,18 @@ def allowed_functions() -> frozenset[str]:
 
 
 @cache
+def repeatable_functions() -> frozenset[str]:
+    """Those of the allowed ones whose value follows from their arguments and from settings alone."""
+    return _names("repeatable_functions.txt")
+
+
+@cache
+def changing_functions() -> frozenset[str]:
+    """The other allowed ones."""
+    return allowed_functions() - repeatable_functions()
+
+
+@cache
 def open_catalogs() -> frozenset[str]:
     """Catalogs that describe structure; the others show statistics, sessions, settings or logins.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
@@ -19,9 +20,18 @@ from openai import (
 )
 from pydantic import BaseModel, ValidationError
 
+from zava_cli.infra.breaker import CircuitBreaker
+from zava_cli.infra.deadline import at_most, bounded
 from zava_cli.infra.embeddings.api_key import api_key
 from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, tidy, unit_rows
-from zava_cli.infra.errors import ConfigurationError, EmbeddingError, EmbeddingRefusedError, EmbeddingSetupError
+from zava_cli.infra.errors import (
+    ConfigurationError,
+    EmbeddingError,
+    EmbeddingRefusedError,
+    EmbeddingSetupError,
+    EmbeddingUnavailableError,
+)
+from zava_cli.infra.retrying import attempts
 
 _OPENAI_URL = "https://api.openai.com/v1"
 _DEFAULT_MODEL = "text-embedding-3-small"
@@ -34,14 +44,18 @@ _THRESHOLD = 0.7
 _BATCH = 256
 # One request may hold 300,000 tokens; a character of a dense script is about one.
 _BATCH_CHARACTERS = 250_000
+_LONGEST_WAIT = 8.0
+_LONGEST_WANTED_WAIT = 120.0
+_LEAST_LEFT = 1.0
 _FALL_BACK = "Search by keyword meanwhile, or use the local provider."
 
 
 class OpenAIEmbedder:
     """An OpenAI-compatible service. Batches run side by side, at most `concurrency` requests at a time.
 
-    Retries, their waiting times and the timeout of each attempt are the openai library's. The whole of
-    `embed_query` and `check` also ends after `timeout` seconds, because somebody is waiting for it.
+    What a service may recover from is tried again, when it says or after a growing wait. `embed_query` and `check`
+    end with the request that they are a part of and after `timeout` seconds, because somebody is waiting; a service
+    that keeps failing them is left alone for a while.
     """
 
     provider = "openai"
@@ -60,6 +74,7 @@ class OpenAIEmbedder:
         self._interval = 0.0 if config.rate is None else 60 / config.rate
         self._next_start = 0.0
         self._connected: AsyncOpenAI | None = None
+        self._breaker = CircuitBreaker(EmbeddingUnavailableError)
 
     async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), dimensions), in the order of `texts`. Raises EmbeddingError."""
@@ -80,11 +95,17 @@ class OpenAIEmbedder:
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """The vector of shape (dimensions,) for one search text. Raises EmbeddingError."""
-        try:
-            async with asyncio.timeout(self._config.timeout):
-                return (await self._embed_all([text], self._config.query_prefix))[0]
-        except TimeoutError:
-            raise self._timed_out() from None
+        if pause := self._breaker.seconds_left():
+            raise EmbeddingUnavailableError(
+                f"{self._place} has failed several times in a row and is asked again in {math.ceil(pause)} seconds.",
+                hint=_FALL_BACK, wanted_wait=pause,
+            )  # fmt: skip
+        with self._breaker.attempt(), bounded(self._config.timeout) as deadline:
+            try:
+                async with asyncio.timeout(deadline.left()):
+                    return (await self._embed_all([text], self._config.query_prefix))[0]
+            except TimeoutError:
+                raise self._timed_out() from None
 
     async def check(self) -> str:
         """One line for health; embeds one word for real. Raises EmbeddingError."""
@@ -99,8 +120,7 @@ class OpenAIEmbedder:
 
     async def _embed(self, texts: list[str]) -> NDArray[np.float32]:
         async with self._slots:
-            await self._turn()
-            body = await self._request(texts)
+            body = await self._patiently(texts)
             # Reading a few megabytes of JSON takes long enough to hold up other callers.
             vectors = await asyncio.to_thread(self._read, body, len(texts))
         self.dimensions = self.dimensions or vectors.shape[1]
@@ -111,6 +131,14 @@ class OpenAIEmbedder:
                 hint="Set the embedding dimensions to what the model gives, or name the right model.",
             )
         return vectors
+
+    async def _patiently(self, texts: list[str]) -> bytes:
+        most = self._config.max_retries + 1
+        async for attempt in attempts(_wait_for, most, first=0.5, longest=_LONGEST_WAIT, jitter=0.25):
+            with attempt:
+                await self._turn()
+                return await self._request(texts)
+        raise self._timed_out()
 
     async def _turn(self) -> None:
         """Waits so long that requests start no more often than configured."""
@@ -131,7 +159,7 @@ class OpenAIEmbedder:
         except APITimeoutError:
             raise self._timed_out() from None
         except APIConnectionError:
-            raise EmbeddingError(
+            raise EmbeddingUnavailableError(
                 f"{self._place} cannot be reached for embeddings.",
                 hint=f"Check the network and the base URL. {_FALL_BACK}",
             ) from None
@@ -143,17 +171,15 @@ class OpenAIEmbedder:
 
     def _client(self) -> AsyncOpenAI:
         if self._connected is None:
-            key = api_key(self._config, self._url.hostname or "")
-            timeout, retries = self._config.timeout, self._config.max_retries
-            if self._config.api_version is None:
-                self._connected = AsyncOpenAI(
-                    api_key=key, base_url=self._url.geturl(), timeout=timeout, max_retries=retries
+            key, address = api_key(self._config, self._url.hostname or ""), self._url.geturl()
+            timeout, version = self._config.timeout, self._config.api_version
+            self._connected = (
+                AsyncOpenAI(api_key=key, base_url=address, timeout=timeout, max_retries=0)
+                if version is None
+                else AsyncAzureOpenAI(
+                    api_key=key, azure_endpoint=address, api_version=version, timeout=timeout, max_retries=0
                 )
-            else:
-                self._connected = AsyncAzureOpenAI(
-                    api_key=key, azure_endpoint=self._url.geturl(), api_version=self._config.api_version,
-                    timeout=timeout, max_retries=retries,
-                )  # fmt: skip
+            )
         return self._connected
 
     def _read(self, body: bytes, wanted: int) -> NDArray[np.float32]:
@@ -177,8 +203,8 @@ class OpenAIEmbedder:
             hint=f"Check that the base URL is an OpenAI-compatible embeddings API. {_FALL_BACK}",
         )
 
-    def _timed_out(self) -> EmbeddingError:
-        return EmbeddingError(
+    def _timed_out(self) -> EmbeddingUnavailableError:
+        return EmbeddingUnavailableError(
             f"{self._place} did not embed within {self._config.timeout:g} seconds.",
             hint=f"Try again, or raise the embedding timeout. {_FALL_BACK}",
         )
@@ -196,13 +222,16 @@ class OpenAIEmbedder:
                 hint="Check the embedding model and the base URL, which usually ends in /v1.",
             )
         if status == 429:
-            return EmbeddingError(
+            return EmbeddingUnavailableError(
                 f"{self._place} refuses more requests for now: a rate limit or the quota (HTTP 429).",
                 hint=f"Wait, lower the embedding concurrency, or check the account's quota. {_FALL_BACK}",
+                wanted_wait=_wanted_wait(exc),
             )
         if status >= 500:
-            return EmbeddingError(
-                f"{self._place} failed to embed (HTTP {status}).", hint=f"Try again later. {_FALL_BACK}"
+            return EmbeddingUnavailableError(
+                f"{self._place} failed to embed (HTTP {status}).",
+                hint=f"Try again later. {_FALL_BACK}",
+                wanted_wait=_wanted_wait(exc),
             )
         return EmbeddingRefusedError(
             f"{self._place} refused the request for {self.model} (HTTP {status}).",
@@ -213,6 +242,27 @@ class OpenAIEmbedder:
     def _place(self) -> str:
         """Host and port, without user name, password, path or query."""
         return self._url.netloc.rpartition("@")[2]
+
+
+def _wait_for(error: Exception) -> bool | float:
+    """Whether to try again, or in how many seconds where the service says so; not past the request's end."""
+    if not isinstance(error, EmbeddingUnavailableError):
+        return False
+    left = at_most(_LONGEST_WANTED_WAIT)
+    if error.wanted_wait is None:
+        return left > _LEAST_LEFT
+    return error.wanted_wait < left and error.wanted_wait
+
+
+def _wanted_wait(exc: APIStatusError) -> float | None:
+    """Seconds that an answer asks one to wait."""
+    for header, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            return max(0.001, float(exc.response.headers[header]) * unit)
+        except (KeyError, ValueError):
+            # A date is rare enough for the usual wait.
+            continue
+    return None
 
 
 class _Item(BaseModel):

@@ -13,14 +13,18 @@ from fastmcp.server.http import StarletteWithLifespan
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
+from zava_cli.data.target import Target
+from zava_cli.infra.operations import Way
 from zava_cli.infra.settings import Settings
 from zava_cli.server.app import server_of
+from zava_cli.server.authentication.authentication import authentication
 from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
 from zava_cli.server.http.health import HealthRoutes
 from zava_cli.server.http.limits import BoundedBody
 from zava_cli.server.http.rate import rate_limit
 from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
+from zava_cli.server.http.unavailable import Answered, failure
 from zava_cli.server.state import ServerState
 
 MCP_PATH = "/mcp"
@@ -34,6 +38,13 @@ class HttpApplication:
     lifespan: Callable[[], AbstractAsyncContextManager[Any]]
 
 
+def application_of(settings: Settings, *, no_auth: bool) -> HttpApplication:
+    """The application that `zava serve --http` runs; ConfigurationError when the settings do not fit together."""
+    state = ServerState(Target(settings), settings.identity if no_auth else None, Way.MCP_HTTP)
+    auth = None if no_auth else authentication(state.target, state.provider, settings.http_public_url)
+    return build_http_app(state, auth=auth)
+
+
 def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpApplication:
     """The application of one server.
 
@@ -44,8 +55,9 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     server = server_of(state, auth=auth, middleware=[rate_limit(settings), CancelForTheDeparted()])
     app = _transport(server, settings)
     app.router.routes.extend(HealthRoutes(state, is_open=auth is None).routes())
+    app.add_exception_handler(Exception, failure)
     return HttpApplication(
-        asgi=BoundedBody(WatchedClients(RecordedRefusals(app, state.audit.add)), settings.http_body_bytes),
+        asgi=BoundedBody(WatchedClients(RecordedRefusals(Answered(app), state.audit.add)), settings.http_body_bytes),
         lifespan=lambda: app.router.lifespan_context(app),
     )
 

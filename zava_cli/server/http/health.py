@@ -71,7 +71,9 @@ class HealthRoutes:
             if report is None:
                 record = OperationRecord("health", self._state.way, who, request.client and request.client.host)
                 with operation(record, self._state.audit.add):
-                    report = self._reports[who] = await check_health(self._state.provider, who)
+                    state = self._state
+                    report = await check_health(state.provider, who, state.embedder, state.cache)
+                    self._reports[who] = report
         return JSONResponse(report.model_dump(mode="json"), status_code=200 if report.healthy else 503)
 
     async def _look(self) -> bool:

@@ -20,6 +20,7 @@ from zava_cli.infra.settings import Settings
 from zava_cli.server.http.app import HttpApplication
 from zava_cli.server.http.limits import HEAD_BYTES, BoundedProtocol
 
+BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 5
 
 
@@ -35,18 +36,36 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(info[4][0]).is_loopback for info in found)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; ConfigurationError when the address is taken or not ours."""
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; ConfigurationError when the address is taken or not ours."""
+    bound = bind(host, port, shared=shared)
+    bound.listen(BACKLOG)
+    return bound
+
+
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A bound socket; `shared` lets further processes of the same user bind the address too. Errors as for listen."""
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    # With the protocol named, the event loop sends each part of an answer at once; otherwise the second one would
+    # wait 40 ms for the client to confirm the first.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        if os.name == "posix":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind((host, port))
     except OSError as exc:
+        bound.close()
         raise ConfigurationError(
             f"Cannot listen on {host} port {port}: {os.strerror(exc.errno or errno.EINVAL)}.",
             hint="Use an address of this machine, 127.0.0.1 for itself alone."
             if exc.errno == errno.EADDRNOTAVAIL
             else "Choose another one with --port; 0 takes any that is free.",
         ) from None
+    return bound
 
 
 async def serve_http(

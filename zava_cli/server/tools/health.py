@@ -15,6 +15,6 @@ from zava_cli.services import health
 @tool(annotations=READS, output_schema=None)
 async def check_health(state: ServerState = Depends(current_state)) -> ToolResult:  # noqa: B008
     """Check database, security, embeddings and provider; each failing component says how to fix it."""
-    report = await health.check_health(state.provider, state.who())
+    report = await health.check_health(state.provider, state.who(), state.embedder, state.cache)
     rows = [[c.component, c.status.value, c.detail, c.fix] for c in report.components]
     return json_result({"healthy": report.healthy, "columns": ["component", "status", "detail", "fix"], "rows": rows})

@@ -6,26 +6,35 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
+from zava_cli.data.callers import Caller
+from zava_cli.models.cache import MaxAge
 from zava_cli.models.query import QueryRequest, SqlText
 from zava_cli.models.scopes import Scope
+from zava_cli.server.answers import answered
 from zava_cli.server.results import query_result
 from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
 from zava_cli.server.tools.annotations import READS
-from zava_cli.services.query import run_query
+from zava_cli.services.query import is_repeatable, run_query
 
 
 @tool(annotations=READS, output_schema=None, auth=opened_by(Scope.SQL))
 async def execute_sales_query(
     postgresql_query: SqlText,
+    max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
 ) -> ToolResult:
     """Run one read-only PostgreSQL statement over the manager's own stores.
 
     Look at get_table_schemas first. Join for names instead of showing ids, aggregate in SQL, ORDER BY and LIMIT.
-    Answers {"columns","rows","row_count","truncated"}; truncated true means there were more rows than shown.
+    Answers {"columns","rows","row_count","truncated"}; truncated true means there were more rows than shown;
+    age_seconds, that the answer was kept from an earlier call.
     """
     settings = state.settings
     request = QueryRequest(sql=postgresql_query, limit=settings.serve_rows)
-    result = await run_query(state.provider, await state.caller(), request, max_bytes=settings.serve_bytes)
-    return query_result(result, settings.serve_bytes)
+
+    async def make(caller: Caller) -> tuple[ToolResult, bool]:
+        result = await run_query(state.provider, caller, request, max_bytes=settings.serve_bytes)
+        return query_result(result, settings.serve_bytes), True
+
+    return await answered(state, request, make, max_age_seconds, may_keep=is_repeatable(state.provider, request))

@@ -6,8 +6,11 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
+from zava_cli.data.callers import Caller
+from zava_cli.models.cache import MaxAge
 from zava_cli.models.scopes import Scope
 from zava_cli.models.search import HitLimit, SearchRequest, SearchText, Similarity
+from zava_cli.server.answers import answered
 from zava_cli.server.results import table_result
 from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
@@ -22,13 +25,19 @@ async def search_products(
     query_description: SearchText,
     max_rows: HitLimit = 20,
     similarity_threshold: Similarity | None = None,
+    max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
 ) -> ToolResult:
     """Find products by meaning and words, best first, each with why it fits. Use the sku to query their sales."""
     request = SearchRequest(query_description=query_description, limit=max_rows, threshold=similarity_threshold)
-    found = await search.search_products(state.provider, await state.caller(), request, state.embedder)
-    rows = [[_short(getattr(hit, name)) for name in COLUMNS] for hit in found.hits]
-    return table_result(COLUMNS, rows, False, found.notices)
+
+    async def make(caller: Caller) -> tuple[ToolResult, bool]:
+        found = await search.search_products(state.provider, caller, request, state.embedder)
+        rows = [[_short(getattr(hit, name)) for name in COLUMNS] for hit in found.hits]
+        # A notice says what was amiss, which may be well again at the next call.
+        return table_result(COLUMNS, rows, False, found.notices), not found.notices
+
+    return await answered(state, request, make, max_age_seconds)
 
 
 def _short(value: object) -> object:

@@ -1,0 +1,226 @@
+"""The pools of connections: opened on first use, bounded in what they wait for, and given back behind the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Any
+
+import asyncpg
+
+from zava_cli.data.connections import (
+    OwnConnection,
+    TextConnection,
+    prepare_own_connection,
+    prepare_text_connection,
+)
+from zava_cli.data.driver_errors import translated
+from zava_cli.data.target import Target
+from zava_cli.infra.deadline import at_most
+from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError
+
+KNOCK_SECONDS = 0.1
+"""A server that could not be reached is left alone for so long, however many ask for it."""
+RELEASE_SECONDS = 10.0
+"""By then a connection that does not answer is given up: the server may be gone without a word."""
+
+GATEWAY_CONNECTIONS = 2
+"""Beside those of pool_max: each token and name is one short statement."""
+
+_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+_BROKEN = (
+    *_AWAY,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+
+
+class Pools:
+    """One pool for zava's `own` statements and one for the `text` of users, as the gateway login.
+
+    A server has a small third one, `gateway`, for tokens, names and health: they never wait for a manager's work.
+    """
+
+    def __init__(self, target: Target, *, serving: bool) -> None:
+        self._gateway = "gateway" if serving else "own"
+        self.most = max(1, target.settings.pool_max // 2) if serving else 1
+        self._target = target
+        self._settings = target.settings
+        self._serving = serving
+        self._open: dict[str, asyncpg.Pool] = {}
+        self._opening = asyncio.Lock()
+        self._releases: set[asyncio.Task[None]] = set()
+        self._starting: asyncio.Future[bool] | None = None
+        self._is_away_until = 0.0
+
+    @asynccontextmanager
+    async def open_connection(self) -> AsyncGenerator[asyncpg.Connection]:
+        """A connection for zava's own statements outside of any transaction, if a pool is open; opens none."""
+        pool = self._open.get("own")
+        if pool is None:
+            raise DatabaseUnavailableError("There is no open connection.")
+        async with pool.acquire(timeout=self._settings.connect_timeout) as connection:
+            yield connection  # pyright: ignore[reportReturnType]
+
+    @asynccontextmanager
+    async def connection(self, kind: str) -> AsyncGenerator[Any]:
+        """A connection in a read-only transaction."""
+        with translated():
+            pool, connection = await self._acquire(kind)
+            try:
+                await self._begin(pool, connection)
+                yield connection
+            finally:
+                self._later(_give_back(pool, connection))
+
+    def gateway(self) -> AbstractAsyncContextManager[Any]:
+        """A connection for the login's own statements, which need no transaction around them."""
+        return self.single_statements(self._gateway)
+
+    @asynccontextmanager
+    async def single_statements(self, kind: str) -> AsyncGenerator[Any]:
+        """A connection for statements that are each a transaction by themselves."""
+        if not self._settings.prepared_statements:
+            # A pooler may give the two halves of such a statement to different servers.
+            async with self.connection(kind) as connection:
+                yield connection
+            return
+        with translated():
+            pool, connection = await self._acquire(kind)
+            try:
+                yield connection
+            except _BROKEN:
+                await self._expire(pool, connection)
+                raise
+            finally:
+                self._later(pool.release(connection, timeout=RELEASE_SECONDS))
+
+    async def close(self) -> None:
+        """Closes every pool, also when one of them fails to."""
+        if self._releases:
+            await asyncio.wait(self._releases, timeout=self._settings.serve_grace)
+        pools, self._open = list(self._open.values()), {}
+        for pool in pools:
+            try:
+                await asyncio.wait_for(pool.close(), self._settings.serve_grace)
+            except (TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, OSError):
+                pool.terminate()
+
+    async def _begin(self, pool: asyncpg.Pool, connection: Any) -> None:
+        try:
+            await connection.execute("BEGIN READ ONLY", timeout=at_most(self._settings.connect_timeout))
+        except _BROKEN:
+            await self._expire(pool, connection)
+            raise
+
+    async def _expire(self, pool: asyncpg.Pool, connection: Any) -> None:
+        # It died unnoticed, and so did those that are as old: they must not cost an error each.
+        connection.terminate()
+        await pool.expire_connections()
+
+    async def _acquire(self, kind: str) -> tuple[asyncpg.Pool, Any]:
+        self._check_not_away()
+        try:
+            pool = await self._pool(kind)
+            try:
+                return pool, await self._acquire_from(pool)
+            except _AWAY:
+                # The server died after the pool was opened.
+                if not await self._start_embedded():
+                    raise
+                return pool, await self._acquire_from(pool)
+        except _AWAY:
+            self._is_away_until = time.monotonic() + KNOCK_SECONDS
+            raise
+
+    async def _acquire_from(self, pool: asyncpg.Pool) -> Any:
+        try:
+            # First come, first served: the pool's queue keeps the order.
+            has_room = pool.get_idle_size() > 0 or pool.get_size() < pool.get_max_size()
+            wait = self._settings.connect_timeout if has_room else self._settings.pool_wait
+            return await pool.acquire(timeout=at_most(wait))
+        except TimeoutError:
+            if pool.get_size() < pool.get_max_size():
+                # There was room for one more: it is the server that did not answer.
+                raise
+            raise DatabaseBusyError(
+                "All connections are busy.", hint="Try again in a second, or raise pool_max."
+            ) from None
+
+    def _check_not_away(self) -> None:
+        if time.monotonic() < self._is_away_until:
+            raise DatabaseUnavailableError("PostgreSQL cannot be reached.", hint="Try again; `zava health` tells more.")
+
+    async def _pool(self, kind: str) -> asyncpg.Pool:
+        async with self._opening:
+            if kind not in self._open:
+                self._check_not_away()
+                try:
+                    self._open[kind] = await self._opened(kind)
+                except _AWAY:
+                    if not await self._start_embedded():
+                        raise
+                    self._open[kind] = await self._opened(kind)
+            return self._open[kind]
+
+    async def _start_embedded(self) -> bool:
+        """Makes sure that the embedded server runs; False when the database is not an embedded one.
+
+        A server of ours revives one that died under it, and leaves alone one that somebody has stopped.
+        """
+        server = self._target.embedded
+        if server is None:
+            return False
+        if self._starting is None or self._starting.done():
+            start = server.revive if self._serving and self._open else server.start
+            self._starting = asyncio.ensure_future(asyncio.to_thread(start))
+        await asyncio.wait_for(asyncio.shield(self._starting), at_most(self._settings.connect_timeout))
+        return True
+
+    async def _opened(self, kind: str) -> asyncpg.Pool:
+        settings = self._settings
+        is_text = kind == "text"
+        cached = 0 if is_text or not settings.prepared_statements else 100
+        return await asyncpg.create_pool(
+            self._target.gateway_dsn,
+            min_size=max(1, settings.pool_min // 2) if self._serving else 1,
+            max_size=GATEWAY_CONNECTIONS if kind == "gateway" else self.most,
+            max_inactive_connection_lifetime=settings.pool_idle,
+            connection_class=TextConnection if is_text else OwnConnection,
+            init=partial(prepare_text_connection, keeps_statements=self._serving and settings.prepared_statements)
+            if is_text
+            else prepare_own_connection,
+            statement_cache_size=cached,
+            timeout=settings.connect_timeout,
+            command_timeout=None,
+        )
+
+    def _later(self, release: Coroutine[Any, Any, None]) -> None:
+        """Gives a connection back after the answer has gone out, not before, and also when the caller was cancelled."""
+        task = asyncio.ensure_future(release)
+        self._releases.add(task)
+        task.add_done_callback(self._released)
+
+    def _released(self, task: asyncio.Task[None]) -> None:
+        self._releases.discard(task)
+        if not task.cancelled():
+            # A connection that broke meanwhile is dropped by the pool; there is nothing to tell anybody.
+            task.exception()
+
+
+async def _give_back(pool: asyncpg.Pool, connection: Any) -> None:
+    try:
+        async with asyncio.timeout(RELEASE_SECONDS):
+            if not connection.is_closed():
+                await connection.end()
+    except BaseException:
+        # Nobody else may have a connection that still holds something.
+        connection.terminate()
+        raise
+    finally:
+        await pool.release(connection, timeout=RELEASE_SECONDS)

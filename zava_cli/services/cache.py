@@ -1,0 +1,62 @@
+"""What makes two requests the same, and which of them may get an answer that was kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+
+from pydantic import BaseModel
+
+from zava_cli import __version__
+from zava_cli.data.callers import Caller
+from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.infra.cache import Answer, MakeAnswer, QueryCache
+from zava_cli.infra.cache_stores import Place
+from zava_cli.infra.operations import current_operation
+from zava_cli.infra.settings import Settings
+
+ANSWER_SETTINGS = (
+    "serve_rows", "serve_bytes", "embedding_provider", "embedding_model", "embedding_dimensions",
+    "embedding_base_url", "embedding_threshold",
+)  # fmt: skip
+"""Settings that other servers with the same Redis may have otherwise, and then answer otherwise."""
+
+
+async def kept_answer(
+    cache: QueryCache,
+    provider: PostgreSQLProvider,
+    caller: Caller,
+    request: BaseModel,
+    make: MakeAnswer,
+    max_age: float | None,
+) -> tuple[Answer, bool]:
+    """The answer to a request of that caller, and whether it was there already.
+
+    The database is asked first who the caller is by now and what they see, so an answer that was kept goes to
+    nobody whom the database would not give it to at this moment. Errors as for `make` and
+    `PostgreSQLProvider.reading_state`.
+    """
+    caller, state = await provider.reading_state(caller)
+    answer, was_there = await cache.answer(place_of(caller, state, request, provider.settings), make, max_age)
+    operation = current_operation()
+    operation.row_count, operation.from_cache = answer.row_count, was_there
+    return answer, was_there
+
+
+def place_of(caller: Caller, state: str, request: BaseModel, settings: Settings) -> Place:
+    """Where the answer lies; nobody without the caller's own key can tell its name or read it there."""
+    identity = caller.identity
+    question = [
+        __version__, caller.database_identity, str(identity.manager_id), identity.role, caller.time_zone, state,
+        [str(getattr(settings, name)) for name in ANSWER_SETTINGS], type(request).__name__, request.model_dump_json(),
+    ]  # fmt: skip
+    return Place(
+        name=_derived(caller, "zava cache name\0" + json.dumps(question)).hex(),
+        key=_derived(caller, "zava cache seal"),
+    )
+
+
+def _derived(caller: Caller, text: str) -> bytes:
+    """No context reads like these texts, so nothing that is derived here signs for anybody."""
+    return hmac.new(caller.key, text.encode(), hashlib.sha256).digest()
