@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+READING = "Medians, lowest and highest of the runs; bold: ratio to the floor, run by run. The ms of a run are its p50."
 SHARED = ("common", "copying", "databases", "programs")
 """Modules beside this one that are no areas."""
 
@@ -108,7 +109,7 @@ class Report:
             for measure in self.measures:
                 cells = [measure.title, *(measure.cell(name) for name in contestants)]
                 lines.append("| " + " | ".join(cells) + " |")
-            lines += ["", "Medians, lowest and highest of the runs; bold: ratio to the floor, run by run.", ""]
+            lines += ["", READING, ""]
         return "\n".join([*lines, *(f"- {line}" for line in [*map(str, self.goals), *self.notes])])
 
     def as_json(self) -> dict[str, Any]:

@@ -60,5 +60,5 @@ async def test_a_server_and_the_terminal_work_on_one_shared_connection(shop: Tar
         assert (done.code, done.out, done.err) == (0, f"{ORDERS['Seattle']}\n", "")
         exported = CommandLine(shop, who="tacoma")("query", "select order_id from orders", "--format", "csv", **through)
         assert len(exported.out.splitlines()) == ORDERS["Tacoma"] + 1
-        assert not list(shop.settings.data_dir.glob("audit/*.jsonl"))
+        assert not list(shop.settings.data_dir.glob(f"audit/{shop.settings.profile}-*.jsonl"))
     assert direct("security", "bind-backend", "on").code == 0

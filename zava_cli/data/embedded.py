@@ -14,6 +14,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
@@ -198,14 +199,10 @@ class EmbeddedServer:
         # Made beside its place: a cluster whose making was interrupted must not pass for one.
         partial = Path(tempfile.mkdtemp(prefix=PARTIAL_DATA, dir=self.home))
         _make_private(partial)
-        self._run(
-            "initdb", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8" if self._has_c_utf8() else "--no-locale",
-            "--username", SUPERUSER, "--pgdata", str(partial),
-        )  # fmt: skip
+        locale = "--locale=C.UTF-8" if sys.platform == "linux" else "--no-locale"
+        options = ["--auth=trust", "--encoding=UTF8", locale, "--username", SUPERUSER]
+        self._run("initdb", *options, "--pgdata", str(partial))
         partial.rename(self.data)
-
-    def _has_c_utf8(self) -> bool:
-        return os.uname().sysname == "Linux"
 
     def _forget_stale_pid(self) -> None:
         """Removes the pid file of a server that died, once its last backend has noticed that and gone."""

@@ -65,7 +65,8 @@ class Comparison:
 
     def errors(self) -> Report:
         """What an error costs; zava is held against its own good call."""
-        found = self._each(lambda one: loads.error_calls(one, self.arguments.calls // 5))
+        # The floor draws a traceback for each, which takes up to a hundred times as long.
+        found = self._each(lambda one: loads.error_calls(one, max(5, self.arguments.calls // 20)))
         measures = [Measure(f"{name} on pipes", "ms", runs, "floor") for name, runs in found.items()]
         own = Measure("", "", {name: runs["zava"] for name, runs in found.items()}, loads.GOOD)
         goals = [Goal(f"{name} by a good call", own.ratio(name), at_most=2) for name in loads.ERRORS]

@@ -67,13 +67,13 @@ def error_calls(contestant: Contestant, calls: int) -> dict[str, float]:
     with piped(contestant) as (pipe, _):
         pipe.greet()
         milliseconds: dict[str, list[float]] = {}
-        for number in range(WARM + calls):
+        for number in range(1 + calls):
             for name, sql in {GOOD: ONE, **ERRORS}.items():
                 started = time.perf_counter()
                 answer = pipe.ask("tools/call", contestant.call(sql))
                 if answer.is_error != (name in ERRORS):
                     raise RuntimeError(f"{contestant.name}, {name}: {answer.text[:300]}")
-                if number >= WARM:
+                if number:
                     milliseconds.setdefault(name, []).append((time.perf_counter() - started) * 1000)
         return {name: statistics.median(values) for name, values in milliseconds.items()}
 
