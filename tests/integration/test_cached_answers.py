@@ -111,9 +111,11 @@ async def test_searches_and_reports_on_past_periods_are_kept(target: Target) -> 
         assert not await seattle.is_kept("get_store_performance", store_id="Seattle", time_period="today")
 
 
-async def test_a_search_that_had_to_do_without_the_provider_is_not_kept(target: Target) -> None:
+async def test_a_search_that_had_to_do_without_the_provider_is_not_kept(seeded_copy: Target) -> None:
+    async with admin_connection(seeded_copy) as connection:
+        await connection.execute("UPDATE retail.embedding_models SET provider = 'openai', provider_model = 'other'")
     elsewhere = {"embedding_provider": "openai", "embedding_base_url": "http://127.0.0.1:1/v1"}
-    async with agent(target, **elsewhere) as seattle:
+    async with agent(seeded_copy, **elsewhere) as seattle:
         assert not await seattle.is_kept("search_products", query_description="cordless drill")
 
 
