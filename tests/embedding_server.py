@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
+
+from pydantic import SecretStr
+
+from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig
+from zava_cli.infra.embeddings.providers import create_embedder
+
+KEY = "sk-test-0123456789"
 
 Behaviour = Literal[
     "ok",
@@ -56,6 +63,7 @@ class EmbeddingServer:
     base_url: str
     dimensions: int
     behaviour: Behaviour = "ok"
+    poison: str = ""
     gathering: int = 1
     retry_after: str | None = None
     requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -89,25 +97,29 @@ class EmbeddingServer:
         with self._changed:
             self._changed.wait_for(lambda: self._stopping, timeout=30)
 
+    def behaviour_for(self, body: dict[str, Any]) -> Behaviour:
+        """What a request meets: with `poison` only one that holds that text meets anything but "ok"."""
+        return self.behaviour if any(self.poison in text for text in body["input"]) else "ok"
+
     def stop(self) -> None:
         """Let all held requests go."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
-    def answer(self, body: dict[str, Any]) -> bytes:
-        """The bytes of a 200 answer under the present behaviour."""
+    def answer(self, body: dict[str, Any], behaviour: Behaviour) -> bytes:
+        """The bytes of a 200 answer under a behaviour."""
         size = int(body.get("dimensions") or self.dimensions)
         data = [
             {"object": "embedding", "index": index, "embedding": vector_of(text, size)}
             for index, text in enumerate(body["input"])
         ]
-        _spoil(data, self.behaviour)
+        _spoil(data, behaviour)
         usage = {"prompt_tokens": 1, "total_tokens": 1}
         text = json.dumps({"object": "list", "model": body["model"], "data": data, "usage": usage})
-        if self.behaviour == "not_json":
+        if behaviour == "not_json":
             return b"<html>welcome</html>"
-        return text.encode()[: len(text) // 2 if self.behaviour == "truncated" else None]
+        return text.encode()[: len(text) // 2 if behaviour == "truncated" else None]
 
 
 def _spoil(data: list[dict[str, Any]], behaviour: Behaviour) -> None:
@@ -151,19 +163,20 @@ def _handler(state: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
                 state.leave()
 
         def _act(self, body: dict[str, Any]) -> None:
-            if state.behaviour == "slow":
+            behaviour = state.behaviour_for(body)
+            if behaviour == "slow":
                 state.hold()
-            if state.behaviour == "rate_limited_once":
+            if behaviour == "rate_limited_once":
                 state.behaviour = "ok"
                 self._send(429, b"{}", {"retry-after-ms": "10"})
-            elif state.behaviour in _STATUS:
+            elif behaviour in _STATUS:
                 # Some servers do repeat the key and the text: nothing of it may reach the user.
                 echo = f"{self.headers.get('authorization')} {body['input']}"
                 answer = json.dumps({"error": {"message": echo, "code": "x"}}).encode()
                 wait = {"retry-after-ms": "10"} if state.retry_after is None else {"retry-after": state.retry_after}
-                self._send(_STATUS[state.behaviour], answer, wait)
+                self._send(_STATUS[behaviour], answer, wait)
             else:
-                self._send(200, state.answer(body), {})
+                self._send(200, state.answer(body, state.behaviour_for(body)), {})
 
         def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
@@ -193,3 +206,20 @@ def embedding_server(behaviour: Behaviour = "ok", *, dimensions: int = 64) -> Ge
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@asynccontextmanager
+async def embedder_for(server: EmbeddingServer, **options: Any) -> AsyncGenerator[Embedder]:
+    """An embedder that asks the server, once per request unless told otherwise."""
+    settings: dict[str, Any] = {
+        "provider": "openai",
+        "model": "test-model",
+        "base_url": server.base_url,
+        "api_key": SecretStr(KEY),
+        "max_retries": 0,
+    }
+    embedder = create_embedder(EmbeddingConfig(**(settings | options)))
+    try:
+        yield embedder
+    finally:
+        await embedder.aclose()

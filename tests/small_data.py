@@ -209,7 +209,8 @@ SELECT category_id, CASE name WHEN 'PAINT' THEN 'BRUSHES' ELSE 'HAMMERS' END FRO
 INSERT INTO products (sku, name, description, category_id, type_id, cost, price)
 SELECT 'SKU' || n, 'Hammer ' || n, 'A hammer', category_id, type_id, n, 2 * n
 FROM product_types, generate_series(1, {PRODUCTS}) n WHERE name = 'HAMMERS';
-INSERT INTO embedding_models (model, provider, dimensions, is_active) VALUES ('tiny', 'local', 3, true);
+INSERT INTO embedding_models (model, provider, dimensions, is_active, provider_model)
+VALUES ('tiny', 'local', 3, true, 'tiny');
 INSERT INTO product_description_embeddings (product_id, model, description_embedding, content_hash, dimensions)
 SELECT product_id, 'tiny', '[1,0,0]', repeat('0', 64), 3 FROM products;
 """

@@ -89,7 +89,7 @@ async def _fill(target: Target, wanted: int) -> list[str]:
     )
     async with admin_connection(target) as connection, owner_transaction(connection, target):
         await connection.execute(_ADD, *values)
-    async with embedding_store(target, exclusive=False) as store:
+    async with embedding_store(target) as store:
         return [product_text(row) async for page in store.pages("none", 5_000) for row in page]
 
 

@@ -50,7 +50,8 @@ async def test_every_command_that_touches_data_leaves_exactly_one_record(shop: T
         ("query", "terminal", "seattle", "refused", None), ("search", "terminal", "seattle", "ok", 5),
         ("store", "terminal", "seattle", "ok", None), ("whoami", "terminal", "seattle", "ok", None),
         ("health", "terminal", "seattle", "ok", None), ("query", "terminal", "nobody", "unauthorized", None),
-        ("db migrate", "administrator", "seattle", "ok", None), ("embed", "administrator", "seattle", "ok", None),
+        ("db migrate", "administrator", "seattle", "ok", None),
+        ("embed status", "administrator", "seattle", "ok", None),
     ]  # fmt: skip
     assert found[0]["parameters"] == ["name"]
     assert SECRET not in str(found)

@@ -93,7 +93,9 @@ OPERATIONS = [
     ),
     Operation(
         EmbedRequest, "embed", "embed_products",
-        command_only={"json": OUTPUT, "action": "status is another operation"},
+        command_only={"json": OUTPUT}
+        | dict.fromkeys(["provider", "model", "dimensions"], SERVER_DECIDES)
+        | dict.fromkeys(["once", "watch", "retry_failed", "dry_run"], "other operations under one name for people"),
     ),
 ]  # fmt: skip
 

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.own_server import SmallDisk, remove, short_folder
 from tests.small_data import KINDS, Walls, make_walls, remove_walls
+from tests.small_shop import ADD, NAMES, as_owner
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embedded import EmbeddedServer
+from zava_cli.data.target import Target
 from zava_cli.infra.errors import DatabaseUnavailableError
 
 
@@ -61,3 +64,17 @@ def small_disk(folder: Path) -> Iterator[SmallDisk]:
     with suppress(DatabaseUnavailableError):
         EmbeddedServer(disk.place / "d", 18).stop()
     subprocess.run(["umount", "--lazy", disk.place], check=True)
+
+
+@pytest.fixture
+async def shop(fresh_target: Target) -> Target:
+    """A catalogue of six products that nobody has embedded."""
+    await as_owner(fresh_target, ADD, NAMES)
+    return fresh_target
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddingServer]:
+    """An embedding provider."""
+    with embedding_server() as running:
+        yield running

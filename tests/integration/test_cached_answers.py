@@ -17,6 +17,7 @@ from tests.redis_server import redis_server
 from tests.small_data import ORDERS, Walls
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.embed import ModelRow
 from zava_cli.data.guard.repeatable import TABLES
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
@@ -110,9 +111,11 @@ async def test_searches_and_reports_on_past_periods_are_kept(target: Target) -> 
         assert not await seattle.is_kept("get_store_performance", store_id="Seattle", time_period="today")
 
 
-async def test_a_search_that_had_to_do_without_the_provider_is_not_kept(target: Target) -> None:
+async def test_a_search_that_had_to_do_without_the_provider_is_not_kept(seeded_copy: Target) -> None:
+    async with admin_connection(seeded_copy) as connection:
+        await connection.execute("UPDATE retail.embedding_models SET provider = 'openai', provider_model = 'other'")
     elsewhere = {"embedding_provider": "openai", "embedding_base_url": "http://127.0.0.1:1/v1"}
-    async with agent(target, **elsewhere) as seattle:
+    async with agent(seeded_copy, **elsewhere) as seattle:
         assert not await seattle.is_kept("search_products", query_description="cordless drill")
 
 
@@ -265,10 +268,11 @@ async def test_a_search_text_is_embedded_once() -> None:
         settings = Settings.model_validate(
             {"embedding_provider": "openai", "embedding_base_url": server.base_url, "embedding_dimensions": 64}
         )
+        model = ModelRow("a-model@64", "openai", 64, True, "a-model", 64, "", "")
         async with EmbedderSource(settings) as source:
-            first = await source.embed_query("a drill")
-            again = await source.embed_query(" a drill ")
-            other = await source.embed_query("a saw")
+            first = await source.embed_query(model, "a drill")
+            again = await source.embed_query(model, " a drill ")
+            other = await source.embed_query(model, "a saw")
         assert len(server.requests) == 2
     assert (first == again).all()
     assert (first != other).any()

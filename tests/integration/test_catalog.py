@@ -134,7 +134,7 @@ async def test_definer_functions_are_the_reviewed_ones_with_a_fixed_path_and_not
             assert row["volatility"] == "s" and row["parallel"] in "rs", row["name"]
 
 
-async def test_the_gateway_may_call_eight_definer_functions_and_a_manager_four(walls: Walls) -> None:
+async def test_the_gateway_may_call_eight_definer_functions_and_a_manager_five(walls: Walls) -> None:
     rows = await walls.as_superuser(
         "SELECT r.rolname, array_agg(p.proname::text ORDER BY p.proname) AS functions FROM pg_roles r, pg_proc p"
         " WHERE p.prosecdef AND p.pronamespace = 'security'::regnamespace AND r.rolname = ANY ($1)"
@@ -147,7 +147,7 @@ async def test_the_gateway_may_call_eight_definer_functions_and_a_manager_four(w
         "resolve_subject", "resolve_token",
     ]  # fmt: skip
     assert set(map(tuple, found.values())) == {
-        ("allowed_store_id", "allowed_store_ids", "context_manager", "sees_all_stores")
+        ("allowed_store_id", "allowed_store_ids", "context_manager", "embedding_backlog", "sees_all_stores")
     }
     assert len(found) == 3
 

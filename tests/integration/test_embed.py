@@ -7,71 +7,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.embedding_server import EmbeddingServer, embedding_server
+from tests.embedding_server import EmbeddingServer
 from tests.small_data import make_walls, remove_walls
+from tests.small_shop import ADD, NAMES, active, as_owner, remote, vectors
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.embed import ProductRow, embedding_store
 from zava_cli.data.search import meaning_statement
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import EmbeddingError
 from zava_cli.models.embed import EmbedReport, EmbedRequest
-from zava_cli.services.embed import embed_products, embed_status, product_text
+from zava_cli.services.embed import embed_products, product_text
+from zava_cli.services.embed_models import embed_status
+from zava_cli.services.embed_queue import drain_queue
 from zava_cli.services.embedding import embedder_from_settings
-
-NAMES = ["Claw hammer", "Garden hose", "Barn red paint", "Work light", "Door hinge", "Ladder"]
-_ADD = """
-WITH category AS (
-    INSERT INTO categories (name) VALUES ('TOOLS')
-    ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING category_id
-), type AS (
-    INSERT INTO product_types (category_id, name) SELECT category_id, 'KINDS' FROM category
-    ON CONFLICT (category_id, name) DO UPDATE SET name = excluded.name RETURNING category_id, type_id
-)
-INSERT INTO products (sku, name, description, category_id, type_id, price)
-SELECT 'S' || row_number() OVER (), name, 'For the house', category_id, type_id, 5 FROM type, unnest($1::text[]) AS name
-"""
-
-
-async def as_owner(target: Target, sql: str, *arguments: Any) -> list[Any]:
-    async with admin_connection(target) as connection, owner_transaction(connection, target):
-        return await connection.fetch(sql, *arguments)
-
-
-@pytest.fixture
-async def shop(fresh_target: Target) -> Target:
-    """A catalogue of six products that nobody has embedded."""
-    await as_owner(fresh_target, _ADD, NAMES)
-    return fresh_target
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddingServer]:
-    with embedding_server() as running:
-        yield running
-
-
-def remote(target: Target, server: EmbeddingServer, **settings: Any) -> Target:
-    """The same database, to be embedded by the server."""
-    changes = {"embedding_provider": "openai", "embedding_model": "test-model", "embedding_base_url": server.base_url}
-    return Target(target.settings.model_copy(update=changes | settings))
-
-
-async def vectors(target: Target) -> dict[tuple[str, str], Any]:
-    rows = await as_owner(
-        target,
-        "SELECT p.name, e.* FROM product_description_embeddings e JOIN products p USING (product_id)",
-    )
-    return {(row["model"], row["name"]): row for row in rows}
-
-
-async def active(target: Target) -> list[str]:
-    return [row["model"] for row in await as_owner(target, "SELECT model FROM embedding_models WHERE is_active")]
 
 
 async def test_each_product_gets_the_vector_of_its_text(shop: Target) -> None:
@@ -96,7 +48,7 @@ async def test_a_second_run_embeds_only_what_is_new_or_changed(shop: Target) -> 
     await as_owner(shop, "UPDATE products SET description = 'Rings well' WHERE name = 'Claw hammer'")
     await as_owner(shop, "UPDATE products SET price = 6 WHERE name = 'Ladder'")
     await as_owner(shop, "UPDATE products SET sku = 'X' || sku")
-    await as_owner(shop, _ADD, ["Spade"])
+    await as_owner(shop, ADD, ["Spade"])
     report = await embed_products(shop, EmbedRequest(batch=2))
     assert (report.products, report.embedded, report.unchanged, report.activated) == (7, 2, 5, False)
     after = await vectors(shop)
@@ -122,17 +74,14 @@ async def test_an_empty_catalogue_is_no_error_and_activates_nothing(fresh_target
     assert (report.products, report.embedded, report.activated) == (0, 0, False)
 
 
-async def test_another_model_is_embedded_beside_the_first_and_then_takes_over(
+async def test_another_model_is_embedded_beside_the_first_which_goes_on_to_serve(
     shop: Target, server: EmbeddingServer
 ) -> None:
     local = await embed_products(shop, EmbedRequest())
     report = await embed_products(remote(shop, server), EmbedRequest())
-    assert (report.model, report.dimensions, report.activated) == ("test-model", 64, True)
-    assert await active(shop) == ["test-model"]
-    assert {model for model, _ in await vectors(shop)} == {local.model, "test-model"}
-    back = await embed_products(shop, EmbedRequest())
-    assert (back.embedded, back.activated) == (0, True)
+    assert (report.model, report.dimensions, report.activated) == ("test-model", 64, False)
     assert await active(shop) == [local.model]
+    assert {model for model, _ in await vectors(shop)} == {local.model, "test-model"}
 
 
 async def test_a_failing_provider_leaves_finished_batches_and_the_active_model(
@@ -154,7 +103,7 @@ async def test_a_failing_provider_leaves_finished_batches_and_the_active_model(
     server.behaviour = "ok"
     server.requests.clear()
     report = await embed_products(remote(shop, server), EmbedRequest())
-    assert (report.embedded, report.activated) == (left, True)
+    assert report.embedded == left
     assert sum(len(request["input"]) for request in server.requests) == left
 
 
@@ -204,7 +153,7 @@ async def test_vectors_of_another_length_are_refused_under_the_same_name(shop: T
         await embed_products(remote(shop, server), EmbedRequest(all=True))
     assert "embedding_dimensions to 96" in str(caught.value.hint)
     report = await embed_products(remote(shop, server, embedding_dimensions=96), EmbedRequest())
-    assert (report.model, report.dimensions, report.activated) == ("test-model@96", 96, True)
+    assert (report.model, report.dimensions, report.activated) == ("test-model@96", 96, False)
 
 
 async def test_status_counts_missing_and_stale_products_per_model(shop: Target, server: EmbeddingServer) -> None:
@@ -215,12 +164,12 @@ async def test_status_counts_missing_and_stale_products_per_model(shop: Target, 
     await as_owner(shop, "DELETE FROM product_description_embeddings WHERE model = 'test-model'")
     status = await embed_status(shop)
     assert status.products == 6
-    assert [(row.active, row.embedded, row.missing, row.stale) for row in status.models] == [
-        (True, 0, 6, 0),
-        (False, 6, 0, 1),
+    assert [(row.active, row.embedded, row.missing, row.stale, row.waiting) for row in status.models] == [
+        (True, 6, 0, 1, 1),
+        (False, 0, 6, 0, 1),
     ]
-    assert status.models[0].last_updated is None
-    assert status.models[1].last_updated is not None
+    assert status.models[0].last_updated is not None
+    assert status.models[1].last_updated is None
 
 
 async def test_every_batch_leaves_a_line_in_the_audit_trail(shop: Target) -> None:
@@ -241,7 +190,7 @@ async def test_the_index_of_a_model_is_built_once_and_serves_search(
     server.dimensions = dimensions
     report = await embed_products(remote(shop, server), EmbedRequest())
     assert not report.indexed
-    async with embedding_store(shop, exclusive=True) as store:
+    async with embedding_store(shop) as store:
         assert not await store.build_index(report.model, dimensions, minimum=7)
         assert await store.build_index(report.model, dimensions, minimum=6)
         assert not await store.build_index(report.model, dimensions, minimum=6)
@@ -268,6 +217,7 @@ async def test_an_administrator_who_is_no_superuser_can_embed() -> None:
     try:
         report: EmbedReport = await embed_products(walls.target, EmbedRequest())
         assert report.embedded == report.products > 0
-        assert report.activated
+        await as_owner(walls.target, "UPDATE products SET name = 'Maul' WHERE sku = 'SKU1'")
+        assert (await drain_queue(walls.target, EmbedRequest())).embedded == 1
     finally:
         await remove_walls(walls)

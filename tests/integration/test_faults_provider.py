@@ -14,6 +14,7 @@ from tests.command_line import CommandLine
 from tests.conftest import clone, drop
 from tests.embedding_server import EmbeddingServer, embedding_server
 from zava_cli.data.admin import admin_connection
+from zava_cli.data.embed import embedding_store
 from zava_cli.data.target import Target
 from zava_cli.models.embed import EmbedRequest
 from zava_cli.server.app import build_server
@@ -39,7 +40,9 @@ async def shop(provider_server: EmbeddingServer) -> AsyncIterator[Target]:
         "embedding_base_url": provider_server.base_url,
     }  # fmt: skip
     target = Target(copy.settings.model_copy(update=changes))
-    await embed_products(target, EmbedRequest())
+    report = await embed_products(target, EmbedRequest())
+    async with embedding_store(target) as store:
+        await store.activate(report.model)
     provider_server.behaviour = "slow"
     yield target
     await drop(copy)

@@ -11,7 +11,7 @@ from tests.small_data import Walls
 from zava_cli.data.connections import prepare_own_connection
 from zava_cli.data.named_sql import named_sql, rooms
 
-LOADING_ROOMS = {"admin", "embed", "importing", "seed"}
+LOADING_ROOMS = {"admin", "embed", "embed_check", "embed_queue", "importing", "seed"}
 OF_THE_LOGIN = {"has_tokens", "database_exists", "has_migrations", "lock_migrations", "unlock_migrations"}
 OF_THE_GATEWAY = {
     *named_sql("identity"), *named_sql("health"), "begin",

@@ -247,7 +247,7 @@ async def test_narrow_filters_find_everything_behind_an_index_scan_that_gives_up
             " (SELECT * FROM retail.products WHERE sku = 'PFIP003800')"
         )
     await embed_products(seeded_copy, EmbedRequest())
-    async with embedding_store(seeded_copy, exclusive=True) as store:
+    async with embedding_store(seeded_copy) as store:
         assert await store.build_index("wordllama-l2-256", 256, minimum=1)
     async with admin_connection(seeded_copy) as connection:
         name = seeded_copy.embedded_database

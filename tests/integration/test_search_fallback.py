@@ -15,6 +15,7 @@ from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.integration.test_search import find, names
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.embed import embedding_store
 from zava_cli.data.target import Target
 from zava_cli.infra.breaker import CircuitBreaker
 from zava_cli.infra.errors import EmbeddingError, EmbeddingUnavailableError
@@ -38,7 +39,9 @@ async def remote(seeded_copy: Target, server: EmbeddingServer) -> AsyncIterator[
     """A database whose active model is the server's; scores of that model reach 0.7 only with the same words."""
     changes = {"embedding_provider": "openai", "embedding_model": "test-model", "embedding_base_url": server.base_url}
     provider = PostgreSQLProvider(Target(seeded_copy.settings.model_copy(update=changes)))
-    await embed_products(provider.target, EmbedRequest())
+    report = await embed_products(provider.target, EmbedRequest())
+    async with embedding_store(provider.target) as store:
+        await store.activate(report.model)
     yield provider
     await provider.close()
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from tests.embedding_server import Behaviour, EmbeddingServer, embedding_server, vector_of
+from tests.embedding_server import KEY, Behaviour, EmbeddingServer, embedder_for, embedding_server, vector_of
 from zava_cli.infra.deadline import bounded
-from zava_cli.infra.embeddings.base import Embedder, EmbeddingCall, EmbeddingConfig
+from zava_cli.infra.embeddings.base import EmbeddingCall, EmbeddingConfig
 from zava_cli.infra.embeddings.providers import create_embedder
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError, EmbeddingUnavailableError
 
-KEY = "sk-test-0123456789"
 TEXTS = ["claw hammer", "garden hose", "barn red paint"]
 
 
@@ -26,22 +24,6 @@ TEXTS = ["claw hammer", "garden hose", "barn red paint"]
 def server() -> Iterator[EmbeddingServer]:
     with embedding_server() as running:
         yield running
-
-
-@asynccontextmanager
-async def embedder_for(server: EmbeddingServer, **options: Any) -> AsyncGenerator[Embedder]:
-    settings: dict[str, Any] = {
-        "provider": "openai",
-        "model": "test-model",
-        "base_url": server.base_url,
-        "api_key": SecretStr(KEY),
-        "max_retries": 0,
-    }
-    embedder = create_embedder(EmbeddingConfig(**(settings | options)))
-    try:
-        yield embedder
-    finally:
-        await embedder.aclose()
 
 
 def expected(texts: list[str], dimensions: int = 64) -> np.ndarray[Any, Any]:

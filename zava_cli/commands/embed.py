@@ -1,29 +1,26 @@
-"""`zava embed`."""
+"""`zava embed`: vectors for search by meaning."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zava_cli.commands import diagnostics, runtime
-from zava_cli.commands.output.console import print_json, print_line, print_table
+from zava_cli.commands.output.console import print_json, print_line
+from zava_cli.commands.shell import ZavaGroup, setting_callback
 
 if TYPE_CHECKING:
     from zava_cli.data.target import Target
-    from zava_cli.models.embed import EmbedReport, EmbedStatus
+    from zava_cli.infra.errors import MCPError
+    from zava_cli.models.embed import DrainReport, EmbedEstimate, EmbedReport, EmbedRequest
+
+embed_app = typer.Typer(cls=ZavaGroup, invoke_without_command=True)
 
 
-class EmbedAction(StrEnum):
-    """What `zava embed` does."""
-
-    RUN = "run"
-    STATUS = "status"
-
-
+@embed_app.callback()
 def embed(
-    action: Annotated[EmbedAction, typer.Argument(help="run, or status to see what is missing.")] = EmbedAction.RUN,
+    ctx: typer.Context,
     all: Annotated[bool, typer.Option("--all", help="Every product again, not only new and changed ones.")] = False,
     batch: Annotated[
         int,
@@ -31,18 +28,52 @@ def embed(
             "--batch", min=1, max=10_000, help="Products per transaction; finished ones survive an interrupt."
         ),
     ] = 8_000,
+    once: Annotated[bool, typer.Option("--once", help="Only what was noted as changed, then end.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="The same, and go on with what changes from now on.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="With --once: also what was given up after too many tries.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many tokens it would take at what cost; call nobody.")
+    ] = False,
+    provider: Annotated[
+        str | None,
+        typer.Option("--provider", help="local or openai.", callback=setting_callback("embedding_provider")),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Model to build; search goes on with the present one until embed switch.",
+                     callback=setting_callback("embedding_model")),
+    ] = None,
+    dimensions: Annotated[
+        int | None,
+        typer.Option("--dimensions", min=64, max=3072, help="Length of vectors to ask for.",
+                     callback=setting_callback("embedding_dimensions")),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+) -> None:  # fmt: skip
     """Make the catalogue searchable by meaning; safe to interrupt and repeat.
 
-    Example: zava embed status
+    Example: zava embed --watch
     """
-    if action is EmbedAction.STATUS:
-        _show_status(as_json=json)
+    if ctx.invoked_subcommand is not None:
         return
     from zava_cli.models.embed import EmbedRequest
 
+    if sum((once, watch, all or dry_run)) > 1 or (retry_failed and not once):
+        raise typer.BadParameter("--once and --watch go alone; --retry-failed needs --once.")
     request = EmbedRequest(all=all, batch=batch)
+    if watch:
+        _watch(request)
+    elif once:
+        _drain(request, retry_failed=retry_failed, as_json=json)
+    elif dry_run:
+        _estimate(request, as_json=json)
+    else:
+        _run(request, as_json=json)
+
+
+def _run(request: EmbedRequest, *, as_json: bool) -> None:
     with runtime.progress() as on_progress:
 
         async def work(target: Target) -> EmbedReport:
@@ -51,12 +82,69 @@ def embed(
             return await embed_products(target, request, on_progress)
 
         report = runtime.administrator(work)
-    if json:
+    if as_json:
         print_json(report)
         return
     print_line(_sentence(report))
-    if report.skipped:
-        diagnostics.note(f"{report.skipped} products have no text that the model knows; they are found by keyword.")
+    _note_skipped(report.skipped)
+
+
+def _drain(request: EmbedRequest, *, retry_failed: bool, as_json: bool) -> None:
+    with runtime.progress() as on_progress:
+
+        async def work(target: Target) -> DrainReport:
+            from zava_cli.services.embed_queue import drain_queue
+
+            return await drain_queue(target, request, retry_failed=retry_failed, on_progress=on_progress)
+
+        report = runtime.administrator(work)
+    if as_json:
+        print_json(report)
+        return
+    print_line(f"Embedded {report.embedded} changed products with {report.model}.")
+    _note_skipped(report.skipped)
+    if report.put_off:
+        diagnostics.note(
+            f"{report.put_off} products were refused, {report.given_up} of them for the last time: zava embed status."
+        )
+
+
+def _estimate(request: EmbedRequest, *, as_json: bool) -> None:
+    async def work(target: Target) -> EmbedEstimate:
+        from zava_cli.services.embed_estimate import estimate_embedding
+
+        return await estimate_embedding(target, request)
+
+    estimate = runtime.administrator(work)
+    if as_json:
+        print_json(estimate)
+        return
+    cost = "at an unknown price (ZAVA_EMBEDDING_PRICE)" if estimate.cost is None else f"at a cost of {estimate.cost:g}"
+    print_line(
+        f"{estimate.products} products to embed with {estimate.model}: about {estimate.tokens} tokens {cost}. "
+        "Nobody was called; the tokens are right within a third for English."
+    )
+
+
+def _watch(request: EmbedRequest) -> None:
+    def on_trouble(error: MCPError) -> None:
+        diagnostics.note(f"{error.message} Trying again.")
+
+    def on_progress(what: str, done: int, total: int | None) -> None:
+        diagnostics.note(f"{what}: {done} products")
+
+    async def work(target: Target) -> None:
+        from zava_cli.services.embed_queue import watch_queue
+
+        await watch_queue(target, request, on_trouble, on_progress)
+
+    diagnostics.note("Embedding what changes; Ctrl+C ends it.")
+    runtime.administrator(work)
+
+
+def _note_skipped(skipped: int) -> None:
+    if skipped:
+        diagnostics.note(f"{skipped} products have no text that the model knows; they are found by keyword.")
 
 
 def _sentence(report: EmbedReport) -> str:
@@ -70,29 +158,3 @@ def _sentence(report: EmbedReport) -> str:
     if report.activated:
         parts.append("search uses this model now")
     return "; ".join(parts) + "."
-
-
-def _show_status(*, as_json: bool) -> None:
-    async def work(target: Target) -> EmbedStatus:
-        from zava_cli.services.embed import embed_status
-
-        return await embed_status(target)
-
-    status = runtime.administrator(work)
-    if as_json:
-        print_json(status)
-        return
-    if not status.models:
-        print_line(f"None of {status.products} products is embedded yet; run zava embed.")
-        return
-    columns = ["model", "active", "dimensions", "products", "embedded", "missing", "stale", "last updated"]
-    print_table(
-        columns,
-        [
-            (
-                row.model, row.active, row.dimensions, row.products, row.embedded, row.missing, row.stale,
-                row.last_updated.isoformat(" ", "seconds") if row.last_updated else None,
-            )
-            for row in status.models
-        ],
-    )  # fmt: skip

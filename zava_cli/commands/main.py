@@ -28,7 +28,9 @@ COMMANDS = {
         "seed.seed", LOAD, "Fill an empty database with synthetic sales: the same seed and day give the same data."
     ),
     "import": Entry("import_.import_file", LOAD, "Load a file of order lines; loading it again changes nothing."),
-    "embed": Entry("embed.embed", LOAD, "Make the catalogue searchable by meaning; safe to interrupt and repeat."),
+    "embed": Entry(
+        "embed_models.embed_app", LOAD, "Make the catalogue searchable by meaning; safe to interrupt and repeat."
+    ),
     "serve": Entry(
         "serve.serve",
         OPERATE,

@@ -1,36 +1,46 @@
 -- name: page
--- Products in the order of their key, each with the hash that a model's vector of it has.
+-- Products in the order of their key, each with the hash that a model's vector of it has and its place in the queue.
 -- $1 model text, $2 after uuid, $3 rows integer
-SELECT p.product_id, p.name, t.name AS product_type, c.name AS category, p.description,
-       e.content_hash, e.last_updated
+SELECT p.product_id, p.name, t.name AS product_type, c.name AS category, p.description, e.content_hash, q.change_no
 FROM retail.products p
 JOIN retail.product_types t ON t.type_id = p.type_id
 JOIN retail.categories c ON c.category_id = p.category_id
 LEFT JOIN retail.product_description_embeddings e ON e.product_id = p.product_id AND e.model = $1
+LEFT JOIN ops.embedding_queue q ON q.product_id = p.product_id AND q.model = $1
 WHERE p.product_id > $2
 ORDER BY p.product_id
 LIMIT $3
 
 -- name: models
--- Every model with stored vectors, the active one first.
-SELECT model, provider, dimensions, is_active FROM retail.embedding_models ORDER BY is_active DESC, model
+-- Every model on record, the active one first.
+SELECT model, provider, dimensions, is_active, provider_model, asked_dimensions, query_prefix, document_prefix
+FROM retail.embedding_models ORDER BY is_active DESC, model
 
 -- name: products
 -- Number of products.
 SELECT count(*) FROM retail.products
 
--- name: lock
--- Lets one process embed at a time.
-SELECT pg_advisory_lock(hashtext('zava embed'))
+-- name: lock_alone
+-- Lets one process go through all products for a model, with no worker of the queue beside it.
+-- $1 model text
+SELECT pg_advisory_lock(hashtext('zava embed'), hashtext($1))
 
--- name: unlock
+-- name: unlock_alone
 -- Lets the next one go on.
-SELECT pg_advisory_unlock(hashtext('zava embed'))
+-- $1 model text
+SELECT pg_advisory_unlock(hashtext('zava embed'), hashtext($1))
+
+-- name: wait_for_writers
+-- Waits for those who change the catalogue now: they do not know of a model that is added after this.
+LOCK TABLE retail.categories, retail.product_types, retail.products IN SHARE MODE
 
 -- name: add_model
 -- Notes a model before its first vector; search does not use it yet. Returns the dimensions on record.
--- $1 model text, $2 provider text, $3 dimensions integer
-INSERT INTO retail.embedding_models AS m (model, provider, dimensions) VALUES ($1, $2, $3)
+-- $1 model text, $2 provider text, $3 dimensions integer, $4 name at the provider text, $5 asked dimensions integer,
+-- $6 query prefix text, $7 document prefix text
+INSERT INTO retail.embedding_models AS m
+       (model, provider, dimensions, provider_model, asked_dimensions, query_prefix, document_prefix)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (model) DO UPDATE SET provider = excluded.provider, updated_at = now()
 RETURNING m.dimensions
 
@@ -48,6 +58,11 @@ SELECT product_id, $1, description_embedding, content_hash, $2 FROM pg_temp.new_
 ON CONFLICT (product_id, model) DO UPDATE
 SET description_embedding = excluded.description_embedding, content_hash = excluded.content_hash,
     dimensions = excluded.dimensions, last_updated = now()
+
+-- name: remove
+-- Takes vectors away of products that have none any more.
+-- $1 model text, $2 products text[]
+DELETE FROM retail.product_description_embeddings WHERE model = $1 AND product_id = ANY ($2::text[]::uuid[])
 
 -- name: index_plan
 -- The statement that builds a model's index, whether the index is there, and how many vectors it covers.
@@ -74,3 +89,31 @@ UPDATE retail.embedding_models SET is_active = false, updated_at = now() WHERE i
 -- $1 model text
 UPDATE retail.embedding_models SET is_active = true, updated_at = now() WHERE model = $1 AND NOT is_active
 RETURNING dimensions
+
+-- name: has_vectors
+-- Whether a model has any vector.
+-- $1 model text
+SELECT EXISTS (SELECT FROM retail.product_description_embeddings WHERE model = $1)
+
+-- name: is_active
+-- Whether search uses a model, which nobody changes until the end of the transaction.
+-- $1 model text
+SELECT is_active FROM retail.embedding_models WHERE model = $1 FOR UPDATE
+
+-- name: drop_index
+-- The statement that removes a model's index.
+-- $1 model text
+SELECT format('DROP INDEX IF EXISTS retail.%I', 'embeddings_hnsw_' || left(md5($1), 16))
+
+-- name: remove_vectors
+-- Takes all vectors of a model away; returns how many there were.
+-- $1 model text
+WITH removed AS (DELETE FROM retail.product_description_embeddings WHERE model = $1 RETURNING 1)
+SELECT count(*) FROM removed
+
+-- name: remove_model
+-- Forgets a model with its queue and its answers, after remove_vectors.
+-- $1 model text
+WITH queued AS (DELETE FROM ops.embedding_queue WHERE model = $1),
+     checked AS (DELETE FROM ops.embedding_checks WHERE model = $1)
+DELETE FROM retail.embedding_models WHERE model = $1

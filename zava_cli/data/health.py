@@ -19,6 +19,7 @@ REVIEWED_DEFINER_FUNCTIONS = [
     "security.allowed_store_ids",
     "security.context_manager",
     "security.database_identity",
+    "security.embedding_backlog",
     "security.key_versions",
     "security.migration_state",
     "security.reading_state",
@@ -62,7 +63,7 @@ async def visible_stores(provider: PostgreSQLProvider, caller: Caller) -> int:
 
 
 async def embedding_coverage(provider: PostgreSQLProvider, caller: Caller) -> dict[str, Any] | None:
-    """Model, products, embedded and last_updated of the active model; None when there is none."""
+    """Coverage and backlog of the active model, see the statement `embeddings`; None when there is none."""
     async with provider.reader(caller) as session:
         rows = await session.rows(named_sql("health")["embeddings"])
     return rows[0] if rows else None

@@ -41,12 +41,14 @@ WHERE p.prosecdef AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY 1
 
 -- name: embeddings
--- How much of the catalogue the active model covers.
-SELECT m.model, (SELECT count(*) FROM retail.products) AS products,
-       count(e.product_id) AS embedded, max(e.last_updated) AS last_updated
+-- How much of the catalogue the active model covers, and what waits for it since when.
+SELECT m.model, (SELECT count(*) FROM retail.products) AS products, e.embedded, e.last_updated,
+       b.waiting, b.failed, b.oldest
 FROM retail.embedding_models m
-LEFT JOIN retail.product_description_embeddings e USING (model)
-WHERE m.is_active GROUP BY m.model
+CROSS JOIN LATERAL (SELECT count(*) AS embedded, max(last_updated) AS last_updated
+                    FROM retail.product_description_embeddings WHERE model = m.model) AS e
+CROSS JOIN LATERAL security.embedding_backlog(m.model, NULL) AS b
+WHERE m.is_active
 
 -- name: visible_stores
 -- Stores that the signed context shows.

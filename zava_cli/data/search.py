@@ -20,12 +20,27 @@ LARGEST_VECTOR = 2_000
 
 
 @dataclass(frozen=True)
-class ActiveModel:
-    """The model whose vectors search uses; a small catalogue has no index, since comparing all is faster there."""
+class VectorModel:
+    """A model with stored vectors; a small catalogue has no index, since comparing all is faster there."""
 
     model: str
     dimensions: int
     is_indexed: bool
+
+
+@dataclass(frozen=True)
+class ActiveModel(VectorModel):
+    """The model whose vectors search uses, and how its provider is asked for it.
+
+    `behind` is how many products changed since they were embedded, up to a thousand.
+    """
+
+    provider: str
+    provider_model: str
+    asked_dimensions: int | None
+    query_prefix: str
+    document_prefix: str
+    behind: int
 
 
 @dataclass(frozen=True)
@@ -60,7 +75,7 @@ class KnownProduct:
     product_id: UUID
     sku: str
     name: str
-    model: ActiveModel | None
+    model: VectorModel | None
     vector: NDArray[np.float32] | None
 
 
@@ -93,7 +108,7 @@ async def product(session: Session, sku: str) -> KnownProduct | None:
         return None
     row = rows[0]
     vector = row["vector"].to_numpy() if row["vector"] is not None else None
-    model = ActiveModel(row["model"], row["dimensions"], row["is_indexed"]) if vector is not None else None
+    model = VectorModel(row["model"], row["dimensions"], row["is_indexed"]) if vector is not None else None
     return KnownProduct(row["product_id"], row["sku"], row["name"], model, vector)
 
 
@@ -133,7 +148,7 @@ async def by_operators(session: Session, question: str, filters: Filters, limit:
 async def by_meaning(
     session: Session,
     vector: NDArray[np.float32],
-    model: ActiveModel,
+    model: VectorModel,
     unwanted: Sequence[str],
     filters: Filters,
     limit: int,

@@ -1,7 +1,10 @@
 -- name: active_model
--- The model whose vectors search uses, and whether they have the index that embed's `index_plan` builds.
-SELECT model, dimensions, to_regclass('retail.embeddings_hnsw_' || left(md5(model), 16)) IS NOT NULL AS is_indexed
-FROM embedding_models WHERE is_active
+-- The model whose vectors search uses, whether they have the index that embed's `index_plan` builds, and how many
+-- products wait for a vector of it, up to a thousand.
+SELECT m.model, m.dimensions, to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed,
+       m.provider, m.provider_model, m.asked_dimensions, m.query_prefix, m.document_prefix,
+       b.waiting + b.failed AS behind
+FROM embedding_models m, security.embedding_backlog(m.model, 1000) AS b WHERE m.is_active
 
 -- name: categories
 -- Every category.

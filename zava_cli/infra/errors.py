@@ -159,6 +159,14 @@ class EmbeddingError(MCPError):
     error_code = "EMBEDDING_ERROR"
 
 
+class EmbeddingRefusedError(EmbeddingError):
+    """The provider refused these very texts or answered nonsense for them; others may go well."""
+
+
+class EmbeddingSetupError(EmbeddingError):
+    """The provider cannot work as it is set up, whatever the text: a wrong key, model or size."""
+
+
 class EmbeddingUnavailableError(EmbeddingError):
     """The embedding provider is away, overloaded or too slow; `wanted_wait` is what it asks for, in seconds."""
 

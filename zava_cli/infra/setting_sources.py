@@ -2,7 +2,7 @@
 
 Precedence: command-line flag, environment (`ZAVA_…`), `.env`, `zava.toml` of the user, `zava.toml` of the
 current folder once that folder is trusted, default. A folder that is not trusted may set nothing that says
-where to connect, as whom, or with which key.
+where to connect, as whom, or with which key; no file may hold the key of the openai provider.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from zava_cli.infra.paths import config_directory
 from zava_cli.infra.settings import ENV_PREFIX, Settings, is_guarded
 
 TOML_NAME = "zava.toml"
+NEVER_IN_FILES = "openai_api_key"
+"""What costs its owner money in other hands comes from the environment or the system's keyring alone."""
 
 
 class Loaded(BaseModel):
@@ -49,6 +51,9 @@ def load_settings(flags: dict[str, Any], folder: Path | None = None) -> Loaded:
     candidates = [*(values for _, values in layers), *files.values()]
     profile = next((str(values["profile"]) for values in candidates if "profile" in values), "default")
     layers += [(origin, _of_profile(content, profile, origin)) for origin, content in files.items()]
+    for origin, values in layers[2:]:
+        if values.pop(NEVER_IN_FILES, None) is not None:
+            warnings.append(f"ignored {NEVER_IN_FILES} from {origin}: put it into the environment or the keyring")
     merged: dict[str, Any] = {}
     origins = dict.fromkeys(Settings.model_fields, "default")
     for origin, values in layers:

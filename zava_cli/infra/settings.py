@@ -159,14 +159,26 @@ class Settings(BaseModel):
     embedding_provider: Literal["local", "openai"] = _setting("local", "Who makes embeddings", guarded=True)
     embedding_model: str | None = _setting(None, "Model of that provider; empty means its default", max_length=200)
     embedding_dimensions: int | None = _setting(None, "Dimensions to ask for", ge=64, le=3072)
+    embedding_query_prefix: str = _setting("", "What a remote model wants in front of questions", max_length=500)
+    embedding_document_prefix: str = _setting("", "What it wants in front of products' texts", max_length=500)
     embedding_base_url: str | None = _setting(None, "Base URL of an OpenAI-compatible service", guarded=True)
+    embedding_api_version: str | None = _setting(
+        None, "API version of an Azure OpenAI resource, whose address is the base URL", guarded=True,
+        pattern=r"^[A-Za-z0-9.-]{1,40}$",
+    )  # fmt: skip
     embedding_threshold: float | None = _setting(
         None, "Lowest similarity that search shows; empty means the model's own", ge=-1, le=1
     )
     embedding_timeout: float = _setting(30.0, "Seconds to wait for the provider", gt=0, le=600)
+    embedding_concurrency: int = _setting(4, "Requests to the provider at the same time", ge=1, le=64)
+    embedding_rate: float | None = _setting(None, "Most requests a minute to the provider; empty means any", gt=0)
+    embedding_price: float | None = _setting(
+        None, "What a million tokens cost at the provider, for `zava embed --dry-run`", ge=0
+    )
+    embedding_attempts: int = _setting(10, "Tries after which a product's embedding is given up", ge=1, le=100)
     openai_api_key: SecretStr | None = _setting(
         None,
-        "Key of the openai provider; OPENAI_API_KEY works too",
+        "Key of the openai provider; OPENAI_API_KEY and the system's keyring work too",
         guarded=True,
     )
     audit_sql: Literal["full", "hash"] = _setting(

@@ -37,6 +37,27 @@ class EmbedReport(BaseModel):
     index_seconds: float = Field(description="How long building the index took")
 
 
+class DrainReport(BaseModel):
+    """What one worker took out of the queue."""
+
+    model: str = Field(description="Model that the vectors belong to")
+    embedded: int = Field(default=0, description="Products embedded")
+    skipped: int = Field(default=0, description="Products whose text has no meaning to the model")
+    put_off: int = Field(default=0, description="Products whose try failed; they wait for the next one")
+    given_up: int = Field(default=0, description="Products among them that have no try left and wait no more")
+
+
+class EmbedEstimate(BaseModel):
+    """What a run would take; nobody was called."""
+
+    model: str = Field(description="Model that the vectors would belong to")
+    provider: str = Field(description="local or openai")
+    products: int = Field(description="Products to embed")
+    characters: int = Field(description="Characters of their texts")
+    tokens: int = Field(description="Tokens, estimated by length: right within a third for English")
+    cost: float | None = Field(description="Tokens by the setting embedding_price; none without it")
+
+
 class ModelStatus(BaseModel):
     """One model's vectors compared with the catalogue as it is now."""
 
@@ -48,6 +69,10 @@ class ModelStatus(BaseModel):
     embedded: int = Field(description="Products with a vector, right or stale")
     missing: int = Field(description="Products without a vector")
     stale: int = Field(description="Products that changed since they were embedded")
+    waiting: int = Field(description="Products in the queue, missing or stale")
+    failed: int = Field(description="Products that were given up after too many tries")
+    oldest: datetime | None = Field(description="Since when the oldest product in the queue has not been right")
+    failure: str | None = Field(description="Why the latest failed try failed")
     last_updated: datetime | None = Field(description="When a vector was last written")
 
 

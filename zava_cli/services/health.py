@@ -193,12 +193,16 @@ async def _embeddings(provider: PostgreSQLProvider, caller: Caller) -> Component
         return ComponentHealth(
             component="embeddings", status=WARN, detail="nothing is embedded", fix="Run `zava embed`."
         )
-    complete = coverage["embedded"] == coverage["products"]
+    waiting, failed, oldest = coverage["waiting"], coverage["failed"], coverage["oldest"]
+    complete = coverage["embedded"] == coverage["products"] and not waiting + failed
     age = f", newest {coverage['last_updated']:%Y-%m-%d %H:%M}" if coverage["last_updated"] else ""
+    backlog = f"; {waiting} wait and {failed} failed, since {oldest:%Y-%m-%d %H:%M}" if oldest else ""
     return ComponentHealth(
         component="embeddings", status=OK if complete else WARN,
-        detail=f"{coverage['embedded']} of {coverage['products']} products with {coverage['model']}{age}",
-        fix=None if complete else "Run `zava embed`.",
+        detail=f"{coverage['embedded']} of {coverage['products']} products with {coverage['model']}{age}{backlog}",
+        fix=None if complete else "Run `zava embed`; `zava embed status` tells why some failed."
+        if failed
+        else "Run `zava embed`.",
     )  # fmt: skip
 
 

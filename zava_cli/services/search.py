@@ -16,7 +16,7 @@ from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
-from zava_cli.services.embedding import EmbedderSource, stored_name
+from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_terms import MOST_SLIPS, Terms, corrected, correction, terms_of, words_to_check
 
@@ -60,6 +60,7 @@ async def _search(
         try:
             # No transaction stays open while a provider thinks.
             question = await _question(text, request.threshold, active, source)
+            found.notices += _behind(question.active)
         except EmbeddingError as error:
             if request.mode is SearchMode.SEMANTIC:
                 raise
@@ -123,17 +124,11 @@ async def _question(
     """The question as the active model sees it; EmbeddingError where that cannot be had."""
     if active is None:
         raise EmbeddingError("No product is embedded yet.", hint="Run `zava embed` once, as the administrator.")
-    embedder = source.get()
-    name = stored_name(embedder, source.settings)
-    if name != active.model:
-        raise EmbeddingError(
-            f"The products are embedded with {active.model}, and the settings ask for {name}.",
-            hint=f"Run `zava embed` to change to {name}, or set the provider and model that fit {active.model}.",
-        )
-    vector = await source.embed_query(text.lower())
+    embedder = source.of(active)
+    vector = await source.embed_query(active, text)
     if len(vector) != active.dimensions:
         raise EmbeddingError(
-            f"The question got {len(vector)} dimensions from {name}; the products have {active.dimensions}.",
+            f"The question got {len(vector)} dimensions from {active.model}; the products have {active.dimensions}.",
             hint="Set embedding_dimensions and run `zava embed`, or use the service that embedded the products.",
         )
     if threshold is not None:
@@ -153,6 +148,17 @@ async def _spelled_right(session: Session, question: str, found: Found) -> str:
         corrections = {word: meant for word in unknown if (meant := correction(word, vocabulary))}
     found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
     return corrected(question, corrections, compounds)
+
+
+def _behind(active: ActiveModel) -> list[str]:
+    """What to say about vectors that are older than their products."""
+    if not active.behind:
+        return []
+    count = "1,000 or more products" if active.behind >= 1_000 else f"{active.behind} product(s)"
+    return [
+        f"{count} changed since they were embedded: by meaning they are found as they were before, or not at all. "
+        "`zava embed --once` mends that."
+    ]
 
 
 async def _look_up(

@@ -43,12 +43,16 @@ class EmbeddingConfig(BaseModel):
     provider: Literal["local", "openai"] = "local"
     model: str | None = Field(default=None, min_length=1, max_length=200)
     dimensions: int | None = Field(default=None, ge=64, le=3072)
+    query_prefix: str = ""
+    document_prefix: str = ""
     # It may hold a password.
     base_url: str | None = Field(default=None, repr=False)
+    api_version: str | None = None
     api_key: SecretStr | None = None
     timeout: float = Field(default=30, gt=0, le=600)
     max_retries: int = Field(default=3, ge=0, le=10)
     concurrency: int = Field(default=4, ge=1, le=64)
+    rate: float | None = Field(default=None, gt=0)
     threshold: float | None = Field(default=None, ge=-1, le=1)
     on_call: OnCall | None = Field(default=None, exclude=True, repr=False)
 

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 from collections.abc import Sequence
 from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
-from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError, omit
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncAzureOpenAI,
+    AsyncOpenAI,
+    OpenAIError,
+    omit,
+)
 from pydantic import BaseModel, ValidationError
 
 from zava_cli.infra.breaker import CircuitBreaker
 from zava_cli.infra.deadline import at_most, bounded
+from zava_cli.infra.embeddings.api_key import api_key
 from zava_cli.infra.embeddings.base import (
     EmbeddingCall,
     EmbeddingConfig,
@@ -25,7 +33,13 @@ from zava_cli.infra.embeddings.base import (
     timed_call,
     unit_rows,
 )
-from zava_cli.infra.errors import ConfigurationError, EmbeddingError, EmbeddingUnavailableError
+from zava_cli.infra.errors import (
+    ConfigurationError,
+    EmbeddingError,
+    EmbeddingRefusedError,
+    EmbeddingSetupError,
+    EmbeddingUnavailableError,
+)
 from zava_cli.infra.retrying import attempts
 
 _OPENAI_URL = "https://api.openai.com/v1"
@@ -66,12 +80,17 @@ class OpenAIEmbedder:
         self._asked = config.dimensions if config.dimensions != native else None
         self._url = _split(config.base_url or _OPENAI_URL)
         self._slots = asyncio.Semaphore(config.concurrency)
+        self._interval = 0.0 if config.rate is None else 60 / config.rate
+        self._next_start = 0.0
         self._connected: AsyncOpenAI | None = None
         self._breaker = CircuitBreaker(EmbeddingUnavailableError)
 
     async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), dimensions), in the order of `texts`. Raises EmbeddingError."""
-        tidied = [tidy(text) for text in texts]
+        return await self._embed_all(texts, self._config.document_prefix)
+
+    async def _embed_all(self, texts: Sequence[str], prefix: str) -> NDArray[np.float32]:
+        tidied = [tidy(prefix + text) if text.strip() else "" for text in texts]
         groups = list(batches(tidied, self.batch_size, _BATCH_CHARACTERS))
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -93,7 +112,7 @@ class OpenAIEmbedder:
         with self._breaker.attempt(), bounded(self._config.timeout) as deadline:
             try:
                 async with asyncio.timeout(deadline.left()):
-                    return (await self.embed_documents([text]))[0]
+                    return (await self._embed_all([text], self._config.query_prefix))[0]
             except TimeoutError:
                 raise self._timed_out() from None
 
@@ -116,7 +135,7 @@ class OpenAIEmbedder:
                 vectors = await asyncio.to_thread(self._read, body, len(texts), call)
         self.dimensions = self.dimensions or vectors.shape[1]
         if vectors.shape[1] != self.dimensions:
-            raise EmbeddingError(
+            raise EmbeddingSetupError(
                 f"{self._place} sent vectors of {vectors.shape[1]} dimensions for {self.model}; "
                 f"{self.dimensions} were expected.",
                 hint="Set the embedding dimensions to what the model gives, or name the right model.",
@@ -127,8 +146,16 @@ class OpenAIEmbedder:
         most = self._config.max_retries + 1
         async for attempt in attempts(_wait_for, most, first=0.5, longest=_LONGEST_WAIT, jitter=0.25):
             with attempt:
+                await self._turn()
                 return await self._request(texts)
         raise self._timed_out()
+
+    async def _turn(self) -> None:
+        """Waits so long that requests start no more often than configured."""
+        now = asyncio.get_running_loop().time()
+        start = max(now, self._next_start)
+        self._next_start = start + self._interval
+        await asyncio.sleep(start - now)
 
     async def _request(self, texts: list[str]) -> bytes:
         client = self._client()
@@ -154,33 +181,16 @@ class OpenAIEmbedder:
 
     def _client(self) -> AsyncOpenAI:
         if self._connected is None:
-            self._connected = AsyncOpenAI(
-                api_key=self._key(),
-                base_url=self._url.geturl(),
-                timeout=self._config.timeout,
-                max_retries=0,
+            key, address = api_key(self._config, self._url.hostname or ""), self._url.geturl()
+            timeout, version = self._config.timeout, self._config.api_version
+            self._connected = (
+                AsyncOpenAI(api_key=key, base_url=address, timeout=timeout, max_retries=0)
+                if version is None
+                else AsyncAzureOpenAI(
+                    api_key=key, azure_endpoint=address, api_version=version, timeout=timeout, max_retries=0
+                )
             )
         return self._connected
-
-    def _key(self) -> str:
-        configured = self._config.api_key
-        key = configured.get_secret_value().strip() if configured is not None else ""
-        if not key and self._config.base_url is not None:
-            # The library insists on a key; servers on one's own machine mostly want none, and a key that was
-            # meant for OpenAI must not travel to another address.
-            return "none"
-        key = key or os.environ.get("OPENAI_API_KEY", "").strip()
-        if not key:
-            raise EmbeddingError(
-                "The openai embedding provider needs an API key.",
-                hint="Set OPENAI_API_KEY or the embedding API key in the settings, or use the local one.",
-            )
-        if not (key.isascii() and key.isprintable()):
-            raise EmbeddingError(
-                "The API key for embeddings holds characters that no key has.",
-                hint="Copy the key again; it is one line of plain letters, digits and dashes.",
-            )
-        return key
 
     def _read(self, body: bytes, wanted: int, call: EmbeddingCall) -> NDArray[np.float32]:
         """The unit vectors of an answer, ordered by index; EmbeddingError for anything but a sane one."""
@@ -200,7 +210,7 @@ class OpenAIEmbedder:
         return unit_rows(matrix)
 
     def _nonsense(self, what: str) -> EmbeddingError:
-        return EmbeddingError(
+        return EmbeddingRefusedError(
             f"{self._place} sent {what} for {self.model}.",
             hint=f"Check that the base URL is an OpenAI-compatible embeddings API. {_FALL_BACK}",
         )
@@ -214,12 +224,12 @@ class OpenAIEmbedder:
     def _refused(self, exc: APIStatusError) -> EmbeddingError:
         status = exc.status_code
         if status in (401, 403):
-            return EmbeddingError(
+            return EmbeddingSetupError(
                 f"{self._place} did not accept the API key (HTTP {status}).",
                 hint="Check OPENAI_API_KEY or the embedding API key in the settings.",
             )
         if status == 404:
-            return EmbeddingError(
+            return EmbeddingSetupError(
                 f"{self._place} has no model {self.model}, or no embeddings at this address (HTTP 404).",
                 hint="Check the embedding model and the base URL, which usually ends in /v1.",
             )
@@ -235,7 +245,7 @@ class OpenAIEmbedder:
                 hint=f"Try again later. {_FALL_BACK}",
                 wanted_wait=_wanted_wait(exc),
             )
-        return EmbeddingError(
+        return EmbeddingRefusedError(
             f"{self._place} refused the request for {self.model} (HTTP {status}).",
             hint="Check that the model takes embedding requests, the configured dimensions and long texts.",
         )

@@ -1,0 +1,199 @@
+"""Several models side by side: building, checking, switching and dropping them, and what search says meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.command_line import CommandLine
+from tests.conftest import clone, drop
+from tests.embedding_server import EmbeddingServer
+from tests.integration.test_search import find
+from tests.small_shop import active, as_owner, remote, vectors
+from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.embed import embedding_store
+from zava_cli.data.target import Target
+from zava_cli.infra.errors import EmbeddingError, ValidationError
+from zava_cli.models.embed import EmbedRequest
+from zava_cli.models.health import HealthStatus
+from zava_cli.models.search import SearchMode
+from zava_cli.services.embed import embed_products
+from zava_cli.services.embed_check import check_model, switch_model
+from zava_cli.services.embed_models import drop_model
+from zava_cli.services.health import check_health
+
+LOCAL, FAR = "wordllama-l2-256", "test-model"
+ALL = EmbedRequest()
+
+
+@pytest.fixture
+async def both(shop: Target, server: EmbeddingServer) -> Target:
+    """Six products with vectors of two models; the settings are those of the second, search uses the first."""
+    await embed_products(shop, ALL)
+    far = remote(shop, server)
+    await embed_products(far, ALL)
+    return far
+
+
+@pytest.fixture
+async def seeded_twice(server: EmbeddingServer) -> AsyncIterator[PostgreSQLProvider]:
+    """The seeded catalogue with a second model that is not in use."""
+    provider = PostgreSQLProvider(remote(await clone(), server))
+    await embed_products(provider.target, ALL)
+    yield provider
+    await provider.close()
+    await drop(provider.target)
+
+
+async def test_search_uses_the_old_model_until_the_switch_and_the_new_one_from_then_on(
+    seeded_twice: PostgreSQLProvider, server: EmbeddingServer
+) -> None:
+    seattle = await seeded_twice.identify("seattle")
+    server.requests.clear()
+    before = await find(seeded_twice, seattle, "claw hammer")
+    assert (before.model, before.mode, before.notices, server.requests) == (LOCAL, SearchMode.HYBRID, [], [])
+    report = await switch_model(seeded_twice.target, FAR, force=True)
+    assert (report.model, report.before, report.switched) == (FAR, LOCAL, True)
+    after = await find(seeded_twice, seattle, "claw hammer")
+    assert (after.model, after.notices) == (FAR, [])
+    assert (await switch_model(seeded_twice.target, LOCAL)).switched
+    assert (await find(seeded_twice, seattle, "claw hammer")).model == LOCAL
+
+
+async def test_a_model_that_answers_worse_is_refused_with_the_figures(seeded_twice: PostgreSQLProvider) -> None:
+    # Its vectors know nothing but the same words.
+    target = seeded_twice.target
+    async with embedding_store(target) as store, store.alone(FAR):
+        await as_owner(
+            target, "UPDATE product_description_embeddings SET description_embedding = ("
+            "SELECT description_embedding FROM product_description_embeddings WHERE model = $1 LIMIT 1)"
+            " WHERE model = $1", FAR,
+        )  # fmt: skip
+    with pytest.raises(
+        EmbeddingError, match=r"answers \d+% of the golden queries well, wordllama-l2-256 \d+%"
+    ) as caught:
+        await switch_model(target, FAR)
+    assert "--force" in str(caught.value.hint)
+    assert await active(target) == [LOCAL]
+
+
+async def test_an_incomplete_model_is_refused(both: Target) -> None:
+    await as_owner(both, "DELETE FROM product_description_embeddings WHERE model = $1", FAR)
+    await as_owner(both, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
+    with pytest.raises(EmbeddingError, match="6 products have no vector of it, 1 are in its queue"):
+        await switch_model(both, FAR)
+    with pytest.raises(EmbeddingError, match="no vector at all"):
+        await switch_model(both, FAR, force=True)
+    assert await active(both) == [LOCAL]
+
+
+async def test_the_active_model_is_never_dropped_and_another_one_leaves_nothing(both: Target) -> None:
+    async with embedding_store(both) as store:
+        assert await store.build_index(FAR, 64, minimum=6)
+    await as_owner(both, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
+    with pytest.raises(ValidationError, match="search uses it"):
+        await drop_model(both, LOCAL)
+    with pytest.raises(ValidationError, match="no such model"):
+        await drop_model(both, "other")
+    assert await drop_model(both, FAR) == 6
+    assert {model for model, _ in await vectors(both)} == {LOCAL}
+    left = await as_owner(
+        both,
+        "SELECT model FROM ops.embedding_queue WHERE model <> $1 UNION ALL SELECT model FROM embedding_models"
+        " WHERE model <> $1 UNION ALL SELECT indexname FROM pg_indexes WHERE indexname ~ '^embeddings_hnsw'",
+        LOCAL,
+    )
+    assert left == []
+
+
+async def test_a_check_compares_with_the_last_one_and_says_what_drifted(seeded_copy: Target) -> None:
+    first = await check_model(seeded_copy, None)
+    assert (first.model, first.agreement, first.problems) == (LOCAL, None, [])
+    assert first.queries >= 40
+    assert first.recall == 1
+    assert first.hits > 0.9
+    second = await check_model(seeded_copy, LOCAL)
+    assert (second.agreement, second.hits, second.problems) == (1, first.hits, [])
+    await as_owner(
+        seeded_copy,
+        "UPDATE product_description_embeddings e SET description_embedding = o.description_embedding"
+        " FROM (SELECT product_id, lead(description_embedding, 7) OVER (ORDER BY content_hash) AS description_embedding"
+        " FROM product_description_embeddings) o"
+        " WHERE o.product_id = e.product_id AND o.description_embedding IS NOT NULL",
+    )
+    zava = CommandLine(seeded_copy)
+    drifted = await asyncio.to_thread(zava, "embed", "check")
+    assert drifted.code == 1
+    assert "of what it found at the last check" in drifted.err
+    assert (await asyncio.to_thread(zava, "embed", "check", "--accept")).code == 0
+    assert (await check_model(seeded_copy, None)).problems == []
+
+
+async def test_vectors_of_another_text_than_todays_are_noticed(seeded_copy: Target) -> None:
+    await as_owner(seeded_copy, "UPDATE product_description_embeddings SET content_hash = repeat('0', 64)")
+    report = await check_model(seeded_copy, None)
+    assert report.outdated > 0
+    assert "not of today's texts" in report.problems[-1]
+
+
+async def test_prefixes_go_in_front_of_texts_and_make_another_model(both: Target, server: EmbeddingServer) -> None:
+    prefixed = Target(
+        both.settings.model_copy(update={"embedding_query_prefix": "query: ", "embedding_document_prefix": "passage: "})
+    )
+    server.requests.clear()
+    report = await embed_products(prefixed, ALL)
+    assert report.model.startswith(f"{FAR}#")
+    asked = server.requests[0]["input"], server.requests[-1]["input"]
+    assert asked[0] == ["query: hammer"]
+    assert all(text.startswith("passage: ") for text in asked[1])
+    await switch_model(both, report.model, force=True)
+    assert server.requests[-1]["input"][0].startswith("query: ")
+
+
+async def test_search_over_stale_vectors_says_so_to_every_manager(target: Target, seeded_copy: Target) -> None:
+    await as_owner(seeded_copy, "UPDATE products SET description = description || '.' WHERE name ~ '^A'")
+    changed = (await as_owner(seeded_copy, "SELECT count(*) FROM ops.embedding_queue"))[0][0]
+    provider = PostgreSQLProvider(seeded_copy)
+    try:
+        for who in ("seattle", "head office"):
+            found = await find(provider, await provider.identify(who), "claw hammer")
+            assert found.notices[0].startswith(f"{changed} product(s) changed since they were embedded")
+        assert (await find(provider, await provider.identify("seattle"), "hammer", mode="keyword")).notices == []
+        report = await check_health(provider, "seattle")
+    finally:
+        await provider.close()
+    embeddings = next(component for component in report.components if component.component == "embeddings")
+    assert embeddings.status is HealthStatus.WARN
+    assert f"{changed} wait and 0 failed, since 20" in embeddings.detail
+
+
+async def test_a_dry_run_counts_tokens_and_money_and_calls_nobody(shop: Target, server: EmbeddingServer) -> None:
+    zava = CommandLine(shop)
+    asked = await asyncio.to_thread(
+        zava, "embed", "--dry-run", "--provider", "openai", "--model", "other",
+        ZAVA_EMBEDDING_BASE_URL=server.base_url, ZAVA_EMBEDDING_PRICE="100",
+    )  # fmt: skip
+    assert (asked.code, server.requests) == (0, [])
+    assert asked.out.startswith("6 products to embed with other: about ")
+    assert "at a cost of 0.00" in asked.out
+    assert await vectors(shop) == {}
+
+
+async def test_the_terminal_builds_switches_shows_and_drops(shop: Target, server: EmbeddingServer) -> None:
+    zava = CommandLine(shop)
+    far = {"ZAVA_EMBEDDING_PROVIDER": "openai", "ZAVA_EMBEDDING_BASE_URL": server.base_url}
+    steps = [
+        (("embed",), {}, "search uses this model now"),
+        (("embed", "--model", FAR), far, "Embedded 6 products with test-model"),
+        (("embed", "switch", FAR, "--force"), far, "Search uses test-model now"),
+        (("embed", "drop", LOCAL), {}, "Dropped wordllama-l2-256 with 6 vectors."),
+        (("embed", "--once", "--model", FAR), far, "Embedded 0 changed products"),
+        (("embed", "status"), {}, FAR),
+    ]  # fmt: skip
+    for arguments, environment, expected in steps:
+        done = await asyncio.to_thread(zava, *arguments, **environment)
+        assert done.code == 0, done.err
+        assert expected in done.out
+    assert (await asyncio.to_thread(zava, "embed", "--once", "--watch")).code == 2

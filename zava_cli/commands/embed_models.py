@@ -1,0 +1,131 @@
+"""`zava embed status`, `switch`, `drop` and `check`: the models side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.embed import embed_app
+from zava_cli.commands.exit_codes import ExitCode
+from zava_cli.commands.output.console import print_json, print_line, print_table
+from zava_cli.commands.shell import ZavaCommand
+
+if TYPE_CHECKING:
+    from zava_cli.data.target import Target
+    from zava_cli.models.embed import EmbedStatus
+    from zava_cli.models.embed_check import CheckReport, SwitchReport
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@embed_app.command(cls=ZavaCommand)
+def status(as_json: JsonOption = False) -> None:
+    """Show how each model's vectors compare with the catalogue, and what waits in the queue.
+
+    Example: zava embed status
+    """
+
+    async def work(target: Target) -> EmbedStatus:
+        from zava_cli.services.embed_models import embed_status
+
+        return await embed_status(target)
+
+    found = runtime.administrator(work)
+    if as_json:
+        print_json(found)
+        return
+    if not found.models:
+        print_line(f"None of {found.products} products is embedded yet; run zava embed.")
+        return
+    columns = ["model", "active", "dimensions", "embedded", "missing", "stale", "waiting", "failed", "oldest"]
+    print_table(
+        columns,
+        [
+            (
+                row.model, row.active, row.dimensions, row.embedded, row.missing, row.stale, row.waiting, row.failed,
+                row.oldest.isoformat(" ", "seconds") if row.oldest else None,
+            )
+            for row in found.models
+        ],
+    )  # fmt: skip
+    for row in found.models:
+        if row.failure:
+            diagnostics.note(f"{row.model}: {row.failure}")
+
+
+@embed_app.command(cls=ZavaCommand)
+def drop(model: Annotated[str, typer.Argument(help="Its name in embed status.")]) -> None:
+    """Remove a model that search does not use, with its vectors and index.
+
+    Example: zava embed drop text-embedding-3-small
+    """
+
+    async def work(target: Target) -> int:
+        from zava_cli.services.embed_models import drop_model
+
+        return await drop_model(target, model)
+
+    print_line(f"Dropped {model} with {runtime.administrator(work)} vectors.")
+
+
+@embed_app.command(cls=ZavaCommand)
+def switch(
+    model: Annotated[str, typer.Argument(help="Its name in embed status.")],
+    force: Annotated[bool, typer.Option("--force", help="Also to one that is incomplete or worse.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Let search use another model, once it is found complete and no worse than the present one.
+
+    Example: zava embed switch text-embedding-3-small
+    """
+
+    async def work(target: Target) -> SwitchReport:
+        from zava_cli.services.embed_check import switch_model
+
+        return await switch_model(target, model, force=force)
+
+    report = runtime.administrator(work)
+    if as_json:
+        print_json(report)
+        return
+    print_line(f"Search uses {report.model} {'now' if report.switched else 'already'}; {_figures(report.check)}.")
+    for problem in report.check.problems:
+        diagnostics.note(f"Forced, though {problem}.")
+
+
+@embed_app.command(cls=ZavaCommand)
+def check(
+    model: Annotated[
+        str | None, typer.Argument(help="Its name in embed status.", show_default="the one that search uses")
+    ] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Compare the next check with this one, whatever it finds.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a model the golden queries and compare with exact search and its last check; exit code 1 when it drifted.
+
+    Example: zava embed check --json
+    """
+
+    async def work(target: Target) -> CheckReport:
+        from zava_cli.services.embed_check import check_model
+
+        return await check_model(target, model, accept=accept)
+
+    report = runtime.administrator(work)
+    if as_json:
+        print_json(report)
+    else:
+        print_line(f"{report.model}: {_figures(report)}.")
+    for problem in report.problems:
+        diagnostics.note(f"Drift: {problem}.")
+    if report.problems and not accept:
+        raise typer.Exit(ExitCode.FAILURE)
+
+
+def _figures(report: CheckReport) -> str:
+    again = "" if report.agreement is None else f", {report.agreement:.0%} as at the last check"
+    return f"recall {report.recall:.1%}, {report.hits:.0%} of {report.queries} golden queries answered well{again}"

@@ -1,0 +1,96 @@
+"""Golden queries, what a model answers to them with and without its index, and what it answered before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from zava_cli.data.admin import owner_transaction
+from zava_cli.data.embed import EmbeddingStore, ModelRow, ProductRow
+from zava_cli.data.named_sql import named_sql
+from zava_cli.data.search import meaning_statement
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TYPES = 25
+QUERIES = 50
+SAMPLE = 500
+
+
+@dataclass(frozen=True)
+class GoldenQuery:
+    """A question, and the type or the product that must be found."""
+
+    query: str
+    type_id: UUID | None
+    product_id: UUID | None
+
+
+@dataclass(frozen=True)
+class LastCheck:
+    """What a model answered when it was last found well: keys of products by query, nearest first."""
+
+    recall: float
+    hits: float
+    answers: dict[str, list[str]]
+    updated_at: datetime
+
+
+class CheckStore:
+    """Golden queries and checks on a store's connection. Every method is a transaction of its own."""
+
+    def __init__(self, store: EmbeddingStore) -> None:
+        self._connection = store.connection
+        self._target = store.target
+        self._sql = named_sql("embed_check")
+
+    async def golden(self) -> list[GoldenQuery]:
+        """The golden queries, the same for every model; chosen from the catalogue where some are missing."""
+        async with self._as_owner():
+            await self._connection.execute(self._sql["choose_golden"], TYPES, QUERIES)
+            return [GoldenQuery(**dict(row)) for row in await self._connection.fetch(self._sql["golden"])]
+
+    async def nearest(
+        self, row: ModelRow, vector: NDArray[np.float32], limit: int, *, exact: bool
+    ) -> dict[UUID, float]:
+        """Products nearest to a vector with their similarity, as search finds them or compared one by one."""
+        search = named_sql("search")
+        async with self._as_owner():
+            await self._connection.execute(search["scan_further"])
+            await self._connection.execute(search["scan_wider"])
+            statement = meaning_statement(None if exact else row.dimensions)
+            filters = (None, None, None, False, None)
+            rows = await self._connection.fetch(statement, vector, *filters, limit, row.model)
+        return {found["product_id"]: found["similarity"] for found in rows}
+
+    async def types(self, products: Sequence[UUID]) -> dict[UUID, UUID]:
+        """The type of each product."""
+        async with self._as_owner():
+            rows = await self._connection.fetch(self._sql["types"], [str(key) for key in products])
+        return {row["product_id"]: row["type_id"] for row in rows}
+
+    async def sample(self, model: str) -> list[ProductRow]:
+        """Some products that have a vector of the model."""
+        async with self._as_owner():
+            rows = await self._connection.fetch(self._sql["sample"], model, SAMPLE)
+        return [ProductRow(**dict(row)) for row in rows]
+
+    async def last(self, model: str) -> LastCheck | None:
+        """What the model answered when it was last found well; None before its first check."""
+        async with self._as_owner():
+            row = await self._connection.fetchrow(self._sql["last_check"], model)
+        return None if row is None else LastCheck(**dict(row) | {"answers": json.loads(row["answers"])})
+
+    async def keep(self, model: str, recall: float, hits: float, answers: dict[str, list[str]]) -> None:
+        """Makes these answers the ones that the next are compared with."""
+        async with self._as_owner():
+            await self._connection.execute(self._sql["keep_check"], model, recall, hits, json.dumps(answers))
+
+    def _as_owner(self) -> Any:
+        return owner_transaction(self._connection, self._target)
