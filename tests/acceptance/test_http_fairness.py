@@ -14,19 +14,19 @@ from tests.http_serving import ACCEPT, HANDSHAKE, HttpServer, calling, http_serv
 from zava_cli.data.target import Target
 from zava_cli.server.http.sessions import AT_ONCE
 
-SLOW = "select count(*) from (select generate_series(1, 1000000000000)) n"
+SLOW = "select count(*) from (select generate_series({number}, 1000000000000)) n"
 
 
-async def slow_query(server: HttpServer, token: str) -> str:
-    """What a manager hears whose statement never ends by itself."""
+async def slow_query(server: HttpServer, token: str, number: int) -> str:
+    """What a manager hears whose statement never ends by itself; equal ones would share one answer."""
     async with calling(server.url, token=token, modern=True) as caller:
-        return (await caller.ask(SLOW))["content"][0]["text"]
+        return (await caller.ask(SLOW.format(number=number)))["content"][0]["text"]
 
 
 async def test_a_manager_whose_queries_never_end_leaves_connections_to_the_others(target: Target) -> None:
     seattle, bellevue = a_token(target, "seattle"), a_token(target, "bellevue")
     with http_server(target, ZAVA_POOL_WAIT="1", ZAVA_STATEMENT_TIMEOUT="10") as server:
-        busy = [asyncio.create_task(slow_query(server, seattle)) for _ in range(30)]
+        busy = [asyncio.create_task(slow_query(server, seattle, number)) for number in range(30)]
         await asyncio.sleep(1.5)
         assert await stores_of(server, bellevue) == ["Zava Retail Bellevue"]
         answers = await asyncio.gather(*busy)
