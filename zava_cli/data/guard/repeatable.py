@@ -7,6 +7,7 @@ draw lots or look at the catalog.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from zava_cli.data.guard import names
 from zava_cli.data.guard.tree import Json, JsonObject, Part, strings, text_of, walk
@@ -54,11 +55,32 @@ ONE_ARGUMENT = "age"
 
 def is_repeatable(statement: JsonObject) -> bool:
     """Whether a checked statement, as the parser gives it, reads nothing but zava's tables and its own constants."""
-    parts = list(walk("stmt", statement.get("stmt"), 0))
-    queries = {text_of(part.node, "ctename") for part in parts if part.key == "CommonTableExpr"}
-    if not all(_is_repeatable(part, queries) for part in parts):
+    scopes = list(_scopes(statement))
+    parts = [part for scope, _ in scopes for part in scope]
+    if not all(_is_repeatable(part, queries) for scope, queries in scopes for part in scope):
         return False
     return not (any(map(_reads_moment, parts)) and any(map(_makes_text, parts)))
+
+
+def _scopes(statement: JsonObject) -> Iterator[tuple[list[Part], set[str]]]:
+    """The parts of the statement and of each query of its WITH, and the queries that a table's name may mean there.
+
+    A name means the table itself where such a query is not yet or no longer known. Those of an inner WITH are
+    not followed: whoever reads one reads what is not known here.
+    """
+    body = statement.get("stmt")
+    select = body.get("SelectStmt") if isinstance(body, dict) else None
+    clause = select.get("withClause") if isinstance(select, dict) else None
+    known: set[str] = set()
+    if isinstance(select, dict) and isinstance(clause, dict):
+        ctes = clause.get("ctes")
+        for query in ctes if isinstance(ctes, list) else []:
+            part = next(walk("ctes", query, 0))
+            name = {text_of(part.node, "ctename")}
+            yield list(walk("ctes", query, 0)), known | name if clause.get("recursive") else known
+            known = known | name
+        body = {key: value for key, value in select.items() if key != "withClause"}
+    yield list(walk("stmt", body, 0)), known
 
 
 def names_moment(text: str) -> bool:
