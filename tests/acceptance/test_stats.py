@@ -76,6 +76,16 @@ def test_a_manager_reads_it_neither_with_a_token_nor_with_none(server: HttpServe
     assert "manager's token" in own.err and "zava_" not in own.err
 
 
+def test_no_proxy_reads_the_token_that_is_meant_for_this_machine(server: HttpServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.setblocking(False)
+        place = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        done = ZAVA("stats", "--url", server.root, HTTP_PROXY=place, http_proxy=place, NO_PROXY="", no_proxy="", **ASKS)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert done.code == 0, done.err
+
+
 def test_nobody_there_is_said_with_the_place(server: HttpServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

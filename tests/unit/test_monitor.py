@@ -96,6 +96,10 @@ def test_it_keeps_a_bounded_number_of_statements_and_says_how_many_it_forgot() -
         ("select * from t where a=12345 and b in (1,2)", "select * from t where a=$1 and b in ($2,$3)"),
         ("select x'5ec', b'101', 1.5e3, -7, interval '3 days'", "select $1, $2, $3, $4, interval $5"),
         ("values ('secret'), ('secret')", "values ($1), ($2)"),
+        (
+            "select * from json_table('{}'::jsonb, '$' columns (d text path '$ ? (@ == \"secret\")'))",
+            "select * from json_table($1::jsonb, $2 columns (d text path ?))",
+        ),
         ("select ümläut from t where ä = 'größe'", "select ümläut from t where ä = $1"),
     ],
 )

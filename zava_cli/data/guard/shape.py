@@ -10,6 +10,9 @@ from zava_cli.infra.errors import DatabaseError
 LONGEST = 10_000
 """Characters of a statement that anybody would read."""
 
+CONSTANTS = {"SCONST", "USCONST", "BCONST", "XCONST"}
+HIDDEN = "?"
+
 
 def without_values(statement: str) -> str:
     """A statement that the guard has let pass on one line, with $1, $2 … for its values and without comments.
@@ -32,6 +35,7 @@ def _without_values(statement: str) -> str:
     # Token by token, since comments keep what the caller wrote.
     for token in tokens:
         line += " " if line and token.start > end else ""
-        line += text[token.start : token.end + 1]
+        # The parser's own way leaves the paths of JSON_TABLE and the values of CYCLE as they are.
+        line += HIDDEN if token.name in CONSTANTS else text[token.start : token.end + 1]
         end = token.end + 1
     return line
