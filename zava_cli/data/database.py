@@ -91,7 +91,8 @@ class PostgreSQLProvider:
 
     async def state(self) -> dict[str, Any]:
         """Newest migration, time zone and data version, as the gateway sees them."""
-        async with self.gateway_reader() as session:
+        async with self._pools.health() as connection:
+            session = Session(connection, Deadline(self.settings.connect_timeout))
             return await session.row(named_sql("identity")["migration_state"])
 
     async def reading_state(self, caller: Caller) -> tuple[Caller, str]:
