@@ -6,6 +6,7 @@ from uuid import UUID
 
 from zava_cli.data.embed import EmbeddingStore, ModelRow, embedding_store
 from zava_cli.data.embed_check import CheckStore, GoldenQuery, LastCheck
+from zava_cli.data.search import Match
 from zava_cli.data.target import Target
 from zava_cli.infra.embeddings.base import Embedder
 from zava_cli.infra.errors import EmbeddingError, ValidationError
@@ -90,9 +91,8 @@ async def _check(store: EmbeddingStore, row: ModelRow, embedder: Embedder) -> tu
             continue
         found = await checks.nearest(row, vector, NEAREST, exact=False)
         exact = await checks.nearest(row, vector, NEAREST, exact=True)
-        recalls.append(_recall(list(found.values()), list(exact.values())))
-        types = await checks.types(list(found)[:FIRST])
-        hits.append(_is_hit(asked, types))
+        recalls.append(_recall(_scores(found), _scores(exact)))
+        hits.append(_is_hit(asked, dict(list(found.items())[:FIRST])))
         answers[asked.query] = [str(key) for key in found]
     status = next(one for one in await store.backlog() if one["model"] == row.model)
     last = await checks.last(row.model)
@@ -135,6 +135,10 @@ async def _hits_of(store: EmbeddingStore, source: EmbedderSource, row: ModelRow)
         return None if last is None else last.hits
 
 
+def _scores(found: dict[UUID, Match]) -> list[float]:
+    return [match.score for match in found.values()]
+
+
 def _recall(found: list[float], exact: list[float]) -> float:
     """Share of the nearest that was found, by how near they are."""
     if not exact:
@@ -142,8 +146,10 @@ def _recall(found: list[float], exact: list[float]) -> float:
     return sum(similarity >= exact[-1] - SAME for similarity in found) / len(exact)
 
 
-def _is_hit(asked: GoldenQuery, types: dict[UUID, UUID]) -> bool:
-    return asked.product_id in types if asked.type_id is None else asked.type_id in types.values()
+def _is_hit(asked: GoldenQuery, first: dict[UUID, Match]) -> bool:
+    if asked.type_id is None:
+        return asked.product_id in first
+    return any(match.type_id == asked.type_id for match in first.values())
 
 
 def _agreement(answers: dict[str, list[str]], last: dict[str, list[str]]) -> float | None:
