@@ -9,9 +9,10 @@ from zava_cli.data.embed_check import CheckStore, GoldenQuery, LastCheck
 from zava_cli.data.search import Match
 from zava_cli.data.target import Target
 from zava_cli.infra.embeddings.base import Embedder
-from zava_cli.infra.errors import EmbeddingError, ValidationError
+from zava_cli.infra.errors import EmbeddingError
 from zava_cli.models.embed_check import CheckReport, SwitchReport
 from zava_cli.services.embed import Pending
+from zava_cli.services.embed_models import model_on_record
 from zava_cli.services.embedding import EmbedderSource, question_text
 
 NEAREST = 10
@@ -30,7 +31,7 @@ async def check_model(target: Target, model: str | None, *, accept: bool = False
     Raises ValidationError for a model that is not on record and EmbeddingError when its provider does not answer.
     """
     async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
-        row = await _recorded(store, model)
+        row = await model_on_record(store, model)
         report, answers = await _check(store, row, source.of(row))
         if accept or not report.problems:
             await CheckStore(store).keep(row.model, report.recall, report.hits, answers)
@@ -43,7 +44,7 @@ async def switch_model(target: Target, model: str, *, force: bool = False) -> Sw
     Raises EmbeddingError with the figures when it is not, unless `force`; ValidationError when there is none.
     """
     async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
-        row = await _recorded(store, model)
+        row = await model_on_record(store, model)
         before = next((other for other in await store.models() if other.is_active), None)
         report, answers = await _check(store, row, source.of(row))
         problems = [*report.problems]
@@ -66,17 +67,6 @@ async def switch_model(target: Target, model: str, *, force: bool = False) -> Sw
             model=model, before=before.model if before else None, switched=switched,
             check=report.model_copy(update={"problems": problems}),
         )  # fmt: skip
-
-
-async def _recorded(store: EmbeddingStore, model: str | None) -> ModelRow:
-    rows = await store.models()
-    row = next((row for row in rows if (row.is_active if model is None else row.model == model)), None)
-    if row is None:
-        known = ", ".join(row.model for row in rows)
-        raise ValidationError(
-            "model", model, "there is no such model", hint=f"There are: {known or 'none; run `zava embed` first'}."
-        )
-    return row
 
 
 async def _check(store: EmbeddingStore, row: ModelRow, embedder: Embedder) -> tuple[CheckReport, dict[str, list[str]]]:
