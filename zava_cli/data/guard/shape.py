@@ -23,7 +23,7 @@ def without_values(statement: str) -> str:
     except DatabaseError:
         return ""
     line, end = "", 0
-    # Token by token: the parser's own way keeps comments, and literals in parts that it does not know, as JSON_TABLE.
+    # Token by token: the parser's own way keeps comments, the paths of JSON_TABLE and the values of CYCLE.
     for token in tokens:
         line += " " if line and token.start > end else ""
         line += "?" if token.name in LITERALS else statement[token.start : token.end + 1]
