@@ -117,7 +117,9 @@ class PostgreSQLProvider:
             self._pools.single_statements("own") as connection,
         ):
             context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
-            return str(await connection.fetchval(named_sql("identity")["reading_state"], context, column=1))
+            limit = at_most(self.settings.connect_timeout)
+            statement = named_sql("identity")["reading_state"]
+            return str(await connection.fetchval(statement, context, column=1, timeout=limit))
 
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:
