@@ -63,7 +63,8 @@ async def test_a_cancel_notification_frees_the_backend(target: Target) -> None:
 async def test_a_server_that_is_told_to_stop_leaves_no_backend_behind(target: Target) -> None:
     with http_server(target, "--no-auth", ZAVA_SERVE_GRACE="1") as server:
         async with calling(server.url) as caller:
-            questions = [asyncio.create_task(caller.ask(SLOW)) for _ in range(3)]
+            # Three texts, since callers of the same one share its answer.
+            questions = [asyncio.create_task(caller.ask(f"{SLOW} and n > {number}")) for number in range(3)]
             await _until(target, 3, AT_WORK_SECONDS)
             assert await asyncio.to_thread(server.stop) == 0
             await asyncio.gather(*questions, return_exceptions=True)

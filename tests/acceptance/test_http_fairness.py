@@ -31,7 +31,7 @@ async def test_a_manager_whose_queries_never_end_leaves_connections_to_the_other
         assert await stores_of(server, bellevue) == ["Zava Retail Bellevue"]
         answers = await asyncio.gather(*busy)
     assert sum(text.startswith("RATE_LIMITED") for text in answers) >= 20
-    assert sum(text.startswith("QUERY_TIMEOUT") for text in answers) == 3
+    assert sum(text.startswith("QUERY_TIMEOUT") for text in answers) >= 3
 
 
 async def open_session(client: httpx2.AsyncClient, server: HttpServer, token: str) -> httpx2.Response:

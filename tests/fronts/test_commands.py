@@ -84,9 +84,12 @@ def test_shell_completion_offers_the_commands() -> None:
     environment = {**os.environ, "_ZAVA_COMPLETE": "complete_bash", "COMP_WORDS": "zava q", "COMP_CWORD": "1"}
     done = subprocess.run([sys.executable, "-m", "zava_cli"], env=environment, capture_output=True, text=True)
     assert done.stdout.split() == ["query"]
+    # Otherwise the shell that started the tests decides, where there is one.
+    environment = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     shown = subprocess.run(
-        [sys.executable, "-m", "zava_cli", "--show-completion", "bash"], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-m", "zava_cli", "--show-completion", "bash"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
     assert "_ZAVA_COMPLETE=complete_bash" in shown.stdout
 
 
