@@ -63,7 +63,7 @@ async def test_a_call_over_http_goes_on_with_the_trace_of_its_headers(target: Ta
         http_server(target, "--no-auth", "--as", "seattle", ZAVA_OTEL_ENDPOINT=found.url) as server,
     ):
         async with calling(server.url, modern=True) as caller:
-            caller.headers["traceparent"] = TRACEPARENT
+            caller.headers |= {"traceparent": TRACEPARENT, "tracestate": "vendor=top-secret"}
             assert "isError" not in str(await caller.ask(SQL)).replace("'isError': False", "")
         assert server.stop() == 0
     check_the_way_down(found, TOOL)
@@ -77,7 +77,8 @@ async def test_a_call_over_stdio_goes_on_with_the_trace_in_its_meta_and_a_failed
         await greet(served)
         for number, sql in enumerate((SQL, "select * from stores where 'top-secret' = nothing"), 50):
             arguments = {"postgresql_query": sql}
-            params = {"name": "execute_sales_query", "arguments": arguments, "_meta": {"traceparent": TRACEPARENT}}
+            trace = {"traceparent": TRACEPARENT, "tracestate": "vendor=top-secret"}
+            params = {"name": "execute_sales_query", "arguments": arguments, "_meta": trace}
             served.say({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params})
             answer = await served.hear()
         assert answer["result"]["structuredContent"]["error"]["trace_id"] == TRACE

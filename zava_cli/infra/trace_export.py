@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Status
+from opentelemetry.trace import SpanContext, Status
 
 from zava_cli.infra.operations import UNKNOWN_TOOL as UNKNOWN
 
@@ -39,8 +39,8 @@ class PrivateExporter(SpanExporter):
             known.pop("gen_ai.tool.name", None)
         return ReadableSpan(
             _name(span),
-            context=span.context,
-            parent=span.parent,
+            context=_numbers(span.context),
+            parent=_numbers(span.parent),
             resource=span.resource,
             attributes=known,
             kind=span.kind,
@@ -49,6 +49,13 @@ class PrivateExporter(SpanExporter):
             end_time=span.end_time,
             instrumentation_scope=span.instrumentation_scope,
         )
+
+
+def _numbers(context: SpanContext | None) -> SpanContext | None:
+    """Without the state, which is any text that whoever calls puts into a header."""
+    if context is None:
+        return None
+    return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags)
 
 
 def _name(span: ReadableSpan) -> str:

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from zava_cli.infra.tracing import continuing
 
-HEADERS = {b"traceparent", b"tracestate"}
+HEADERS = {b"traceparent"}
 
 
 class ContinuedTraces:
