@@ -270,7 +270,9 @@ async def test_a_search_text_is_embedded_once() -> None:
         )
         model = ModelRow("a-model@64", "openai", 64, True, "a-model", 64, "", "")
         async with EmbedderSource(settings) as source:
+            assert not source.is_at_hand(model, "a drill")
             first = await source.embed_query(model, "a drill")
+            assert source.is_at_hand(model, "a drill")
             again = await source.embed_query(model, " a drill ")
             other = await source.embed_query(model, "a saw")
         assert len(server.requests) == 2
