@@ -113,6 +113,8 @@ SELECT pg_try_advisory_xact_lock(4711) AS free
 -- What one's session is made of, to be compared before and after somebody else had the connection.
 SELECT 'setting ' || name AS what, setting AS value FROM pg_settings
 WHERE source = 'session' AND name <> 'application_name'
+  -- Each transaction sets what is left of its time, in milliseconds; 0 would be somebody's.
+  AND (name <> 'statement_timeout' OR setting = '0')
 UNION ALL SELECT 'prepared', statement FROM pg_prepared_statements WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'cursor', statement FROM pg_cursors WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'listening', c FROM pg_listening_channels() c
