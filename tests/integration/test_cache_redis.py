@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from tests.redis_server import PASSWORD, RedisServer, redis_server
-from tests.unit.test_cache import at_once, never, place
+from tests.unit.test_cache import at_once, never, place, same
 from zava_cli.infra import cache_redis, cache_stores
 from zava_cli.infra.cache import Answer, QueryCache
 from zava_cli.infra.cache_stores import Place
@@ -63,8 +63,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_servers_share_what_lies_in_redis(caches: tuple[QueryCache, QueryCache]) -> None:
     first, second = caches
-    await first.answer(place(), at_once(SECRET_TEXT))
-    answer, was_there = await second.answer(place(), never)
+    await first.answer(place(), at_once(SECRET_TEXT), same)
+    answer, was_there = await second.answer(place(), never, same)
     assert (answer.text, answer.row_count, was_there) == (SECRET_TEXT, 1, True)
     assert await first.is_shared() is True
     assert first.statistics.entries == 0
@@ -73,7 +73,7 @@ async def test_servers_share_what_lies_in_redis(caches: tuple[QueryCache, QueryC
 async def test_redis_forgets_by_itself_and_holds_nothing_that_can_be_read(
     cache: QueryCache, redis: RedisServer
 ) -> None:
-    await cache.answer(place(), at_once(SECRET_TEXT))
+    await cache.answer(place(), at_once(SECRET_TEXT), same)
     (name,) = redis.names()
     assert 0 < redis.client.ttl(name) <= 300
     kept = redis.client.get(name)
@@ -82,8 +82,8 @@ async def test_redis_forgets_by_itself_and_holds_nothing_that_can_be_read(
 
 
 async def test_what_one_caller_put_there_is_no_answer_for_another(cache: QueryCache) -> None:
-    await cache.answer(place(), at_once(SECRET_TEXT))
-    assert (await cache.answer(Place("a", b"o" * 32), at_once("own")))[0].text == "own"
+    await cache.answer(place(), at_once(SECRET_TEXT), same)
+    assert (await cache.answer(Place("a", b"o" * 32), at_once("own"), same))[0].text == "own"
 
 
 @pytest.mark.parametrize(
@@ -95,9 +95,9 @@ async def test_what_one_caller_put_there_is_no_answer_for_another(cache: QueryCa
 async def test_an_entry_that_was_altered_is_a_miss_and_logged(
     cache: QueryCache, redis: RedisServer, logged: list[Any], forged: str | bytes
 ) -> None:
-    await cache.answer(place("b"), at_once("of another question"))
+    await cache.answer(place("b"), at_once("of another question"), same)
     (other,) = redis.names()
-    await cache.answer(place(), at_once(SECRET_TEXT))
+    await cache.answer(place(), at_once(SECRET_TEXT), same)
     name = other.replace(b"::b", b"::a")
     kept = redis.client.get(name)
     assert isinstance(kept, bytes)
@@ -111,21 +111,21 @@ async def test_an_entry_that_was_altered_is_a_miss_and_logged(
     elif forged == "swapped":
         forged = redis.client.get(other)  # type: ignore[assignment]
     redis.client.set(name, forged)
-    answer, was_there = await cache.answer(place(), at_once("asked again"))
+    answer, was_there = await cache.answer(place(), at_once("asked again"), same)
     assert (answer.text, was_there) == ("asked again", False)
     assert cache.statistics.errors == 1
     assert [line["event"] for line in logged] == ["an answer in Redis is not what was put there"]
     # And mended.
-    assert (await cache.answer(place(), never))[0].text == "asked again"
+    assert (await cache.answer(place(), never, same))[0].text == "asked again"
 
 
 async def test_an_entry_whose_end_was_put_off_is_too_old_all_the_same(cache: QueryCache, redis: RedisServer) -> None:
-    await cache.answer(place(), at_once("old", made_at=Answer("", None).made_at - 290))
+    await cache.answer(place(), at_once("old", made_at=Answer("", None).made_at - 290), same)
     (name,) = redis.names()
     kept = json.loads(redis.client.get(name))  # type: ignore[arg-type]
     kept["expires_at"] = "2999-01-01T00:00:00+00:00"
     redis.client.set(name, json.dumps(kept))
-    assert (await cache.answer(place(), at_once("new"), max_age=280))[0].text == "new"
+    assert (await cache.answer(place(), at_once("new"), same, max_age=280))[0].text == "new"
 
 
 @pytest.mark.usefixtures("impatient")
@@ -138,14 +138,14 @@ async def test_a_redis_that_dies_in_mid_flight_costs_no_answer_and_is_used_again
         redis.kill()
         return Answer(SECRET_TEXT, 1)
 
-    assert (await first.answer(place(), make))[0].text == SECRET_TEXT
-    assert (await first.answer(place(), never))[0].text == SECRET_TEXT
+    assert (await first.answer(place(), make, same))[0].text == SECRET_TEXT
+    assert (await first.answer(place(), never, same))[0].text == SECRET_TEXT
     assert first.statistics.entries == 1
     assert await first.is_shared() is False
 
     redis.start()
-    await first.answer(place("b"), at_once("in Redis again"))
-    assert (await second.answer(place("b"), never))[0].text == "in Redis again"
+    await first.answer(place("b"), at_once("in Redis again"), same)
+    assert (await second.answer(place("b"), never, same))[0].text == "in Redis again"
     assert await first.is_shared() is True
     events = [line["event"] for line in logged]
     assert events == ["Redis does not answer, answers are kept in memory meanwhile", "Redis answers again"]
@@ -158,10 +158,10 @@ async def test_a_redis_that_is_away_is_asked_once_and_then_left_alone(
     cache: QueryCache, redis: RedisServer, harm: str
 ) -> None:
     getattr(redis, harm)()
-    await cache.answer(place(), at_once(SECRET_TEXT))
+    await cache.answer(place(), at_once(SECRET_TEXT), same)
     for number in range(50):
-        await cache.answer(place(str(number)), at_once(SECRET_TEXT))
-    assert (await cache.answer(place(), never))[0].text == SECRET_TEXT
+        await cache.answer(place(str(number)), at_once(SECRET_TEXT), same)
+    assert (await cache.answer(place(), never, same))[0].text == SECRET_TEXT
     assert cache.statistics.errors == 1
 
 
@@ -170,9 +170,9 @@ async def test_while_one_tries_an_absent_redis_the_others_do_not_wait(
     cache: QueryCache, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     redis.freeze()
-    await cache.answer(place(), at_once(SECRET_TEXT))
+    await cache.answer(place(), at_once(SECRET_TEXT), same)
     monkeypatch.setattr(cache_stores, "PAUSE_SECONDS", 60.0)
-    await asyncio.gather(*(cache.answer(place(str(number)), at_once(SECRET_TEXT)) for number in range(20)))
+    await asyncio.gather(*(cache.answer(place(str(number)), at_once(SECRET_TEXT), same) for number in range(20)))
     assert cache.statistics.errors == 3
 
 
@@ -188,7 +188,7 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_redis_that_refuses_is_away_too(redis: RedisServer, logged: list[Any]) -> None:
     wrong = redis.url.replace(PASSWORD, "wrong-password")
     async with QueryCache(Settings.model_validate({"redis_url": wrong})) as cache:
-        await cache.answer(place(), at_once(SECRET_TEXT))
-        assert (await cache.answer(place(), never))[0].text == SECRET_TEXT
+        await cache.answer(place(), at_once(SECRET_TEXT), same)
+        assert (await cache.answer(place(), never, same))[0].text == SECRET_TEXT
         assert await cache.is_shared() is False
     assert "wrong-password" not in json.dumps(logged)

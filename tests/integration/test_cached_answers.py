@@ -210,13 +210,12 @@ async def test_the_place_of_an_answer_depends_on_all_that_the_answer_depends_on(
     sam, tom = [await gateway.identify(who) for who in ("Sam Seattle", "Tom Tacoma")]
     settings, request = gateway.settings, QueryRequest(sql="select 1", limit=10)
     places = [
-        place_of(sam, "1", request, settings),
-        place_of(tom, "1", request, settings),
-        place_of(sam, "2", request, settings),
-        place_of(sam, "1", request.model_copy(update={"sql": "SELECT 1"}), settings),
-        place_of(sam, "1", request.model_copy(update={"limit": 11}), settings),
-        place_of(sam, "1", request.model_copy(update={"parameters": {"a": "b"}}), settings),
-        place_of(sam, "1", request, settings.model_copy(update={"serve_bytes": 2_000})),
+        place_of(sam, request, settings),
+        place_of(tom, request, settings),
+        place_of(sam, request.model_copy(update={"sql": "SELECT 1"}), settings),
+        place_of(sam, request.model_copy(update={"limit": 11}), settings),
+        place_of(sam, request.model_copy(update={"parameters": {"a": "b"}}), settings),
+        place_of(sam, request, settings.model_copy(update={"serve_bytes": 2_000})),
     ]
     assert len({place.name for place in places}) == len(places)
     assert {place.key == places[0].key for place in places if place is not places[1]} == {True}
@@ -270,7 +269,9 @@ async def test_a_search_text_is_embedded_once() -> None:
         )
         model = ModelRow("a-model@64", "openai", 64, True, "a-model", 64, "", "")
         async with EmbedderSource(settings) as source:
+            assert not source.is_at_hand(model, "a drill")
             first = await source.embed_query(model, "a drill")
+            assert source.is_at_hand(model, "a drill")
             again = await source.embed_query(model, " a drill ")
             other = await source.embed_query(model, "a saw")
         assert len(server.requests) == 2

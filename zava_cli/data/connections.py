@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 from asyncpg.protocol.protocol import BUILTIN_TYPE_OID_MAP
@@ -38,9 +38,10 @@ class OwnConnection(asyncpg.Connection):
         """Nothing is left to reset."""
         return ""
 
-    async def set_up(self, values: Sequence[str], timeout: float) -> None:
-        """Sets the transaction up that has begun."""
-        await self.fetchrow(named_sql("session")["begin"], *values, timeout=timeout)
+    async def set_up(self, values: Sequence[str], timeout: float) -> str | None:
+        """Sets the transaction up that has begun; returns the caller's reading state in it."""
+        (row,) = await self.fetch(named_sql("session")["begin"], *values, timeout=timeout)
+        return cast("str | None", row["reading_state"])
 
     async def end(self) -> None:
         """Ends it."""
@@ -69,12 +70,13 @@ class TextConnection(asyncpg.Connection):
         # From here on it looks the same before every caller.
         await self.end()
 
-    async def set_up(self, values: Sequence[str], timeout: float) -> None:
-        """Sets the transaction up that has begun."""
+    async def set_up(self, values: Sequence[str], timeout: float) -> str | None:
+        """Sets the transaction up that has begun; returns the caller's reading state in it."""
         if self._set_up is None:
-            await self.fetchrow(named_sql("session")["begin"], *values, timeout=timeout)
+            rows = await self.fetch(named_sql("session")["begin"], *values, timeout=timeout)
         else:
-            await self._protocol.bind_execute(self._set_up, values, "", 0, True, timeout)  # pyright: ignore
+            rows, *_ = await self._protocol.bind_execute(self._set_up, values, "", 0, True, timeout)  # pyright: ignore
+        return cast("str | None", rows[0]["reading_state"])
 
     async def end(self) -> None:
         """Ends it and leaves nothing of one caller's SQL to the next, in one round trip.

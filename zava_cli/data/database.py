@@ -102,7 +102,7 @@ class PostgreSQLProvider:
         somebody else than zava wrote. Errors as for `reader`.
         """
         _note(caller)
-        caller = await self._current(caller)
+        caller = await self.current(caller)
         try:
             return caller, await retried(self.settings, partial(self._reading_state, caller))
         except ContextRefusedError:
@@ -163,7 +163,7 @@ class PostgreSQLProvider:
     @asynccontextmanager
     async def _transaction(self, kind: str, caller: Caller, deadline: Deadline) -> AsyncGenerator[asyncpg.Connection]:
         _note(caller)
-        caller = await self._current(caller)
+        caller = await self.current(caller)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id))
             try:
@@ -180,10 +180,13 @@ class PostgreSQLProvider:
     async def _begun(self, kind: str, caller: Caller, deadline: Deadline) -> AsyncGenerator[asyncpg.Connection]:
         async with self._pools.connection(kind) as connection:
             values = self._session_values(kind, caller, connection, deadline.left())
-            await connection.set_up(values, at_most(self.settings.connect_timeout))
+            state = await connection.set_up(values, at_most(self.settings.connect_timeout))
+            operation = current_operation()
+            # The oldest, so that it is never younger than a row of the answer.
+            operation.reading_state = operation.reading_state or state
             yield connection
 
-    async def _current(self, caller: Caller) -> Caller:
+    async def current(self, caller: Caller) -> Caller:
         """The caller as they are known now: a server keeps one for as long as it runs."""
         if caller not in self._looked_up:
             return caller

@@ -60,6 +60,19 @@ class Filters:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A question before the search: words that no product holds, neighbours that the catalogue writes as one word,
+    the product with that SKU in any case (two where SKUs differ in case only), and the model that search uses, None
+    before anything was embedded.
+    """
+
+    unknown: list[str]
+    compounds: set[str]
+    exact: list[UUID]
+    active: ActiveModel | None
+
+
+@dataclass(frozen=True)
 class Match:
     """A product in a list: what it is ordered by, its type, and whether its name holds an unwanted word."""
 
@@ -79,10 +92,14 @@ class KnownProduct:
     vector: NDArray[np.float32] | None
 
 
-async def active_model(session: Session) -> ActiveModel | None:
-    """The model that search uses; None before anything was embedded."""
-    rows = await session.rows(named_sql("search")["active_model"])
-    return ActiveModel(**rows[0]) if rows else None
+async def reading(
+    session: Session, question: str, filters: Filters, words: Sequence[str], neighbours: Sequence[str]
+) -> Reading:
+    """What the database knows of a question, its words and the neighbours in it that may be one word."""
+    # One statement: each of its parts by itself takes less time than a round trip.
+    row = await session.row(named_sql("search")["reading"], question, *filters.values, list(words), list(neighbours))
+    unknown, compounds, exact = row.pop("unknown"), set(row.pop("compounds")), [UUID(key) for key in row.pop("exact")]
+    return Reading(unknown, compounds, exact, ActiveModel(**row) if row["model"] is not None else None)
 
 
 async def categories(session: Session) -> dict[str, UUID]:
@@ -95,12 +112,6 @@ async def visible_stores(session: Session, name_or_city: str) -> list[UUID]:
     return [row["store_id"] for row in await session.rows(named_sql("search")["stores"], name_or_city)]
 
 
-async def by_sku(session: Session, sku: str, filters: Filters) -> list[UUID]:
-    """The product with that SKU in any case; two where SKUs differ in case only."""
-    rows = await session.rows(named_sql("search")["by_sku"], sku, *filters.values)
-    return [row["product_id"] for row in rows]
-
-
 async def product(session: Session, sku: str) -> KnownProduct | None:
     """The product with that SKU, in any case."""
     rows = await session.rows(named_sql("search")["product"], sku)
@@ -110,15 +121,6 @@ async def product(session: Session, sku: str) -> KnownProduct | None:
     vector = row["vector"].to_numpy() if row["vector"] is not None else None
     model = VectorModel(row["model"], row["dimensions"], row["is_indexed"]) if vector is not None else None
     return KnownProduct(row["product_id"], row["sku"], row["name"], model, vector)
-
-
-async def misspelled(session: Session, words: Sequence[str], neighbours: Sequence[str]) -> tuple[list[str], set[str]]:
-    """The words that no product holds, and the neighbours that the catalogue writes as one word."""
-    rows = await session.rows(named_sql("search")["misspelled"], list(words), list(neighbours))
-    return (
-        [row["word"] for row in rows if not row["is_compound"]],
-        {row["word"] for row in rows if row["is_compound"]},
-    )
 
 
 async def vocabulary(session: Session, longest: int) -> set[str]:

@@ -1,10 +1,29 @@
--- name: active_model
--- The model whose vectors search uses, whether they have the index that embed's `index_plan` builds, and how many
--- products wait for a vector of it, up to a thousand.
-SELECT m.model, m.dimensions, to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed,
+-- name: reading
+-- How a question is understood, in one row: the words that no product holds, those of the neighbours that the
+-- catalogue writes as one word, the products with exactly this SKU that pass the filters, and the model whose vectors
+-- search uses, whether they have the index that embed's `index_plan` builds, and how many products wait for a vector
+-- of it, up to a thousand.
+-- $1 question text, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
+SELECT ARRAY(SELECT word FROM unnest($7::text[]) AS word
+             WHERE numnode(plainto_tsquery('english', word)) > 0
+               AND NOT EXISTS (SELECT FROM search_words s WHERE s.word = word.word)
+               AND NOT EXISTS (SELECT FROM products p WHERE p.search_text @@ plainto_tsquery('english', word))) AS unknown,
+       ARRAY(SELECT s.word FROM search_words s WHERE s.word = ANY ($8::text[])) AS compounds,
+       ARRAY(SELECT p.product_id::text FROM products p
+             WHERE lower(p.sku) = lower($1)
+               AND ($2::uuid IS NULL OR p.category_id = $2)
+               AND ($3::numeric IS NULL OR p.price >= $3)
+               AND ($4::numeric IS NULL OR p.price <= $4)
+               AND (NOT $5::boolean OR EXISTS (
+                   SELECT FROM inventory i
+                   WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
+             ORDER BY p.sku) AS exact,
+       m.model, m.dimensions, to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed,
        m.provider, m.provider_model, m.asked_dimensions, m.query_prefix, m.document_prefix,
        b.waiting + b.failed AS behind
-FROM embedding_models m, security.embedding_backlog(m.model, 1000) AS b WHERE m.is_active
+FROM (SELECT) AS one
+LEFT JOIN embedding_models m ON m.is_active
+LEFT JOIN LATERAL security.embedding_backlog(m.model, 1000) AS b ON true
 
 -- name: categories
 -- Every category.
@@ -15,19 +34,6 @@ SELECT category_id, name FROM categories ORDER BY name
 -- $1 store text
 SELECT store_id FROM stores
 WHERE lower($1) IN (lower(name), lower(location), lower(split_part(location, ',', 1)))
-
--- name: by_sku
--- The product with exactly this SKU, in any case, if it passes the filters.
--- $1 sku text, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid
-SELECT p.product_id FROM products p
-WHERE lower(p.sku) = lower($1)
-  AND ($2::uuid IS NULL OR p.category_id = $2)
-  AND ($3::numeric IS NULL OR p.price >= $3)
-  AND ($4::numeric IS NULL OR p.price <= $4)
-  AND (NOT $5::boolean OR EXISTS (
-      SELECT FROM inventory i
-      WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
-ORDER BY p.sku
 
 -- name: product
 -- The product of a SKU in any case, with its vector of the model that search uses.
@@ -40,17 +46,6 @@ LEFT JOIN product_description_embeddings e ON e.product_id = p.product_id AND e.
 WHERE lower(p.sku) = lower($1)
 ORDER BY p.sku <> $1, p.sku
 LIMIT 1
-
--- name: misspelled
--- The words that no product holds, and those of the neighbours that the catalogue writes as one word.
--- $1 words text[], $2 neighbours text[]
-SELECT asked.word, asked.is_compound
-FROM (SELECT word, false FROM unnest($1::text[]) AS word UNION ALL SELECT word, true FROM unnest($2::text[]) AS word)
-     AS asked (word, is_compound)
-LEFT JOIN search_words s ON s.word = asked.word
-WHERE CASE WHEN asked.is_compound THEN s.word IS NOT NULL
-      ELSE s.word IS NULL AND numnode(plainto_tsquery('english', asked.word)) > 0
-           AND NOT EXISTS (SELECT FROM products p WHERE p.search_text @@ plainto_tsquery('english', asked.word)) END
 
 -- name: vocabulary
 -- The words of product names and types that are not longer than one that was misspelled may be.
@@ -158,11 +153,14 @@ SET LOCAL hnsw.ef_search = 800
 -- name: hits
 -- What is shown of each product, the terms of the question that it holds, and its units on hand.
 -- $1 products text[] (the driver would have to look uuid[] up, which a manager's role may not), $2 terms text[], each with its spellings between bars, $3 with units boolean, $4 store uuid
+WITH asked AS MATERIALIZED (
+    SELECT place, split_part(spellings, '|', 1) AS term,
+           ARRAY(SELECT phraseto_tsquery('english', spelling)
+                 FROM unnest(string_to_array(spellings, '|')) AS spelling) AS forms
+    FROM unnest($2::text[]) WITH ORDINALITY AS terms (spellings, place)
+)
 SELECT p.product_id, p.sku, p.name, c.name AS category, t.name AS product_type, round(p.price, greatest(2, min_scale(p.price))) AS price, p.description,
-       ARRAY(SELECT split_part(spellings, '|', 1) FROM unnest($2::text[]) WITH ORDINALITY AS asked (spellings, place)
-             WHERE EXISTS (SELECT FROM unnest(string_to_array(spellings, '|')) AS spelling
-                           WHERE p.search_text @@ phraseto_tsquery('english', spelling))
-             ORDER BY place) AS words,
+       ARRAY(SELECT term FROM asked WHERE p.search_text @@ ANY (forms) ORDER BY place) AS words,
        CASE WHEN $3::boolean THEN (
            SELECT coalesce(sum(i.stock_level), 0) FROM inventory i
            WHERE i.product_id = p.product_id AND ($4::uuid IS NULL OR i.store_id = $4)) END AS units

@@ -22,13 +22,15 @@ LARGEST_SHARE = 8
 class Answer:
     """What a request was answered with; `made_at`, in seconds since 1970, is from when its rows are, at the latest.
 
-    One that is not `lasting` goes to whoever waits for it and to nobody later.
+    `state` is what it depends on: it goes to nobody later for whom that is another. One that is not `lasting` goes
+    to whoever waits for it and to nobody later.
     """
 
     text: str
     row_count: int | None
     made_at: float = field(default_factory=time.time)
     lasting: bool = True
+    state: str | None = None
 
     @property
     def age(self) -> float:
@@ -37,6 +39,8 @@ class Answer:
 
 
 MakeAnswer = Callable[[], Awaitable[Answer]]
+HasState = Callable[[str | None], Awaitable[bool]]
+"""Whether that is, at this moment, what the answer would depend on."""
 
 
 class QueryCache:
@@ -58,23 +62,25 @@ class QueryCache:
         """Whether anything is kept."""
         return self.seconds > 0
 
-    async def answer(self, place: Place, make: MakeAnswer, max_age: float | None = None) -> tuple[Answer, bool]:
+    async def answer(
+        self, place: Place, make: MakeAnswer, has_state: HasState, max_age: float | None = None
+    ) -> tuple[Answer, bool]:
         """An answer no older than `max_age` and the setting allow, and whether it was there already.
 
         Of several who want the same at once one makes it. When that one fails, each of the others tries for
-        itself; when it leaves, one of them takes its place.
+        itself; when it leaves, or its answer is not what another would get, one of them takes its place.
         """
         oldest = self.seconds if max_age is None else min(max_age, self.seconds)
         if oldest <= 0:
             self.statistics.bypassed += 1
             return await self._lead(place, make), False
         answer = _answer(await self._store.read(place))
-        if answer is not None and -CLOCK_SECONDS <= answer.age <= oldest:
+        if answer is not None and -CLOCK_SECONDS <= answer.age <= oldest and await has_state(answer.state):
             self.statistics.hits += 1
             return answer, True
         while (flight := self._flights.get(place.name)) is not None and flight.age <= oldest:
             await flight.is_over.wait()
-            if flight.answer is not None:
+            if flight.answer is not None and await has_state(flight.answer.state):
                 self.statistics.shared += 1
                 return flight.answer, True
             if flight.has_failed:
@@ -100,7 +106,7 @@ class QueryCache:
             flight.is_over.set()
         left = self.seconds - answer.age
         if answer.lasting and left > 0 and len(answer.text) <= self._most_characters:
-            kept = {"text": answer.text, "row_count": answer.row_count, "made_at": answer.made_at}
+            kept = {name: getattr(answer, name) for name in ("text", "row_count", "made_at", "state")}
             await self._store.write(place, kept, left)
         return answer
 
@@ -129,4 +135,4 @@ class _Flight:
 
 
 def _answer(kept: dict[str, Any] | None) -> Answer | None:
-    return None if kept is None else Answer(kept["text"], kept["row_count"], kept["made_at"])
+    return None if kept is None else Answer(**kept)

@@ -76,7 +76,8 @@ class OperationRecord:
 
     `who` is what the caller said, `manager_id` and `role` what that turned out to be. `parameters` holds names,
     never values. `statement` is what the guard let pass of `sql`, `kind` what it is, and `fingerprint` what it has in
-    common with those of other values; `waited` is the part of `seconds` that went by before there was a connection.
+    common with those of other values; `waited` is the part of `seconds` that went by before there was a connection,
+    `reading_state` what decided which rows were there when the first transaction began.
     """
 
     operation: str
@@ -97,6 +98,7 @@ class OperationRecord:
     kind: str | None = None
     fingerprint: str | None = None
     waited: float = 0
+    reading_state: str | None = None
     outcome: Outcome = Outcome.OK
     error_code: str | None = None
     refused: str | None = None

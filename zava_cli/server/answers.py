@@ -34,7 +34,8 @@ async def answered(
         # As old as its rows: what changes while the query runs may or may not be in it.
         started = Answer("", None)
         result, is_lasting = await make(caller)
-        return Answer(_text(result), current_operation().row_count, started.made_at, is_lasting)
+        operation = current_operation()
+        return Answer(_text(result), operation.row_count, started.made_at, is_lasting, operation.reading_state)
 
     answer, was_there = await kept_answer(state.cache, state.provider, caller, request, make_answer, max_age)
     return ToolResult(content=_with_age(answer) if was_there else answer.text)

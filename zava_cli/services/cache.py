@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 
 from pydantic import BaseModel
 
@@ -33,22 +34,32 @@ async def kept_answer(
 ) -> tuple[Answer, bool]:
     """The answer to a request of that caller, and whether it was there already.
 
-    The database is asked first who the caller is by now and what they see, so an answer that was kept goes to
-    nobody whom the database would not give it to at this moment. Errors as for `make` and
+    Before one that was kept is given, the database is asked who the caller is by now and what they see, so it goes
+    to nobody whom the database would not give it to at this moment. Errors as for `make` and
     `PostgreSQLProvider.reading_state`.
     """
-    caller, state = await provider.reading_state(caller)
-    answer, was_there = await cache.answer(place_of(caller, state, request, provider.settings), make, max_age)
+    caller = await provider.current(caller)
+
+    async def has_state(state: str | None) -> bool:
+        return (caller, state) == await provider.reading_state(caller)
+
+    async def make_with_key() -> Answer:
+        answer = await make()
+        # Nothing is sealed with a key that was cut off meanwhile.
+        return answer if await provider.current(caller) is caller else replace(answer, lasting=False)
+
+    place = place_of(caller, request, provider.settings)
+    answer, was_there = await cache.answer(place, make_with_key, has_state, max_age)
     operation = current_operation()
     operation.row_count, operation.from_cache = answer.row_count, was_there
     return answer, was_there
 
 
-def place_of(caller: Caller, state: str, request: BaseModel, settings: Settings) -> Place:
+def place_of(caller: Caller, request: BaseModel, settings: Settings) -> Place:
     """Where the answer lies; nobody without the caller's own key can tell its name or read it there."""
     identity = caller.identity
     question = [
-        __version__, caller.database_identity, str(identity.manager_id), identity.role, caller.time_zone, state,
+        __version__, caller.database_identity, str(identity.manager_id), identity.role, caller.time_zone,
         [str(getattr(settings, name)) for name in ANSWER_SETTINGS], type(request).__name__, request.model_dump_json(),
     ]  # fmt: skip
     return Place(

@@ -139,10 +139,14 @@ class EmbedderSource:
             self._embedders[name] = embedder_from_settings(settings, self._on_call)
         return self._embedders[name]
 
+    def is_at_hand(self, recorded: RecordedModel | None, text: str) -> bool:
+        """Whether nobody else has to be asked for the vector of a search text, or there can be none."""
+        return recorded is None or recorded.provider == "local" or _key(recorded, text) in self._vectors
+
     async def embed_query(self, recorded: RecordedModel, text: str) -> NDArray[np.float32]:
         """The vector of a search text by a model on record, not to be written to; errors as for `of`."""
         embedder = self.of(recorded)
-        key = (recorded.model, tidy(text))
+        key = _key(recorded, text)
         vector = self._vectors.get(key)
         if vector is None:
             vector = await embedder.embed_query(question_text(text))
@@ -158,6 +162,10 @@ class EmbedderSource:
     ) -> None:
         for embedder in self._embedders.values():
             await embedder.aclose()
+
+
+def _key(recorded: RecordedModel, text: str) -> tuple[str, str]:
+    return recorded.model, tidy(text)
 
 
 def _sign(prefixes: tuple[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -51,33 +52,31 @@ async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
 ) -> SearchResult:
     found = Found(mode=request.mode)
-    async with provider.reader(caller) as session:
-        filters = await filters_of(session, request)
-        text = await _spelled_right(session, request.query_description, found)
-        active = None if request.mode is SearchMode.KEYWORD else await data.active_model(session)
     question = None
-    if request.mode is not SearchMode.KEYWORD:
-        try:
-            # No transaction stays open while a provider thinks.
-            question = await _question(text, request.threshold, active, source)
-            found.notices += _behind(question.active)
-        except EmbeddingError as error:
-            if request.mode is SearchMode.SEMANTIC:
-                raise
-            found.mode = SearchMode.KEYWORD
-            found.notices.append(f"Searched by keyword only: {error.message} {error.hint or ''}".strip())
-    terms = terms_of(text)
-    async with provider.reader(caller) as session:
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(provider.reader(caller))
+        filters = await filters_of(session, request)
+        text, active = await _read(session, request.query_description, filters, found)
+        if request.mode is not SearchMode.KEYWORD:
+            if is_slow := not source.is_at_hand(active, text):
+                # No transaction stays open while a provider thinks.
+                await stack.aclose()
+            question = await _question_or_notice(text, request, active, source, found)
+            if is_slow:
+                session = await stack.enter_async_context(provider.reader(caller))
+        terms = terms_of(text)
         await _look_up(session, request, terms, filters, question, found)
         order = found.order(request.limit)
         wanted = [] if found.mode is SearchMode.SEMANTIC else terms.wanted
         rows = await data.details(session, order, wanted, filters)
-    current_operation().row_count = len(order)
+    # A product may have gone meanwhile.
+    hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
+    current_operation().row_count = len(hits)
     return SearchResult(
         mode=found.mode,
         model=question.active.model if question else None,
         threshold=question.threshold if question else None,
-        hits=[hit_of(found, product, rows[product]) for product in order],
+        hits=hits,
         notices=found.notices,
     )
 
@@ -118,6 +117,22 @@ async def filters_of(session: Session, request: ProductFilters) -> Filters:
     )
 
 
+async def _question_or_notice(
+    text: str, request: SearchRequest, active: ActiveModel | None, source: EmbedderSource, found: Found
+) -> _Question | None:
+    """The question by meaning; where a hybrid search must do without it, that is among the notices."""
+    try:
+        question = await _question(text, request.threshold, active, source)
+    except EmbeddingError as error:
+        if request.mode is SearchMode.SEMANTIC:
+            raise
+        found.mode = SearchMode.KEYWORD
+        found.notices.append(f"Searched by keyword only: {error.message} {error.hint or ''}".strip())
+        return None
+    found.notices += _behind(question.active)
+    return question
+
+
 async def _question(
     text: str, threshold: float | None, active: ActiveModel | None, source: EmbedderSource
 ) -> _Question:
@@ -136,18 +151,19 @@ async def _question(
     return _Question(vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
 
 
-async def _spelled_right(session: Session, question: str, found: Found) -> str:
-    """The question as the catalogue would spell it; what was changed is among the notices."""
+async def _read(session: Session, question: str, filters: Filters, found: Found) -> tuple[str, ActiveModel | None]:
+    """The question as the catalogue would spell it, and the model for it; what was changed is among the notices."""
     words, neighbours = words_to_check(question)
     if OPERATORS.search(question) or not words:
-        return question
-    unknown, compounds = await data.misspelled(session, words, neighbours)
+        words, neighbours = [], []
+    reading = await data.reading(session, question, filters, words, neighbours)
+    found.exact = reading.exact
     corrections: dict[str, str] = {}
-    if unknown:
-        vocabulary = await data.vocabulary(session, max(map(len, unknown)) + MOST_SLIPS)
-        corrections = {word: meant for word in unknown if (meant := correction(word, vocabulary))}
+    if reading.unknown:
+        vocabulary = await data.vocabulary(session, max(map(len, reading.unknown)) + MOST_SLIPS)
+        corrections = {word: meant for word in reading.unknown if (meant := correction(word, vocabulary))}
     found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
-    return corrected(question, corrections, compounds)
+    return corrected(question, corrections, reading.compounds) if words else question, reading.active
 
 
 def _behind(active: ActiveModel) -> list[str]:
@@ -165,7 +181,6 @@ async def _look_up(
     session: Session, request: SearchRequest, terms: Terms, filters: Filters, question: _Question | None, found: Found
 ) -> None:
     text, length = request.query_description, max(CANDIDATES, 2 * request.limit)
-    found.exact = await data.by_sku(session, text, filters)
     if found.mode is not SearchMode.SEMANTIC and OPERATORS.search(text):
         found.by_keyword = await data.by_operators(session, text, filters, length)
     elif found.mode is not SearchMode.SEMANTIC:

@@ -30,7 +30,7 @@ _BATCH_CHARACTERS = 32_000
 
 
 class LocalEmbedder:
-    """WordLlama, loaded once on first use; loading and embedding run in threads beside the event loop."""
+    """WordLlama, loaded once on first use; loading it and embedding products run in threads beside the event loop."""
 
     provider = "local"
 
@@ -55,7 +55,12 @@ class LocalEmbedder:
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """The vector of shape (dimensions,) for one search text. Raises EmbeddingError."""
-        return (await self.embed_documents([text]))[0]
+        tidied = tidy(text)
+        if self._loaded is None or not tidied:
+            return (await self.embed_documents([text]))[0]
+        # A question is short: it is embedded before a thread would have begun.
+        with embedding_span(self.model):
+            return self._embed([tidied])[0]
 
     async def check(self) -> str:
         """One line for health; loads the model. Raises EmbeddingError."""
