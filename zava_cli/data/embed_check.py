@@ -66,8 +66,8 @@ class CheckStore:
             await self._connection.execute(search["scan_wider"])
             statement = meaning_statement(None if exact else row.dimensions)
             filters = (None, None, None, False, None)
-            rows = await self._connection.fetch(statement, vector, *filters, limit, row.model)
-        return {found["product_id"]: found["similarity"] for found in rows}
+            rows = await self._connection.fetch(statement, vector, *filters, limit, row.model, [])
+        return {found["product_id"]: found["score"] for found in rows}
 
     async def types(self, products: Sequence[UUID]) -> dict[UUID, UUID]:
         """The type of each product."""
