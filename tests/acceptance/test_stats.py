@@ -69,7 +69,7 @@ async def test_queries_are_shown_without_their_values_in_every_format(server: Ht
     for chosen in ("table", "csv", "json", "vertical"):
         done = ZAVA("stats", "--queries", "--url", server.root, "--format", chosen, **ASKS)
         assert done.code == 0, done.err
-        assert "select name from stores where name = $1" in done.out
+        assert "select name from stores where name = ?" in done.out
         assert "secret" not in done.out
 
 
@@ -86,6 +86,16 @@ def test_a_manager_reads_it_neither_with_a_token_nor_with_none(server: HttpServe
     own = ZAVA("stats", "--url", server.root, ZAVA_METRICS_TOKEN=a_token(seeded, "seattle"))
     assert own.code == 2
     assert "manager's token" in own.err and "zava_" not in own.err
+
+
+def test_no_proxy_reads_the_token_that_is_meant_for_this_machine(server: HttpServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.setblocking(False)
+        place = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        done = ZAVA("stats", "--url", server.root, HTTP_PROXY=place, http_proxy=place, NO_PROXY="", no_proxy="", **ASKS)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert done.code == 0, done.err
 
 
 def test_nobody_there_is_said_with_the_place(server: HttpServer) -> None:
@@ -171,7 +181,7 @@ async def test_a_slow_statement_is_told_of_once_with_its_plan_and_no_value(targe
         assert server.stop() == 0
     assert "secret" not in log.read_text()
     statement, refused = told
-    assert statement["query"] == "select count(*) from orders where status <> $1"
+    assert statement["query"] == "select count(*) from orders where status <> ?"
     assert statement["operation"] == "query" and len(statement["fingerprint"]) == 16
     assert any("on orders" in line for line in statement["plan"])
     assert "plan" not in refused and refused["outcome"] == "refused"

@@ -12,6 +12,7 @@ from tests.attacks import extended, simple
 from tests.small_data import Walls, expected
 from zava_cli.data.attacks.unguarded import unchecked
 from zava_cli.data.callers import Caller
+from zava_cli.data.connections import SET_UP
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import MCPError
@@ -31,6 +32,12 @@ LEFT_BEHIND = bounded.LEFT_BEHIND | {
     "an encoding": "SET client_encoding = 'LATIN1'",
     "a session's role": "SET SESSION AUTHORIZATION DEFAULT",
     "a snapshot": "SELECT pg_export_snapshot()",
+    "no prepared statement": "DEALLOCATE ALL",
+    "another statement that sets up": f"""DO $$ BEGIN
+        EXECUTE 'DEALLOCATE ALL';
+        EXECUTE 'PREPARE {SET_UP} (text, text, text, text, text, text, text) AS
+            SELECT set_config(''role'', ''{{head_office}}'', false), $1, $2, $3, $4, $5, $6, $7';
+    END $$""",
 }
 
 STOPPED = {

@@ -207,12 +207,20 @@ class Wire:
         await asyncio.gather(*self._tasks, *(end.wait_closed() for end in self._ends), return_exceptions=True)
 
 
-async def test_connections_that_fell_silent_cost_one_wait_and_not_one_each(shop: Target) -> None:
+@asynccontextmanager
+async def wired(shop: Target) -> AsyncIterator[tuple[PostgreSQLProvider, Wire]]:
+    """Pools that reach the server by a wire."""
     await asyncio.to_thread(server(shop).start)
     wire = Wire(server(shop).socket_folder / ".s.PGSQL.5432")
     door = await asyncio.start_server(wire.carry, "127.0.0.1", 0)
     url = f"postgresql://zava_gateway@127.0.0.1:{door.sockets[0].getsockname()[1]}/zava?sslmode=disable"
     async with door, pools(elsewhere(shop, url, connect_timeout=1.0, serve_grace=0.5)) as provider:
+        yield provider, wire
+    await wire.end()
+
+
+async def test_connections_that_fell_silent_cost_one_wait_and_not_one_each(shop: Target) -> None:
+    async with wired(shop) as (provider, wire):
         seattle = await provider.identify("seattle")
         assert await asyncio.gather(*(count_of(provider, seattle) for _ in range(10))) == [ORDERS["Seattle"]] * 10
         await asyncio.gather(*provider._pools._releases)
@@ -221,4 +229,13 @@ async def test_connections_that_fell_silent_cost_one_wait_and_not_one_each(shop:
             await provider.identify("tacoma")
             for _ in range(10):
                 assert await count_of(provider, seattle) == ORDERS["Seattle"]
-    await wire.end()
+
+
+async def test_the_question_before_a_kept_answer_waits_for_no_silent_connection(shop: Target) -> None:
+    async with wired(shop) as (provider, wire):
+        seattle = await provider.identify("seattle")
+        _, before = await provider.reading_state(seattle)
+        await asyncio.gather(*provider._pools._releases)
+        wire.cut()
+        async with asyncio.timeout(8):
+            assert await provider.reading_state(seattle) == (seattle, before)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import keyring
 import pytest
@@ -36,6 +38,40 @@ async def test_an_azure_resource_gets_its_version_deployment_and_key_as_it_wants
     assert server.paths == ["/openai/deployments/test-model/embeddings?api-version=2024-10-21"]
     assert server.headers[0]["api-key"] == KEY
     assert "authorization" not in server.headers[0]
+
+
+async def test_neither_texts_nor_key_follow_a_redirect_to_another_host(server: EmbeddingServer) -> None:
+    class Elsewhere(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        def do_POST(self) -> None:
+            self.send_response(307)
+            self.send_header("location", server.base_url + "/embeddings")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as redirecting:
+        Thread(target=redirecting.serve_forever, daemon=True).start()
+        for version in (None, "2024-10-21"):
+            address = f"http://127.0.0.1:{redirecting.server_port}"
+            async with embedder_for(server, base_url=address, api_version=version) as embedder:
+                with pytest.raises(EmbeddingError):
+                    await embedder.embed_query("hammer")
+        redirecting.shutdown()
+    assert server.requests == []
+
+
+async def test_no_proxy_reads_what_is_meant_for_this_machine(
+    server: EmbeddingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    async with embedder_for(server) as embedder:
+        await embedder.embed_query("hammer")
+    assert len(server.requests) == 1
 
 
 async def test_no_more_requests_are_under_way_than_configured(server: EmbeddingServer) -> None:

@@ -18,9 +18,13 @@ SET_UP = "zava_set_up"
 """Name of the prepared statement that sets a transaction up."""
 FORGET_EVERYTHING = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
-    "DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES; "
+    "DISCARD TEMP; DISCARD SEQUENCES; "
 )
-"""The parts of DISCARD ALL, which by itself would need a round trip of its own; DEALLOCATE ALL follows it."""
+"""The parts of DISCARD ALL, which by itself would need a round trip of its own; DEALLOCATE ALL follows it.
+
+Without DISCARD PLANS: what is left of plans are those of functions, which hold no caller's text, are made anew for
+another role, and cost half of a small query to make.
+"""
 
 
 # Its pool logs with a traceback what the next caller is told in a sentence.

@@ -91,7 +91,8 @@ class PostgreSQLProvider:
 
     async def state(self) -> dict[str, Any]:
         """Newest migration, time zone and data version, as the gateway sees them."""
-        async with self.gateway_reader() as session:
+        async with self._pools.health() as connection:
+            session = Session(connection, Deadline(self.settings.connect_timeout))
             return await session.row(named_sql("identity")["migration_state"])
 
     async def reading_state(self, caller: Caller) -> tuple[Caller, str]:
@@ -116,7 +117,9 @@ class PostgreSQLProvider:
             self._pools.single_statements("own") as connection,
         ):
             context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
-            return str(await connection.fetchval(named_sql("identity")["reading_state"], context, column=1))
+            limit = at_most(self.settings.connect_timeout)
+            statement = named_sql("identity")["reading_state"]
+            return str(await connection.fetchval(statement, context, column=1, timeout=limit))
 
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from uuid import UUID
 from zava_cli.data.admin import owner_transaction
 from zava_cli.data.embed import EmbeddingStore, ModelRow, ProductRow
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.search import meaning_statement
+from zava_cli.data.search import Filters, Match, meaning_statement
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 TYPES = 25
 QUERIES = 50
 SAMPLE = 500
+EVERYTHING = Filters(category=None, min_price=None, max_price=None, in_stock=False, store=None)
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,15 @@ class CheckStore:
 
     async def nearest(
         self, row: ModelRow, vector: NDArray[np.float32], limit: int, *, exact: bool
-    ) -> dict[UUID, float]:
-        """Products nearest to a vector with their similarity, as search finds them or compared one by one."""
+    ) -> dict[UUID, Match]:
+        """Products nearest to a vector, nearest first, as search finds them or compared one by one."""
         search = named_sql("search")
         async with self._as_owner():
             await self._connection.execute(search["scan_further"])
             await self._connection.execute(search["scan_wider"])
             statement = meaning_statement(None if exact else row.dimensions)
-            filters = (None, None, None, False, None)
-            rows = await self._connection.fetch(statement, vector, *filters, limit, row.model, [])
-        return {found["product_id"]: found["score"] for found in rows}
-
-    async def types(self, products: Sequence[UUID]) -> dict[UUID, UUID]:
-        """The type of each product."""
-        async with self._as_owner():
-            rows = await self._connection.fetch(self._sql["types"], [str(key) for key in products])
-        return {row["product_id"]: row["type_id"] for row in rows}
+            rows = await self._connection.fetch(statement, vector, *EVERYTHING.values, limit, row.model, [])
+        return {found["product_id"]: Match(found["score"], found["type_id"], found["is_unwanted"]) for found in rows}
 
     async def sample(self, model: str) -> list[ProductRow]:
         """Some products that have a vector of the model."""

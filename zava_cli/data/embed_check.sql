@@ -25,11 +25,6 @@ ON CONFLICT DO NOTHING
 -- The golden queries and what must be found for each.
 SELECT query, type_id, product_id FROM ops.golden_queries ORDER BY query
 
--- name: types
--- The type of each product.
--- $1 products text[]
-SELECT product_id, type_id FROM retail.products WHERE product_id = ANY ($1::text[]::uuid[])
-
 -- name: sample
 -- Products with a vector of a model, some of them.
 -- $1 model text, $2 rows integer

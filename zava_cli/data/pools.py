@@ -31,8 +31,8 @@ KNOCK_SECONDS = 0.1
 RELEASE_SECONDS = 10.0
 """By then a connection that does not answer is given up: the server may be gone without a word."""
 
-GATEWAY_CONNECTIONS = 2
-"""Beside those of pool_max: each token and name is one short statement."""
+_FEW = {"gateway": 2, "health": 1}
+"""Connections beside those of pool_max: each token, name and look is one short statement."""
 
 _AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 _BROKEN = (
@@ -47,7 +47,8 @@ _BROKEN = (
 class Pools:
     """One pool for zava's `own` statements and one for the `text` of users, as the gateway login.
 
-    A server has a small third one, `gateway`, for tokens, names and health: they never wait for a manager's work.
+    A server has small ones beside them, `gateway` for tokens and names, which never wait for a manager's work, and
+    `health`, which waits for nobody.
     """
 
     def __init__(self, target: Target, *, serving: bool) -> None:
@@ -89,6 +90,10 @@ class Pools:
     def gateway(self) -> AbstractAsyncContextManager[Any]:
         """A connection for the login's own statements, which need no transaction around them."""
         return self.single_statements(self._gateway)
+
+    def health(self) -> AbstractAsyncContextManager[Any]:
+        """The connection that asks whether the database answers, however many tokens wait to be looked up."""
+        return self.single_statements("health" if self._serving else self._gateway)
 
     @asynccontextmanager
     async def single_statements(self, kind: str) -> AsyncGenerator[Any]:
@@ -201,11 +206,12 @@ class Pools:
     async def _opened(self, kind: str) -> asyncpg.Pool:
         settings = self._settings
         is_text = kind == "text"
+        most = _FEW.get(kind, self.most)
         cached = 0 if is_text or not settings.prepared_statements else 100
         return await asyncpg.create_pool(
             self._target.gateway_dsn,
-            min_size=max(1, settings.pool_min // 2) if self._serving else 1,
-            max_size=GATEWAY_CONNECTIONS if kind == "gateway" else self.most,
+            min_size=min(most, max(1, settings.pool_min // 2)) if self._serving else 1,
+            max_size=most,
             max_inactive_connection_lifetime=settings.pool_idle,
             connection_class=TextConnection if is_text else OwnConnection,
             init=partial(prepare_text_connection, keeps_statements=self._serving and settings.prepared_statements)

@@ -5,20 +5,18 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from zava_cli.data.guard.check import CheckedQuery
-from zava_cli.data.guard.scanning import BEYOND_ASCII
+from zava_cli.data.guard.shape import without_values
 from zava_cli.infra.tracing import Span, Value, is_on, span
 
 SYSTEM = {"db.system.name": "postgresql"}
 MOST_CHARACTERS = 2_000
-LITERALS = {"SCONST", "USCONST", "BCONST", "XCONST", "FCONST", "ICONST"}
-COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
 
 
 def statement_span(query: CheckedQuery) -> AbstractContextManager[Span]:
     """A span around a statement that somebody wrote."""
     if not is_on():
         return span("")
-    return _of(query.kind, without_literals(query.sql))
+    return _of(query.kind, without_values(query.sql))
 
 
 def own_statement_span(sql: str) -> AbstractContextManager[Span]:
@@ -27,20 +25,6 @@ def own_statement_span(sql: str) -> AbstractContextManager[Span]:
         return span("")
     body = "\n".join(line for line in sql.splitlines() if not line.startswith("--"))
     return _of(body.split(None, 1)[0], body)
-
-
-def without_literals(sql: str) -> str:
-    """A statement that the parser has accepted with `?` for each literal, and without comments."""
-    from pglast import parser
-
-    pieces: list[str] = []
-    end = 0
-    # As the guard scans: with plain letters in place of those beyond ASCII positions are characters.
-    for token in parser.scan(BEYOND_ASCII.sub("x", sql)):
-        if token.name in LITERALS | COMMENTS:
-            pieces += [sql[end : token.start], "?" if token.name in LITERALS else ""]
-            end = token.end + 1
-    return "".join([*pieces, sql[end:]])
 
 
 def _of(kind: str, text: str) -> AbstractContextManager[Span]:

@@ -32,7 +32,7 @@ class QueryPerformance(Performance):
     """One statement, whatever its values."""
 
     fingerprint: str
-    query: str = Field(description="With $1, $2 … for its values")
+    query: str = Field(description="With ? for each literal")
 
 
 class PerformanceSummary(BaseModel):

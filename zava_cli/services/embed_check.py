@@ -6,11 +6,13 @@ from uuid import UUID
 
 from zava_cli.data.embed import EmbeddingStore, ModelRow, embedding_store
 from zava_cli.data.embed_check import CheckStore, GoldenQuery, LastCheck
+from zava_cli.data.search import Match
 from zava_cli.data.target import Target
 from zava_cli.infra.embeddings.base import Embedder
-from zava_cli.infra.errors import EmbeddingError, ValidationError
+from zava_cli.infra.errors import EmbeddingError
 from zava_cli.models.embed_check import CheckReport, SwitchReport
 from zava_cli.services.embed import Pending
+from zava_cli.services.embed_models import model_on_record
 from zava_cli.services.embedding import EmbedderSource, question_text
 
 NEAREST = 10
@@ -29,7 +31,7 @@ async def check_model(target: Target, model: str | None, *, accept: bool = False
     Raises ValidationError for a model that is not on record and EmbeddingError when its provider does not answer.
     """
     async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
-        row = await _recorded(store, model)
+        row = await model_on_record(store, model)
         report, answers = await _check(store, row, source.of(row))
         if accept or not report.problems:
             await CheckStore(store).keep(row.model, report.recall, report.hits, answers)
@@ -42,7 +44,7 @@ async def switch_model(target: Target, model: str, *, force: bool = False) -> Sw
     Raises EmbeddingError with the figures when it is not, unless `force`; ValidationError when there is none.
     """
     async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
-        row = await _recorded(store, model)
+        row = await model_on_record(store, model)
         before = next((other for other in await store.models() if other.is_active), None)
         report, answers = await _check(store, row, source.of(row))
         problems = [*report.problems]
@@ -67,17 +69,6 @@ async def switch_model(target: Target, model: str, *, force: bool = False) -> Sw
         )  # fmt: skip
 
 
-async def _recorded(store: EmbeddingStore, model: str | None) -> ModelRow:
-    rows = await store.models()
-    row = next((row for row in rows if (row.is_active if model is None else row.model == model)), None)
-    if row is None:
-        known = ", ".join(row.model for row in rows)
-        raise ValidationError(
-            "model", model, "there is no such model", hint=f"There are: {known or 'none; run `zava embed` first'}."
-        )
-    return row
-
-
 async def _check(store: EmbeddingStore, row: ModelRow, embedder: Embedder) -> tuple[CheckReport, dict[str, list[str]]]:
     checks = CheckStore(store)
     golden = await checks.golden()
@@ -90,9 +81,8 @@ async def _check(store: EmbeddingStore, row: ModelRow, embedder: Embedder) -> tu
             continue
         found = await checks.nearest(row, vector, NEAREST, exact=False)
         exact = await checks.nearest(row, vector, NEAREST, exact=True)
-        recalls.append(_recall(list(found.values()), list(exact.values())))
-        types = await checks.types(list(found)[:FIRST])
-        hits.append(_is_hit(asked, types))
+        recalls.append(_recall(_scores(found), _scores(exact)))
+        hits.append(_is_hit(asked, dict(list(found.items())[:FIRST])))
         answers[asked.query] = [str(key) for key in found]
     status = next(one for one in await store.backlog() if one["model"] == row.model)
     last = await checks.last(row.model)
@@ -135,6 +125,10 @@ async def _hits_of(store: EmbeddingStore, source: EmbedderSource, row: ModelRow)
         return None if last is None else last.hits
 
 
+def _scores(found: dict[UUID, Match]) -> list[float]:
+    return [match.score for match in found.values()]
+
+
 def _recall(found: list[float], exact: list[float]) -> float:
     """Share of the nearest that was found, by how near they are."""
     if not exact:
@@ -142,8 +136,10 @@ def _recall(found: list[float], exact: list[float]) -> float:
     return sum(similarity >= exact[-1] - SAME for similarity in found) / len(exact)
 
 
-def _is_hit(asked: GoldenQuery, types: dict[UUID, UUID]) -> bool:
-    return asked.product_id in types if asked.type_id is None else asked.type_id in types.values()
+def _is_hit(asked: GoldenQuery, first: dict[UUID, Match]) -> bool:
+    if asked.type_id is None:
+        return asked.product_id in first
+    return any(match.type_id == asked.type_id for match in first.values())
 
 
 def _agreement(answers: dict[str, list[str]], last: dict[str, list[str]]) -> float | None:

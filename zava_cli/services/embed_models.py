@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zava_cli.data.embed import embedding_store
+from zava_cli.data.embed import EmbeddingStore, ModelRow, embedding_store
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import ValidationError
 from zava_cli.models.embed import EmbedStatus, ModelStatus
@@ -24,7 +24,16 @@ async def drop_model(target: Target, model: str) -> int:
     Raises ValidationError for the model that search uses, and for one that is not on record.
     """
     async with embedding_store(target) as store, store.alone(model):
-        if await store.model(model) is None:
-            known = ", ".join(row.model for row in await store.models())
-            raise ValidationError("model", model, "there is no such model", hint=f"There are: {known or 'none'}.")
-        return await store.drop(model)
+        return await store.drop((await model_on_record(store, model)).model)
+
+
+async def model_on_record(store: EmbeddingStore, model: str | None) -> ModelRow:
+    """The model of that name, or else the one that search uses; ValidationError when there is none."""
+    rows = await store.models()
+    row = next((row for row in rows if (row.is_active if model is None else row.model == model)), None)
+    if row is None:
+        known = ", ".join(row.model for row in rows)
+        raise ValidationError(
+            "model", model, "there is no such model", hint=f"There are: {known or 'none; run `zava embed` first'}."
+        )
+    return row

@@ -11,6 +11,8 @@ from itertools import pairwise
 
 WORD = re.compile(r"[^\W\d_]{4,30}")
 """A word whose spelling can be checked."""
+MOST_WORDS = 20
+"""Words of a question whose spelling is checked: each is compared with the whole vocabulary, while others wait."""
 MOST_SLIPS = 2
 """How many letters of a long word may be wrong."""
 FILLERS = frozenset({
@@ -71,7 +73,7 @@ def terms_of(question: str) -> Terms:
 
 
 def words_to_check(question: str) -> tuple[list[str], list[str]]:
-    """Words whose spelling can be checked, and neighbours written as one word; both in lower case."""
+    """The first words whose spelling can be checked, and neighbours written as one word; both in lower case."""
     tokens = question.lower().split()
     words = [
         token
@@ -79,7 +81,7 @@ def words_to_check(question: str) -> tuple[list[str], list[str]]:
         if WORD.fullmatch(token) and token not in FILLERS
     ]
     pairs = [a + b for a, b in pairwise(tokens) if a.isalpha() and b.isalpha()]
-    return list(dict.fromkeys(words)), list(dict.fromkeys(pairs))
+    return list(dict.fromkeys(words))[:MOST_WORDS], list(dict.fromkeys(pairs))[:MOST_WORDS]
 
 
 def correction(word: str, vocabulary: Collection[str]) -> str | None:

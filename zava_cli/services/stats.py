@@ -37,7 +37,9 @@ def fetch_summary(url: str, token: SecretStr | None) -> PerformanceSummary:
         headers["authorization"] = f"Bearer {token.get_secret_value()}"
     place = urlsplit(address).netloc
     try:
-        answer = httpx2.get(address, headers=headers, timeout=SECONDS, follow_redirects=False)
+        # What is not encrypted stays on this machine: no proxy of the environment is to read the token.
+        trust_env = address.startswith("https:")
+        answer = httpx2.get(address, headers=headers, timeout=SECONDS, follow_redirects=False, trust_env=trust_env)
     except httpx2.HTTPError as exc:
         raise ServerUnavailableError(
             f"No server answers at {place} ({type(exc).__name__}).", hint="Check --url and that zava serve --http runs."

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TypeVar
 
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.repeatable import is_repeatable
@@ -16,14 +14,13 @@ from zava_cli.data.guard.statements import Kind, check_statement
 from zava_cli.data.guard.tree import TooDeepError, parse_statements
 from zava_cli.infra.tracing import span
 
-T = TypeVar("T")
 # libpg_query measures the stack of its thread and gives up in good order; this much lets honest chains pass.
 STACK_BYTES = 16 * 1024 * 1024
 REMEMBERED = 64
 """Texts whose result is known: one that is asked again, or asked about first, is parsed once."""
-_stack_size_lock = threading.Lock()
 SHORT = 2_000
 """Characters. What fits into so many nests too little for any main thread's stack, and saves changing threads."""
+_stack_size_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -106,8 +103,3 @@ def _cut(sql: str, start: int, end: int) -> str:
     """The statement without what follows it; semicolons in front become blanks, so that positions stay."""
     prefix = sql[:start]
     return (" " * start if ";" in prefix else prefix) + sql[start:end]
-
-
-def on_parser_thread(work: Callable[[str], T], sql: str) -> T:
-    """What `work` makes of a text where the parser has room."""
-    return _parser_thread().submit(work, sql).result()

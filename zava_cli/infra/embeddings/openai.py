@@ -16,6 +16,7 @@ from openai import (
     APITimeoutError,
     AsyncAzureOpenAI,
     AsyncOpenAI,
+    DefaultAsyncHttpxClient,
     OpenAIError,
     omit,
 )
@@ -41,6 +42,7 @@ from zava_cli.infra.errors import (
     EmbeddingUnavailableError,
 )
 from zava_cli.infra.retrying import attempts
+from zava_cli.infra.setting_types import LOOPBACK
 
 _OPENAI_URL = "https://api.openai.com/v1"
 _DEFAULT_MODEL = "text-embedding-3-small"
@@ -183,12 +185,15 @@ class OpenAIEmbedder:
         if self._connected is None:
             key, address = api_key(self._config, self._url.hostname or ""), self._url.geturl()
             timeout, version = self._config.timeout, self._config.api_version
+            # A redirect would take the texts, and Azure's key, to a host that nobody chose; a proxy of the environment
+            # would read what is meant for this machine.
+            is_plain = self._url.scheme == "http" and self._url.hostname in LOOPBACK
+            http = DefaultAsyncHttpxClient(follow_redirects=False, trust_env=not is_plain)
+            common: dict[str, Any] = {"api_key": key, "timeout": timeout, "max_retries": 0, "http_client": http}
             self._connected = (
-                AsyncOpenAI(api_key=key, base_url=address, timeout=timeout, max_retries=0)
+                AsyncOpenAI(base_url=address, **common)
                 if version is None
-                else AsyncAzureOpenAI(
-                    api_key=key, azure_endpoint=address, api_version=version, timeout=timeout, max_retries=0
-                )
+                else AsyncAzureOpenAI(azure_endpoint=address, api_version=version, **common)
             )
         return self._connected
 
