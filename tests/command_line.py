@@ -63,7 +63,7 @@ class CommandLine:
         process = subprocess.Popen(
             [*ZAVA, *arguments], stdin=subprocess.DEVNULL, stdout=terminal,
             stderr=terminal if errors_too else subprocess.PIPE, cwd=self.folder,
-            env=self.environment(COLUMNS="100", LINES="50", **environment),
+            env=self.environment(**{"COLUMNS": "100", "LINES": "50"} | environment),
         )  # fmt: skip
         os.close(terminal)
         received = b""

@@ -169,7 +169,10 @@ def main(given: Sequence[str] | None = None) -> int:
     choice = parser.add_subparsers(dest="area", required=True)
     modules = {name.rstrip("_"): importlib.import_module(f"benchmarks.{name}") for name in areas()}
     for name, module in modules.items():
-        area = choice.add_parser(name, help=(module.__doc__ or "").strip().splitlines()[0])
+        about = (module.__doc__ or "").strip()
+        area = choice.add_parser(
+            name, help=about.splitlines()[0], description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         area.add_argument("--runs", type=int, default=3, help="how often each contestant runs")
         area.add_argument("--quick", action="store_true", help="little of everything, to see that it works")
         area.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")

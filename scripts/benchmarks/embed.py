@@ -44,7 +44,7 @@ JOIN category c ON c.name = x.category JOIN type t ON t.category_id = c.category
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many products there are."""
-    parser.add_argument("--products", type=int, default=50_000)
+    parser.add_argument("--products", type=int, default=50_000, help="products to embed (50,000)")
 
 
 def measure(arguments: argparse.Namespace) -> Report:

@@ -23,7 +23,7 @@ HEADERS = ("order id", "sku", "description", "quantity", "order date", "unit pri
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many lines the file has."""
-    parser.add_argument("--lines", type=int, default=500_000)
+    parser.add_argument("--lines", type=int, default=500_000, help="order lines in the file (500,000)")
 
 
 def measure(arguments: argparse.Namespace) -> Report:

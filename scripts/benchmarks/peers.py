@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 from benchmarks.common import Goal, Report
 from benchmarks.databases import Database, seeded_database
 from benchmarks.serving import comparison
-from benchmarks.serving.comparison import Comparison, has_workers
+from benchmarks.serving.comparison import Comparison
 from benchmarks.serving.contestants import Contestant, floor_server, stateless, with_workers, zava_server
 
 # A syntax error is a success to some of them.
@@ -51,7 +51,7 @@ def measure(arguments: argparse.Namespace) -> Report:
         ]
         contestants = {server.name: server for server in servers}
         report = Comparison(arguments, database, contestants).report("peers", arguments.only)
-        if "clients" in arguments.only and has_workers(database):
+        if "clients" in arguments.only:
             two = {TWO: with_workers(stateless(contestants["zava"]), 2)}
             found = Comparison(arguments, database, contestants | two).clients()
             report.measures = [*report.measures, *found.measures]

@@ -21,7 +21,7 @@ OURS = "zava query --csv"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How much is asked for."""
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows to write (1,000,000)")
 
 
 def measure(arguments: argparse.Namespace) -> Report:

@@ -18,7 +18,7 @@ LEAST_SHARE = 0.6
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How much is seeded."""
-    parser.add_argument("--customers", type=int, default=50_000)
+    parser.add_argument("--customers", type=int, default=50_000, help="customers to make orders for (50,000)")
 
 
 def measure(arguments: argparse.Namespace) -> Report:

@@ -46,8 +46,8 @@ SEARCH = {"name": "search_products", "arguments": {"query_description": "cordles
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many ask for how long."""
-    parser.add_argument("--seconds", type=float, default=300)
-    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=300, help="how long they ask (300)")
+    parser.add_argument("--clients", type=int, default=200, help="who ask at once (200)")
     parser.add_argument("--pool", type=int, default=10, help="connections to PostgreSQL")
     parser.add_argument("--workers", type=int, help="zava serve --workers, without sessions")
 

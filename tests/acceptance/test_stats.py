@@ -52,6 +52,18 @@ async def test_operations_are_shown_whichever_address_of_the_server_is_given(ser
     assert "times in milliseconds" in done.err
 
 
+async def test_a_terminal_of_80_columns_has_room_for_titles_and_statements(server: HttpServer) -> None:
+    await ask(server, "select name from stores limit 1")
+    for more, title, value in (
+        ((), "operation  count  failed  slow  rows", "query"),
+        (("--queries",), "p95", "select name from stores limit"),
+    ):
+        done = ZAVA.on_terminal("stats", *more, "--url", server.root, **ASKS, COLUMNS="80", NO_COLOR="1")
+        assert done.code == 0, done.err
+        assert title in done.out and value in done.out
+        assert "…" not in done.out.split("\n")[0]
+
+
 async def test_queries_are_shown_without_their_values_in_every_format(server: HttpServer) -> None:
     await ask(server, "select name from stores where name = 'Zava secret'")
     for chosen in ("table", "csv", "json", "vertical"):

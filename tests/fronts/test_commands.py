@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ def test_every_command_explains_itself_in_one_line_and_shows_an_example(path: st
     examples = [line for line in rest if line.startswith("Example: ")]
     assert examples
     assert all(path in example for example in examples)
+    # Help joins the lines of a paragraph.
+    assert all(before == "" for before, line in pairwise(rest) if line in examples)
 
 
 @pytest.mark.parametrize("name", ENTRIES)

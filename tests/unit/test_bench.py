@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -125,3 +127,17 @@ def test_a_soak_in_which_memory_grows_or_an_answer_is_wrong_fails(common: Module
     assert soaked([100.0] * 10, []) == [True, True, True]
     assert soaked([100.0] * 5 + [200.0] * 5, []) == [False, True, True]
     assert soaked([100.0] * 10, ["500 broken"]) == [True, True, False]
+
+
+def test_each_area_says_what_it_measures_and_what_its_options_mean(
+    common: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    for area in common.areas():
+        with pytest.raises(SystemExit):
+            common.main([area.rstrip("_"), "--help"])
+        about, options = capsys.readouterr().out.split("options:\n")
+        assert "\n\n" in about.strip()
+        for line, following in pairwise([*options.splitlines(), ""]):
+            if line.startswith("  --"):
+                assert re.search(r"\S  +\S", line) or following.startswith(" " * 10), (area, line)

@@ -39,7 +39,7 @@ def status(as_json: JsonOption = False) -> None:
     if not found.models:
         print_line(f"None of {found.products} products is embedded yet; run zava embed.")
         return
-    columns = ["model", "active", "dimensions", "embedded", "missing", "stale", "waiting", "failed", "oldest"]
+    columns = ["model", "active", "size", "embedded", "missing", "stale", "waiting", "failed", "oldest"]
     print_table(
         columns,
         [

@@ -49,6 +49,7 @@ def serve(
     """Answer AI agents over MCP: on standard input and output as one manager, or on HTTP as each token's manager.
 
     Example: zava serve --as seattle
+
     Example: zava serve --http --port 8000
     """
     if http:

@@ -9,7 +9,7 @@ import typer
 
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.output.console import print_result
-from zava_cli.commands.output.formats import default_format
+from zava_cli.commands.output.formats import Format, default_format
 from zava_cli.commands.query import FormatOption
 from zava_cli.infra.errors import AuthorizationError
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 COUNTS = ("count", "failed", "slow", "rows")
 TIMES = ("avg", "min", "p50", "p95", "p99", "max")
+NARROW_COUNTS = ("count", "slow")
+NARROW_TIMES = ("avg", "p50", "p95", "max")
+"""What a table of statements shows, which would have no room for them otherwise."""
 
 
 def stats(
@@ -35,10 +38,13 @@ def stats(
     The token comes from the setting metrics_token, or is asked for.
 
     Example: zava stats --url http://127.0.0.1:8000
+
     Example: zava stats --queries --format json
     """
     summary = _summary(url)
-    for note in print_result(_queries(summary) if queries else _operations(summary), format or default_format()):
+    chosen = format or default_format()
+    is_table = chosen is Format.TABLE
+    for note in print_result((_queries if queries else _operations)(summary, is_table), chosen):
         diagnostics.note(note)
     several = f" in {summary.processes} processes" if summary.processes > 1 else ""
     diagnostics.note(f"Since {summary.since:%Y-%m-%d %H:%M:%S} UTC{several}; times in milliseconds.")
@@ -62,36 +68,38 @@ def _summary(url: str | None) -> PerformanceSummary:
     return fetch_summary(address, SecretStr(given))
 
 
-def _operations(summary: PerformanceSummary) -> QueryResult:
-    return _result(("operation",), [(one.operation,) for one in summary.operations], summary.operations)
+def _operations(summary: PerformanceSummary, is_table: bool) -> QueryResult:
+    labels = [{"operation": one.operation} for one in summary.operations]
+    return _result(("operation", *COUNTS, *TIMES), labels, summary.operations, is_table)
 
 
-def _queries(summary: PerformanceSummary) -> QueryResult:
-    return _result(("fingerprint", "query"), [(one.fingerprint, one.query) for one in summary.queries], summary.queries)
+def _queries(summary: PerformanceSummary, is_table: bool) -> QueryResult:
+    labels = [{"fingerprint": one.fingerprint, "query": one.query} for one in summary.queries]
+    numbers = (*NARROW_COUNTS, *NARROW_TIMES) if is_table else ("fingerprint", *COUNTS, *TIMES)
+    return _result((*numbers, "query"), labels, summary.queries, is_table)
 
 
 def _result(
-    names: tuple[str, ...], texts: Sequence[tuple[str, ...]], performances: Sequence[Performance]
+    names: Sequence[str], labels: Sequence[dict[str, str]], performances: Sequence[Performance], is_table: bool
 ) -> QueryResult:
     from zava_cli.models.query import Column, QueryResult
 
-    first, *last = names
+    # Beside a table stands that times are milliseconds.
+    unit = "" if is_table else "_ms"
+    types: dict[str, str] = {**dict.fromkeys(COUNTS, "int8"), **dict.fromkeys(TIMES, "float8")}
     return QueryResult(
-        columns=[
-            Column(first, "text"),
-            *(Column(name, "int8") for name in COUNTS),
-            *(Column(f"{name}_ms", "float8") for name in TIMES),
-            *(Column(name, "text") for name in last),
-        ],
+        columns=[Column(name + unit if name in TIMES else name, types.get(name, "text")) for name in names],
         rows=[
-            (first, *(str(getattr(one, name)) for name in COUNTS), *(_milliseconds(one, name) for name in TIMES), *last)
-            for (first, *last), one in zip(texts, performances, strict=True)
+            tuple(label[name] if name in label else _number(one, name) for name in names)
+            for label, one in zip(labels, performances, strict=True)
         ],
         truncated=False,
         elapsed=0,
     )
 
 
-def _milliseconds(performance: Performance, name: str) -> str | None:
-    seconds: float | None = getattr(performance, name)
-    return None if seconds is None else f"{seconds * 1000:.2f}"
+def _number(performance: Performance, name: str) -> str | None:
+    value: float | None = getattr(performance, name)
+    if name in COUNTS:
+        return str(value)
+    return None if value is None else f"{value * 1000:.1f}"

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from benchmarks.common import Goal, Measure, Numbers, Report, interleaved_numbers
-from benchmarks.databases import Database, zava
+from benchmarks.databases import Database
 from benchmarks.serving import loads
 from benchmarks.serving.contestants import Contestant, Running, listening, stateless, with_workers
 
@@ -85,8 +85,6 @@ class Comparison:
 
     def workers(self) -> Report:
         """The same of one worker process and of two."""
-        if not has_workers(self.database):
-            return Report("", [], notes=["zava serve has no --workers here"])
         one, two = "zava --workers 1", "zava --workers 2"
         server = stateless(self.contestants["zava"])
         contestants = {one: with_workers(server, 1), two: with_workers(server, 2)}
@@ -144,11 +142,6 @@ class Comparison:
             listen = {name: stack.enter_context(listening(one)) for name, one in self.contestants.items()}
             contestants = {name: lambda one=one: work(one) for name, one in listen.items()}
             return interleaved_numbers(runs or self.arguments.runs, contestants)
-
-
-def has_workers(database: Database) -> bool:
-    """Whether this zava can serve with several processes."""
-    return "--workers" in zava("serve", "--help", data_directory=database.folder)
 
 
 def _measures(found: Found, name: str, units: Sequence[str]) -> list[Measure]:

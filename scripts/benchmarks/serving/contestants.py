@@ -18,7 +18,6 @@ import psutil
 
 from benchmarks.databases import MANAGER, ZAVA, Database, zava
 from benchmarks.serving.clients import Pipe
-from zava_cli.infra.settings import Settings
 
 FLOOR_SERVER = Path(__file__).resolve().parents[1] / "floors" / "server.py"
 PATIENCE = 60.0
@@ -98,11 +97,6 @@ def zava_server(database: Database, **settings: str) -> Contestant:
         database.environment(**(_AS_MEASURED | settings)),
         "execute_sales_query", "postgresql_query", bearer(database, MANAGER),
     )  # fmt: skip
-
-
-def keeps_answers() -> bool:
-    """Whether this zava can."""
-    return "cache_seconds" in Settings.model_fields
 
 
 def floor_server(database: Database) -> Contestant:
