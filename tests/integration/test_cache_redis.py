@@ -18,6 +18,7 @@ from zava_cli.infra import cache_redis, cache_stores
 from zava_cli.infra.cache import Answer, QueryCache
 from zava_cli.infra.cache_stores import Place
 from zava_cli.infra.errors import ConfigurationError
+from zava_cli.infra.log import logger
 from zava_cli.infra.settings import Settings
 
 SECRET_TEXT = "the answer of Seattle"
@@ -51,6 +52,8 @@ def cache(caches: tuple[QueryCache, QueryCache]) -> QueryCache:
 
 @pytest.fixture
 def logged() -> Iterator[list[Any]]:
+    # The first line of a process sets structlog up, which would end the capture.
+    logger().warning("capturing")
     with structlog.testing.capture_logs() as lines:
         yield lines
 

@@ -14,6 +14,7 @@ from zava_cli.data import connections
 from zava_cli.data.attacks.catalogue import reads, set_attacks, set_config_attacks, statements
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.guard import names
+from zava_cli.data.guard.check import check_query
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
 from zava_cli.infra.setting_sources import load_settings
 from zava_cli.models.prove import Answer, ProofReport, ProveRequest, Wall
@@ -201,7 +202,12 @@ async def test_where_everybody_sets_the_context_and_nobody_checks_it_queries_are
 async def test_a_guard_that_lets_a_function_through_is_named(own_walls: Walls, monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = {*names.allowed_functions(), "set_config"}
     monkeypatch.setattr(names, "allowed_functions", lambda: allowed)
-    report = await proof_of(own_walls, quick=True)
+    # What is known of texts was found by the other guard, before and after.
+    check_query.cache_clear()
+    try:
+        report = await proof_of(own_walls, quick=True)
+    finally:
+        check_query.cache_clear()
     assert breached(report) == {GUARD: {"terminal"}}
     assert all("set_config" in breach.sql.lower() or "0073et" in breach.sql for breach in report.breaches)
 

@@ -113,7 +113,7 @@ SELECT pg_try_advisory_xact_lock(4711) AS free
 -- What one's session is made of, to be compared before and after somebody else had the connection; without the
 -- timeout, which is what is left of the request's time.
 SELECT 'setting ' || name AS what, setting AS value FROM pg_settings
-WHERE source = 'session' AND name NOT IN ('application_name', 'statement_timeout')
+WHERE source = 'session' AND name <> 'application_name' AND (name <> 'statement_timeout' OR setting = '0')
 UNION ALL SELECT 'prepared', statement FROM pg_prepared_statements WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'cursor', statement FROM pg_cursors WHERE statement NOT LIKE '%pg_prepared_statements%'
 UNION ALL SELECT 'listening', c FROM pg_listening_channels() c
