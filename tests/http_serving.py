@@ -107,6 +107,7 @@ class Caller:
     async def ask(self, sql: str) -> dict[str, Any]:
         """The result of a query."""
         answer = await self.request("tools/call", name="execute_sales_query", arguments={"postgresql_query": sql})
+        assert "result" in answer, answer
         return answer["result"]
 
 

@@ -76,10 +76,10 @@ async def test_the_clocks_are_compared_again_from_time_to_time(
         # Within what the database tolerates, so nothing is refused.
         clock.error = 20.0
         assert await orders(provider, caller) == OWN_ORDERS
-        assert abs((await provider._current(caller)).clock_offset) < 5
+        assert abs((await provider.current(caller)).clock_offset) < 5
         monkeypatch.setattr(database, "LOOK_UP_SECONDS", 0.0)
         assert await orders(provider, caller) == OWN_ORDERS
-        assert abs((await provider._current(caller)).clock_offset + 20) < 5
+        assert abs((await provider.current(caller)).clock_offset + 20) < 5
     finally:
         await provider.close()
 

@@ -262,7 +262,7 @@ async def test_a_server_answers_every_request_while_the_key_is_replaced_twice(ow
             done = await asyncio.to_thread(zava, "security", "rotate-key")
             assert done.code == 0, done.err
             await asyncio.sleep(1.2)
-            used = {caller.key_version for caller in [await provider._current(caller) for caller in callers]}
+            used = {caller.key_version for caller in [await provider.current(caller) for caller in callers]}
             assert used == {version}
         over.set()
         await asyncio.gather(*asking)
