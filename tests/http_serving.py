@@ -107,7 +107,8 @@ class Caller:
     async def ask(self, sql: str) -> dict[str, Any]:
         """The result of a query."""
         answer = await self.request("tools/call", name="execute_sales_query", arguments={"postgresql_query": sql})
-        assert "result" in answer, answer
+        if "result" not in answer:
+            raise KeyError(answer)
         return answer["result"]
 
 
