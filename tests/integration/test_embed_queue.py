@@ -297,6 +297,7 @@ async def test_a_watcher_embeds_changes_as_they_come_and_outlives_a_provider_tha
         server.behaviour = "ok"
         await as_owner(embedded, "UPDATE ops.embedding_queue SET due_at = now() WHERE model = 'test-model'")
         await until(lambda: has_left(embedded, "Sledge"))
+        assert not watcher.done() and ("test-model", "Sledge") in await vectors(embedded)
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
