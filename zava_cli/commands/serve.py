@@ -54,10 +54,12 @@ def serve(
     """
     if http:
         _serve_http(admin=admin, no_auth=no_auth)
-    elif no_auth:
-        raise ValidationError("no-auth", None, "it goes with --http", hint="Standard input asks for no token anyway.")
-    else:
-        _serve_stdio(admin=admin)
+        return
+    given = {"no-auth": no_auth or None, "workers": workers, "host": host, "port": port}
+    stray = next((name for name, value in given.items() if value is not None), None)
+    if stray is not None:
+        raise ValidationError(stray, None, "it goes with --http", hint=f"Add --http, or leave --{stray} out.")
+    _serve_stdio(admin=admin)
 
 
 def _serve_stdio(*, admin: bool) -> None:
