@@ -11,7 +11,7 @@ SERVING_OBJECTS = 50_000
 
 
 def begin() -> None:
-    """Before the imports of a process, which would be looked through again and again."""
+    """Before the imports of a process: what they make would be looked through again and again."""
     gc.set_threshold(START_OBJECTS)
 
 
