@@ -70,6 +70,8 @@ def server_of(
         auth=auth,
         middleware=[ErrorMiddleware(state), *middleware, warm_up],
         mask_error_details=True,
+        # No schema here refers to another.
+        dereference_schemas=False,
     )
     for tool in [*READING, *(_writing() if administrator else [])]:
         server.add_tool(tool)
