@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
-from fastmcp.tools.base import Tool
-from mcp_types import ListToolsRequest
 
 from zava_cli.data.guard.check import check_query
 from zava_cli.infra.errors import MCPError
@@ -26,14 +23,12 @@ class WarmUp(Middleware):
         self._state = state
         self._task: asyncio.Task[None] | None = None
 
-    async def on_list_tools(
-        self, context: MiddlewareContext[ListToolsRequest], call_next: CallNext[ListToolsRequest, Sequence[Tool]]
-    ) -> Sequence[Tool]:
-        """Lists them, and begins."""
+    async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
+        """Handles one message, and begins with the first that lists the tools."""
         try:
             return await call_next(context)
         finally:
-            if self._task is None:
+            if self._task is None and context.method == "tools/list":
                 # It has the context of this request, and so its caller.
                 self._task = asyncio.create_task(self._make_ready())
 
