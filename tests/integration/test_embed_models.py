@@ -90,11 +90,15 @@ async def test_an_incomplete_model_is_refused(both: Target) -> None:
 
 
 async def test_the_active_model_is_never_dropped_and_another_one_leaves_nothing(both: Target) -> None:
+    indexes = "SELECT indexname FROM pg_indexes WHERE indexname ~ '^embeddings_hnsw' ORDER BY 1"
     async with embedding_store(both) as store:
         assert await store.build_index(FAR, 64, minimum=6)
+        assert await store.build_index(LOCAL, 256, minimum=6)
     await as_owner(both, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
+    built = await as_owner(both, indexes)
     with pytest.raises(ValidationError, match="search uses it"):
         await drop_model(both, LOCAL)
+    assert await as_owner(both, indexes) == built
     with pytest.raises(ValidationError, match="no such model"):
         await drop_model(both, "other")
     assert await drop_model(both, FAR) == 6
@@ -102,10 +106,11 @@ async def test_the_active_model_is_never_dropped_and_another_one_leaves_nothing(
     left = await as_owner(
         both,
         "SELECT model FROM ops.embedding_queue WHERE model <> $1 UNION ALL SELECT model FROM embedding_models"
-        " WHERE model <> $1 UNION ALL SELECT indexname FROM pg_indexes WHERE indexname ~ '^embeddings_hnsw'",
+        " WHERE model <> $1",
         LOCAL,
     )
     assert left == []
+    assert len(await as_owner(both, indexes)) == 1
 
 
 async def test_a_check_compares_with_the_last_one_and_says_what_drifted(seeded_copy: Target) -> None:
