@@ -87,7 +87,7 @@ class EmbeddingServer:
     def wait_for_a_request(self) -> None:
         """Block until the first request is here."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self.most_at_once > 0, timeout=30)
+            assert self._changed.wait_for(lambda: self.most_at_once > 0, timeout=120)
 
     def leave(self) -> None:
         """Count a request out."""

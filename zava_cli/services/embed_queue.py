@@ -141,8 +141,6 @@ class _Drain:
             await self._embed(store, queue, row, products[:half], report)
             await self._embed(store, queue, row, products[half:], report)
             return
-        except EmbeddingSetupError:
-            raise
         except EmbeddingError as error:
             await queue.note(products, error.message)
             raise
