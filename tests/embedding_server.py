@@ -168,14 +168,14 @@ def _handler(state: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
             behaviour = state.behaviour_for(body)
             if behaviour == "slow":
                 state.hold()
+            wait = {"retry-after-ms": "10"} if state.retry_after is None else {"retry-after": state.retry_after}
             if behaviour == "rate_limited_once":
                 state.behaviour = "ok"
-                self._send(429, b"{}", {"retry-after-ms": "10"})
+                self._send(429, b"{}", wait)
             elif behaviour in _STATUS:
                 # Some servers do repeat the key and the text: nothing of it may reach the user.
                 echo = f"{self.headers.get('authorization')} {body['input']}"
                 answer = json.dumps({"error": {"message": echo, "code": "x"}}).encode()
-                wait = {"retry-after-ms": "10"} if state.retry_after is None else {"retry-after": state.retry_after}
                 self._send(_STATUS[behaviour], answer, wait)
             else:
                 self._send(200, state.answer(body, state.behaviour_for(body)), {})

@@ -181,7 +181,7 @@ async def test_a_wrong_key_takes_no_tries_away(embedded: Target, server: Embeddi
     assert (await drain_queue(far, ONCE)).embedded == 1
 
 
-@pytest.mark.parametrize("behaviour", ["bad_request", "nan", "truncated", "server_error"])
+@pytest.mark.parametrize("behaviour", ["bad_request", "nan", "truncated", "server_error", "wrong_dimension"])
 async def test_one_bad_product_is_given_up_with_its_reason_and_the_others_go_on(
     embedded: Target, server: EmbeddingServer, behaviour: Any
 ) -> None:

@@ -114,6 +114,8 @@ class _Drain:
         row = await store.model(self.model)
         if row is None:
             return report
+        # Or the first answer would say what is expected of the others, and it may be the one that is wrong.
+        self._embedder.dimensions = row.dimensions
         queue = EmbeddingQueue(store, self.model)
         await queue.take_back()
         while True:
@@ -152,7 +154,7 @@ class _Drain:
         """As from the embedder; EmbeddingRefusedError too when it fails for these texts and not for a plain word."""
         try:
             return await self._embedder.embed_documents(texts)
-        except EmbeddingUnavailableError as error:
+        except (EmbeddingUnavailableError, EmbeddingSetupError) as error:
             # A text on which the provider breaks down must not hold up all others for ever.
             if await self._embeds_a_word():
                 raise EmbeddingRefusedError(error.message, hint=error.hint) from error
