@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.command_line import CommandLine
 from tests.embedding_server import EmbeddingServer
 from tests.small_data import Walls
 from tests.small_shop import NAMES, as_owner, queued, remote, until, vectors
@@ -83,6 +85,19 @@ async def test_copy_and_truncate_are_seen_too(embedded: Target) -> None:
         assert await queued(embedded) == ["Copied"]
         await connection.execute("TRUNCATE retail.products CASCADE")
         assert await connection.fetchval("SELECT count(*) FROM ops.embedding_queue") == 0
+
+
+async def test_an_import_queues_its_new_products_and_one_that_is_refused_none(embedded: Target, tmp_path: Path) -> None:
+    header, sales = "order_id,product,quantity,order_date,unit_price,store", tmp_path / "sales.csv"
+    zava = CommandLine(embedded)
+    sales.write_text(f"{header}\n1,Maul,1,never,9.50,Leeds\n2,Sledge,1,2025-01-02,9.50,Leeds\n")
+    assert (await asyncio.to_thread(zava, "import", sales)).code != 0
+    assert await queued(embedded) == []
+    sales.write_text(f"{header}\n1,Maul,1,2025-01-01,9.50,Leeds\n")
+    done = await asyncio.to_thread(zava, "import", sales)
+    assert done.code == 0, done.err
+    assert await queued(embedded) == ["Maul"]
+    assert (await drain_queue(embedded, ONCE)).embedded == 1
 
 
 async def test_a_change_is_queued_for_every_model_that_there_is(embedded: Target, server: EmbeddingServer) -> None:

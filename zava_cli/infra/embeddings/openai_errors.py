@@ -78,7 +78,7 @@ class ServiceErrors:
         if status in (401, 403):
             return EmbeddingSetupError(
                 f"{self.place} did not accept the API key (HTTP {status}).",
-                hint="Check OPENAI_API_KEY or the embedding API key in the settings.",
+                hint="Check ZAVA_OPENAI_API_KEY or the keyring; OPENAI_API_KEY is shown to OpenAI's own address alone.",
             )
         if status == 404:
             return EmbeddingSetupError(
