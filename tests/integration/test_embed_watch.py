@@ -181,4 +181,4 @@ async def test_sigterm_in_the_middle_of_a_batch_ends_a_watcher_and_gives_the_bat
         "SELECT is_claimed, attempts, due_at <= now() AS is_due FROM ops.embedding_queue WHERE model = $1",
         FAR,
     )
-    assert [tuple(row) for row in waiting] == 2 * [(False, 0, True)]
+    assert [tuple(row) for row in waiting] == [(False, 0, True)]
