@@ -71,9 +71,9 @@ class Batch:
 
 
 @asynccontextmanager
-async def embedding_store(target: Target) -> AsyncGenerator[EmbeddingStore]:
-    """A store on an administrator's connection."""
-    async with admin_connection(target) as connection:
+async def embedding_store(target: Target, *, revive: bool = False) -> AsyncGenerator[EmbeddingStore]:
+    """A store on an administrator's connection; `revive` as there."""
+    async with admin_connection(target, revive=revive) as connection:
         yield EmbeddingStore(connection, target)
 
 
@@ -113,6 +113,11 @@ class EmbeddingStore:
         """Number of products."""
         async with self._as_owner():
             return int(await self.connection.fetchval(self._sql["products"]))
+
+    async def count_missing(self, model: str) -> int:
+        """Number of products that have no vector of the model and do not wait for one either."""
+        async with self._as_owner():
+            return int(await self.connection.fetchval(self._sql["missing"], model))
 
     async def models(self) -> list[ModelRow]:
         """Every model on record, the active one first."""
@@ -211,16 +216,20 @@ class EmbeddingStore:
         """Removes a model with its index, vectors and queue; returns the number of vectors. Never the active one."""
         # The index alone first: its lock keeps searches waiting, and removing the rows takes long.
         async with self._as_owner():
+            await self._refuse_active(model)
             await self.connection.execute(await self.connection.fetchval(self._sql["drop_index"], model))
         async with self._as_owner():
-            if await self.connection.fetchval(self._sql["is_active"], model):
-                raise ValidationError(
-                    "model", model, "search uses it", hint="Switch to another one first: `zava embed switch MODEL`."
-                )
+            await self._refuse_active(model)
             vectors = await self.connection.fetchval(self._sql["remove_vectors"], model)
             await self.connection.execute(self._sql["remove_model"], model)
             await self._record(model, hashlib.sha256(b"").hexdigest(), {"dropped": True}, -vectors)
         return int(vectors)
+
+    async def _refuse_active(self, model: str) -> None:
+        if await self.connection.fetchval(self._sql["is_active"], model):
+            raise ValidationError(
+                "model", model, "search uses it", hint="Switch to another one first: `zava embed switch MODEL`."
+            )
 
     async def _record(self, model: str, digest: str, parameters: dict[str, Any], rows: int) -> None:
         await self.connection.execute(

@@ -20,6 +20,13 @@ FROM retail.embedding_models ORDER BY is_active DESC, model
 -- Number of products.
 SELECT count(*) FROM retail.products
 
+-- name: missing
+-- Number of products that have no vector of a model and do not wait for one.
+-- $1 model text
+SELECT count(*) FROM retail.products p
+WHERE NOT EXISTS (SELECT FROM retail.product_description_embeddings e WHERE e.product_id = p.product_id AND e.model = $1)
+  AND NOT EXISTS (SELECT FROM ops.embedding_queue q WHERE q.product_id = p.product_id AND q.model = $1)
+
 -- name: lock_alone
 -- Lets one process go through all products for a model, with no worker of the queue beside it.
 -- $1 model text

@@ -54,8 +54,11 @@ class EmbedEstimate(BaseModel):
     provider: str = Field(description="local or openai")
     products: int = Field(description="Products to embed")
     characters: int = Field(description="Characters of their texts")
-    tokens: int = Field(description="Tokens, estimated by length: right within a third for English")
+    tokens: int = Field(description="Tokens, estimated by length")
+    least_tokens: int = Field(description="The fewest that texts of this length in English were seen to have")
+    most_tokens: int = Field(description="The most of them")
     cost: float | None = Field(description="Tokens by the setting embedding_price; none without it")
+    most_cost: float | None = Field(description="The same for the most tokens")
 
 
 class ModelStatus(BaseModel):

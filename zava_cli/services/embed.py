@@ -142,10 +142,9 @@ class _Run:
         except EmbeddingError as error:
             # With --all a product that is left may have its right vector from before: those are not counted.
             left = sum([len(batch.texts) async for batch in self._pending(everything=False)])
-            raise EmbeddingError(
-                f"{error.message} {self.embedded} products were embedded in this run; {left} are missing or stale.",
-                hint=f"{error.hint or ''} The next `zava embed` goes on from here.".strip(),
-            ) from error
+            error.message += f" {self.embedded} products were embedded in this run; {left} are missing or stale."
+            error.hint = f"{error.hint or ''} The next `zava embed` goes on from here.".strip()
+            raise
 
     async def _embed(self, batches: AsyncIterator[Pending]) -> None:
         batch, ready = await anext(batches, None), None
