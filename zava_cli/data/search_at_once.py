@@ -1,0 +1,95 @@
+"""A whole search in one statement: the round trips between its parts would cost as much as the parts themselves."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from zava_cli.data.named_sql import named_sql
+from zava_cli.data.search import Asked, Match, Reading, VectorModel, meaning_statement, reading_of
+from zava_cli.data.session import Session
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_PLACEHOLDER = re.compile(r"\$(\d+)")
+_UNFILTERED = ("NULL", "NULL", "NULL", "false", "NULL")
+"""`Filters.values` of a search without any, as constants: the planner leaves out what they decide."""
+_SHOWN = ("sku", "name", "category", "product_type", "price", "description", "words", "units")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one statement found: the reading of the question, both lists, and what is shown of the products in them."""
+
+    reading: Reading
+    by_keyword: dict[UUID, Match]
+    by_meaning: dict[UUID, Match]
+    details: dict[UUID, dict[str, Any]]
+
+
+async def at_once(
+    session: Session,
+    asked: Asked,
+    terms: Sequence[str],
+    unwanted: Sequence[str],
+    limit: int,
+    vector: NDArray[np.float32],
+    model: VectorModel,
+) -> Seen:
+    """Both lists of an unfiltered search for a question as it stands, by a model whose vectors have no index.
+
+    The caller compares the reading: a question with a slip, or another model that search uses by now, takes another
+    search.
+    """
+    texts = (list(asked.words), list(asked.neighbours), list(terms), list(unwanted))
+    arguments = (asked.question, *texts, limit, vector, model.model)
+    rows = await session.rows(_statement(model.dimensions), *arguments)
+    lists: dict[str, list[tuple[int, UUID, Match]]] = {"keyword": [], "meaning": []}
+    details: dict[UUID, dict[str, Any]] = {}
+    for row in rows:
+        product = row["product_id"]
+        if product is not None:
+            details[product] = {name: row[name] for name in _SHOWN}
+            for kind, places in lists.items():
+                if (place := row[f"{kind}_place"]) is not None:
+                    places.append((place, product, Match(row[f"{kind}_score"], row["type_id"], row["is_unwanted"])))
+    reading = reading_of(json.loads(rows[0]["reading"]))
+    return Seen(reading, _in_order(lists["keyword"]), _in_order(lists["meaning"]), details)
+
+
+def _in_order(places: list[tuple[int, UUID, Match]]) -> dict[UUID, Match]:
+    return {product: match for _, product, match in sorted(places, key=lambda one: one[0])}
+
+
+@cache
+def _statement(dimensions: int) -> str:
+    """The statements of `search.sql` as the parts of one, with the parameters of `at_once` in its order."""
+    sql = named_sql("search")
+    question, words, neighbours, terms, unwanted, limit, vector, model = (f"${number}" for number in range(1, 9))
+    reading = _part(sql["reading"], question, *_UNFILTERED, words, neighbours)
+    keyword = _part(sql["by_keyword"], terms, *_UNFILTERED, limit, unwanted, "NULL")
+    meaning = _part(meaning_statement(dimensions), vector, *_UNFILTERED, limit, model, unwanted)
+    shown = _part(sql["hits"], "ARRAY(SELECT product_id::text FROM found)", terms, "false", "NULL")
+    return (
+        f"WITH reading AS MATERIALIZED (SELECT row_to_json(part)::text AS reading, exact FROM {reading}),"
+        f"keyword AS MATERIALIZED (SELECT row_number() OVER () AS place, part.* FROM {keyword}),"
+        f"meaning AS MATERIALIZED (SELECT row_number() OVER () AS place, part.* FROM {meaning}),"
+        "found AS (SELECT product_id FROM keyword UNION ALL SELECT product_id FROM meaning"
+        " UNION ALL SELECT unnest(exact)::uuid FROM reading) "
+        "SELECT reading.reading, part.*, k.place AS keyword_place, k.score AS keyword_score,"
+        " m.place AS meaning_place, m.score AS meaning_score, coalesce(k.type_id, m.type_id) AS type_id,"
+        f" coalesce(k.is_unwanted, m.is_unwanted) AS is_unwanted FROM reading LEFT JOIN ({shown}"
+        " LEFT JOIN keyword k USING (product_id) LEFT JOIN meaning m USING (product_id)) ON true"
+    )
+
+
+def _part(statement: str, *values: str) -> str:
+    """The statement for a FROM, its parameters replaced by those of the whole or by other expressions."""
+    return "(\n" + _PLACEHOLDER.sub(lambda number: values[int(number[1]) - 1], statement) + "\n) AS part"
