@@ -66,15 +66,6 @@ NO_FILTERS = Filters(category=None, min_price=None, max_price=None, in_stock=Fal
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question with those of its words whose spelling is checked, and neighbours in it that may be one word."""
-
-    question: str
-    words: Sequence[str]
-    neighbours: Sequence[str]
-
-
-@dataclass(frozen=True)
 class Reading:
     """A question before the search: words that no product holds, neighbours that the catalogue writes as one word,
     the product with that SKU in any case (two where SKUs differ in case only), and the model that search uses, None
@@ -107,11 +98,13 @@ class KnownProduct:
     vector: NDArray[np.float32] | None
 
 
-async def reading(session: Session, asked: Asked, filters: Filters) -> Reading:
-    """What the database knows of a question."""
+async def reading(
+    session: Session, question: str, filters: Filters, words: Sequence[str], neighbours: Sequence[str]
+) -> Reading:
+    """What the database knows of a question, its words and the neighbours in it that may be one word."""
     # One statement: each of its parts by itself takes less time than a round trip.
-    arguments = (asked.question, *filters.values, list(asked.words), list(asked.neighbours))
-    return reading_of(await session.row(named_sql("search")["reading"], *arguments))
+    row = await session.row(named_sql("search")["reading"], question, *filters.values, list(words), list(neighbours))
+    return reading_of(row)
 
 
 def reading_of(row: Mapping[str, Any]) -> Reading:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.search import Asked, Match, Reading, VectorModel, meaning_statement, reading_of
+from zava_cli.data.search import Match, Reading, VectorModel, reading_of
 from zava_cli.data.session import Session
 
 if TYPE_CHECKING:
@@ -34,23 +34,28 @@ class Seen:
     details: dict[UUID, dict[str, Any]]
 
 
-async def at_once(
-    session: Session,
-    asked: Asked,
-    terms: Sequence[str],
-    unwanted: Sequence[str],
-    limit: int,
-    vector: NDArray[np.float32],
-    model: VectorModel,
-) -> Seen:
-    """Both lists of an unfiltered search for a question as it stands, by a model whose vectors have no index.
+@dataclass(frozen=True)
+class Guess:
+    """A question as it stands: words and neighbours as for `reading`, terms as for `by_keyword`, and its vector."""
+
+    question: str
+    words: Sequence[str]
+    neighbours: Sequence[str]
+    terms: Sequence[str]
+    unwanted: Sequence[str]
+    vector: NDArray[np.float32]
+    model: VectorModel
+
+
+async def at_once(session: Session, guess: Guess, limit: int) -> Seen:
+    """Both lists of an unfiltered search, by a model whose vectors have no index.
 
     The caller compares the reading: a question with a slip, or another model that search uses by now, takes another
     search.
     """
-    texts = (list(asked.words), list(asked.neighbours), list(terms), list(unwanted))
-    arguments = (asked.question, *texts, limit, vector, model.model)
-    rows = await session.rows(_statement(model.dimensions), *arguments)
+    texts = [list(part) for part in (guess.words, guess.neighbours, guess.terms, guess.unwanted)]
+    arguments = (guess.question, *texts, limit, guess.vector, guess.model.model)
+    rows = await session.rows(_statement(), *arguments)
     lists: dict[str, list[tuple[int, UUID, Match]]] = {"keyword": [], "meaning": []}
     details: dict[UUID, dict[str, Any]] = {}
     for row in rows:
@@ -69,16 +74,17 @@ def _in_order(places: list[tuple[int, UUID, Match]]) -> dict[UUID, Match]:
 
 
 @cache
-def _statement(dimensions: int) -> str:
-    """The statements of `search.sql` as the parts of one, with the parameters of `at_once` in its order."""
+def _statement() -> str:
+    """The statements of search by steps as the parts of one; the parameters are the arguments of `at_once`."""
     sql = named_sql("search")
     question, words, neighbours, terms, unwanted, limit, vector, model = (f"${number}" for number in range(1, 9))
     reading = _part(sql["reading"], question, *_UNFILTERED, words, neighbours)
     keyword = _part(sql["by_keyword"], terms, *_UNFILTERED, limit, unwanted, "NULL")
-    meaning = _part(meaning_statement(dimensions), vector, *_UNFILTERED, limit, model, unwanted)
+    meaning = _part(named_sql("search_at_once")["nearest"], vector, limit, model, unwanted)
     shown = _part(sql["hits"], "ARRAY(SELECT product_id::text FROM found)", terms, "false", "NULL")
+    # Only our own statements are put in.
     return (
-        f"WITH reading AS MATERIALIZED (SELECT row_to_json(part)::text AS reading, exact FROM {reading}),"
+        f"WITH reading AS MATERIALIZED (SELECT row_to_json(part)::text AS reading, exact FROM {reading}),"  # noqa: S608
         f"keyword AS MATERIALIZED (SELECT row_number() OVER () AS place, part.* FROM {keyword}),"
         f"meaning AS MATERIALIZED (SELECT row_number() OVER () AS place, part.* FROM {meaning}),"
         "found AS (SELECT product_id FROM keyword UNION ALL SELECT product_id FROM meaning"

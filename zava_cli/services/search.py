@@ -12,8 +12,8 @@ from zava_cli.data import search as data
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.retries import retried
-from zava_cli.data.search import NO_FILTERS, ActiveModel, Asked, Filters, Match, Reading
-from zava_cli.data.search_at_once import Seen, at_once
+from zava_cli.data.search import NO_FILTERS, ActiveModel, Filters, Match
+from zava_cli.data.search_at_once import Guess, Seen, at_once
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
 from zava_cli.infra.operations import current_operation
@@ -56,22 +56,20 @@ async def _search(
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
         filters = await filters_of(session, request)
-        asked = _asked(request.query_description)
-        guess = await _guess(request, asked, filters, source)
-        seen = await _at_once(session, request, asked, guess) if guess else None
-        reading = seen.reading if seen else await data.reading(session, asked, filters)
-        found.exact, source.last_used = reading.exact, reading.active
-        text = await _put_right(session, asked, reading, found)
-        if guess and seen and text == _as_it_stands(asked) and guess.is_by(reading.active):
-            question, rows = _taken(found, seen, guess), seen.details
-            order = found.order(request.limit)
+        question = await _likely_question(request, filters, source)
+        seen = await _at_once(session, request, question) if question else None
+        text, active = await _read(session, request.query_description, filters, found, seen)
+        source.last_used = active
+        if seen and question and text == question.text and question.is_by(active):
+            _take(found, seen, question)
+            order, rows = found.order(request.limit), seen.details
         else:
             question = None
             if request.mode is not SearchMode.KEYWORD:
-                if is_slow := not source.is_at_hand(reading.active, text):
+                if is_slow := not source.is_at_hand(active, text):
                     # No transaction stays open while a provider thinks.
                     await stack.aclose()
-                question = await _question_or_notice(text, request, reading.active, source, found)
+                question = await _question_or_notice(text, request, active, source, found)
                 if is_slow:
                     session = await stack.enter_async_context(provider.reader(caller))
             order, rows = await _look_up(session, request, terms_of(text), filters, question, found)
@@ -89,8 +87,9 @@ async def _search(
 
 @dataclass(frozen=True)
 class _Question:
-    """The question's vector, made by the active model, and the lowest similarity of the nearest and of the others."""
+    """The question, its vector by the active model, and the lowest similarity of the nearest and of the others."""
 
+    text: str
     vector: NDArray[np.float32]
     active: ActiveModel
     entry: float
@@ -163,54 +162,61 @@ async def _question(
             hint="Set embedding_dimensions and run `zava embed`, or use the service that embedded the products.",
         )
     if threshold is not None:
-        return _Question(vector, active, threshold, threshold)
-    return _Question(vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
+        return _Question(text, vector, active, threshold, threshold)
+    return _Question(text, vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
 
 
-def _asked(question: str) -> Asked:
-    words, neighbours = words_to_check(question)
-    return Asked(question, [], []) if OPERATORS.search(question) or not words else Asked(question, words, neighbours)
-
-
-def _as_it_stands(asked: Asked) -> str:
-    return corrected(asked.question, {}, ()) if asked.words else asked.question
-
-
-async def _put_right(session: Session, asked: Asked, reading: Reading, found: Found) -> str:
-    """The question as the catalogue would spell it; what was changed is among the notices."""
+async def _read(
+    session: Session, question: str, filters: Filters, found: Found, seen: Seen | None
+) -> tuple[str, ActiveModel | None]:
+    """The question as the catalogue would spell it, and the model for it; what was changed is among the notices."""
+    words, neighbours = _to_check(question)
+    reading = seen.reading if seen else await data.reading(session, question, filters, words, neighbours)
+    found.exact = reading.exact
     corrections: dict[str, str] = {}
     if reading.unknown:
         vocabulary = await data.vocabulary(session, max(map(len, reading.unknown)) + MOST_SLIPS)
         corrections = {word: meant for word in reading.unknown if (meant := correction(word, vocabulary))}
     found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
-    return corrected(asked.question, corrections, reading.compounds) if asked.words else asked.question
+    return corrected(question, corrections, reading.compounds) if words else question, reading.active
 
 
-async def _guess(request: SearchRequest, asked: Asked, filters: Filters, source: EmbedderSource) -> _Question | None:
-    """The question by the model that the last search used, where one statement may answer it; else None."""
-    model, text = source.last_used, _as_it_stands(asked)
+def _to_check(question: str) -> tuple[list[str], list[str]]:
+    words, neighbours = words_to_check(question)
+    return ([], []) if OPERATORS.search(question) or not words else (words, neighbours)
+
+
+async def _likely_question(request: SearchRequest, filters: Filters, source: EmbedderSource) -> _Question | None:
+    """The question as it stands, by the model that the last search used; None where one statement cannot answer it."""
+    model, text = source.last_used, request.query_description
     is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not OPERATORS.search(text)
-    if model is None or model.is_indexed or not is_plain or not source.is_at_hand(model, text):
+    if model is None or model.is_indexed or not is_plain:
+        return None
+    text = corrected(text, {}, ()) if _to_check(text)[0] else text
+    if not source.is_at_hand(model, text):
         return None
     try:
         question = await _question(text, request.threshold, model, source)
     except EmbeddingError:
-        # Said where it matters: search may use another model by now.
+        # Told where it matters: search may use another model by now.
         return None
     return question if question.vector.any() else None
 
 
-async def _at_once(session: Session, request: SearchRequest, asked: Asked, guess: _Question) -> Seen:
-    terms = terms_of(_as_it_stands(asked))
-    return await at_once(session, asked, terms.wanted, terms.unwanted, _length(request), guess.vector, guess.active)
+async def _at_once(session: Session, request: SearchRequest, question: _Question) -> Seen:
+    words, neighbours = _to_check(request.query_description)
+    terms = terms_of(question.text)
+    guess = Guess(
+        request.query_description, words, neighbours, terms.wanted, terms.unwanted, question.vector, question.active
+    )
+    return await at_once(session, guess, _length(request))
 
 
-def _taken(found: Found, seen: Seen, question: _Question) -> _Question:
-    """Takes both lists; the question as of now."""
-    assert seen.reading.active is not None
-    found.notices += _behind(seen.reading.active)
+def _take(found: Found, seen: Seen, question: _Question) -> None:
+    """Takes both lists, and what is to be said of the vectors by now."""
     found.by_keyword, found.by_meaning = seen.by_keyword, question.near_enough(seen.by_meaning)
-    return question
+    if seen.reading.active is not None:
+        found.notices += _behind(seen.reading.active)
 
 
 def _behind(active: ActiveModel) -> list[str]:
