@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,17 @@ _SHOWN = ("sku", "name", "category", "product_type", "price", "description", "wo
 
 @dataclass(frozen=True)
 class Seen:
-    """What one statement found: the reading of the question, both lists, and what is shown of the products in them."""
+    """What one statement found: the reading of the question, both lists, and the rows of the products in them."""
 
     reading: Reading
     by_keyword: dict[UUID, Match]
     by_meaning: dict[UUID, Match]
-    details: dict[UUID, dict[str, Any]]
+    products: Mapping[UUID, Mapping[str, Any]]
+
+    def details(self, products: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+        """What is shown of those of these products that were found, as from `search.details`."""
+        there = (product for product in products if product in self.products)
+        return {product: {name: self.products[product][name] for name in _SHOWN} for product in there}
 
 
 @dataclass(frozen=True)
@@ -56,21 +61,16 @@ async def at_once(session: Session, guess: Guess, limit: int) -> Seen:
     texts = [list(part) for part in (guess.words, guess.neighbours, guess.terms, guess.unwanted)]
     arguments = (guess.question, *texts, limit, guess.vector, guess.model.model)
     rows = await session.rows(_statement(), *arguments)
-    lists: dict[str, list[tuple[int, UUID, Match]]] = {"keyword": [], "meaning": []}
-    details: dict[UUID, dict[str, Any]] = {}
-    for row in rows:
-        product = row["product_id"]
-        if product is not None:
-            details[product] = {name: row[name] for name in _SHOWN}
-            for kind, places in lists.items():
-                if (place := row[f"{kind}_place"]) is not None:
-                    places.append((place, product, Match(row[f"{kind}_score"], row["type_id"], row["is_unwanted"])))
+    products = {row["product_id"]: row for row in rows if row["product_id"] is not None}
     reading = reading_of(json.loads(rows[0]["reading"]))
-    return Seen(reading, _in_order(lists["keyword"]), _in_order(lists["meaning"]), details)
+    return Seen(reading, _list(products, "keyword"), _list(products, "meaning"), products)
 
 
-def _in_order(places: list[tuple[int, UUID, Match]]) -> dict[UUID, Match]:
-    return {product: match for _, product, match in sorted(places, key=lambda one: one[0])}
+def _list(products: Mapping[UUID, Mapping[str, Any]], kind: str) -> dict[UUID, Match]:
+    place, score = f"{kind}_place", f"{kind}_score"
+    found = sorted((row[place], product) for product, row in products.items() if row[place] is not None)
+    rows = ((product, products[product]) for _, product in found)
+    return {product: Match(row[score], row["type_id"], row["is_unwanted"]) for product, row in rows}
 
 
 @cache

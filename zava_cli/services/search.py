@@ -62,7 +62,8 @@ async def _search(
         source.last_used = active
         if seen and question and text == question.text and question.is_by(active):
             _take(found, seen, question)
-            order, rows = found.order(request.limit), seen.details
+            order = found.order(request.limit)
+            rows = seen.details(order)
         else:
             question = None
             if request.mode is not SearchMode.KEYWORD:
