@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -43,6 +43,9 @@ class ActiveModel(VectorModel):
     behind: int
 
 
+_MODEL = tuple(field.name for field in fields(ActiveModel))
+
+
 @dataclass(frozen=True)
 class Filters:
     """Which products may be found. `store` narrows stock to one store; None means every store one sees."""
@@ -57,6 +60,9 @@ class Filters:
     def values(self) -> tuple[Any, ...]:
         """As parameters $2 to $6 of the `by_…` statements."""
         return (self.category, self.min_price, self.max_price, self.in_stock, self.store)
+
+
+NO_FILTERS = Filters(category=None, min_price=None, max_price=None, in_stock=False, store=None)
 
 
 @dataclass(frozen=True)
@@ -98,8 +104,14 @@ async def reading(
     """What the database knows of a question, its words and the neighbours in it that may be one word."""
     # One statement: each of its parts by itself takes less time than a round trip.
     row = await session.row(named_sql("search")["reading"], question, *filters.values, list(words), list(neighbours))
-    unknown, compounds, exact = row.pop("unknown"), set(row.pop("compounds")), [UUID(key) for key in row.pop("exact")]
-    return Reading(unknown, compounds, exact, ActiveModel(**row) if row["model"] is not None else None)
+    return reading_of(row)
+
+
+def reading_of(row: Mapping[str, Any]) -> Reading:
+    """The reading in a row that has the columns of `reading`."""
+    exact = [UUID(key) for key in row["exact"]]
+    model = ActiveModel(**{name: row[name] for name in _MODEL}) if row["model"] is not None else None
+    return Reading(row["unknown"], set(row["compounds"]), exact, model)
 
 
 async def categories(session: Session) -> dict[str, UUID]:

@@ -4,13 +4,15 @@
 -- search uses, whether they have the index that embed's `index_plan` builds, and how many products wait for a vector
 -- of it, up to a thousand.
 -- $1 question text, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
-SELECT ARRAY(SELECT word FROM unnest($7::text[]) AS word
-             WHERE numnode(plainto_tsquery('english', word)) > 0
-               AND NOT EXISTS (SELECT FROM search_words s WHERE s.word = word.word)
-               AND NOT EXISTS (SELECT FROM products p WHERE p.search_text @@ plainto_tsquery('english', word))) AS unknown,
-       ARRAY(SELECT s.word FROM search_words s WHERE s.word = ANY ($8::text[])) AS compounds,
+WITH known AS (SELECT word FROM search_words WHERE word = ANY ($7::text[] || $8::text[]))
+SELECT ARRAY(SELECT word FROM unnest($7::text[]) AS word, plainto_tsquery('english', word) AS query
+             WHERE numnode(query) > 0
+               AND word <> ALL (ARRAY(SELECT word FROM known))
+               AND NOT EXISTS (SELECT FROM products p WHERE p.search_text @@ query)) AS unknown,
+       ARRAY(SELECT word FROM known WHERE word = ANY ($8::text[])) AS compounds,
        ARRAY(SELECT p.product_id::text FROM products p
-             WHERE lower(p.sku) = lower($1)
+             -- The index on search_text finds the few products that may have it.
+             WHERE p.search_text @@ (SELECT plainto_tsquery('simple', $1)) AND lower(p.sku) = (SELECT lower($1))
                AND ($2::uuid IS NULL OR p.category_id = $2)
                AND ($3::numeric IS NULL OR p.price >= $3)
                AND ($4::numeric IS NULL OR p.price <= $4)
@@ -22,8 +24,9 @@ SELECT ARRAY(SELECT word FROM unnest($7::text[]) AS word
        m.provider, m.provider_model, m.asked_dimensions, m.query_prefix, m.document_prefix,
        b.waiting + b.failed AS behind
 FROM (SELECT) AS one
-LEFT JOIN embedding_models m ON m.is_active
-LEFT JOIN LATERAL security.embedding_backlog(m.model, 1000) AS b ON true
+-- The planner is told that there is one of each.
+LEFT JOIN (SELECT * FROM embedding_models WHERE is_active LIMIT 1) AS m ON true
+LEFT JOIN LATERAL (SELECT * FROM security.embedding_backlog(m.model, 1000) LIMIT 1) AS b ON true
 
 -- name: categories
 -- Every category.
@@ -69,7 +72,10 @@ WITH asked AS (
     -- Every mention of a table costs a check of who asks: what is needed of a product is carried along.
     SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price, p.search_text,
            CASE WHEN ts_filter(p.search_text, '{a}') @@ asked.term THEN 1.0 ELSE 0.7 END AS worth
-    FROM asked JOIN products p ON p.search_text @@ asked.term
+    -- What holds any term is found first: that is one look at the catalogue instead of one for each term.
+    FROM (SELECT * FROM products
+          WHERE search_text @@ (SELECT string_agg(term::text, ' | ')::tsquery FROM asked)) AS p
+    JOIN asked ON p.search_text @@ asked.term
     UNION ALL
     SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price, p.search_text, 0.7
     FROM asked

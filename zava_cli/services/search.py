@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,7 +12,8 @@ from zava_cli.data import search as data
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.retries import retried
-from zava_cli.data.search import ActiveModel, Filters
+from zava_cli.data.search import NO_FILTERS, ActiveModel, Filters, Match
+from zava_cli.data.search_at_once import Guess, Seen, at_once
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
 from zava_cli.infra.operations import current_operation
@@ -52,23 +53,27 @@ async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
 ) -> SearchResult:
     found = Found(mode=request.mode)
-    question = None
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
         filters = await filters_of(session, request)
-        text, active = await _read(session, request.query_description, filters, found)
-        if request.mode is not SearchMode.KEYWORD:
-            if is_slow := not source.is_at_hand(active, text):
-                # No transaction stays open while a provider thinks.
-                await stack.aclose()
-            question = await _question_or_notice(text, request, active, source, found)
-            if is_slow:
-                session = await stack.enter_async_context(provider.reader(caller))
-        terms = terms_of(text)
-        await _look_up(session, request, terms, filters, question, found)
-        order = found.order(request.limit)
-        wanted = [] if found.mode is SearchMode.SEMANTIC else terms.wanted
-        rows = await data.details(session, order, wanted, filters)
+        question = await _likely_question(request, filters, source)
+        seen = await _at_once(session, request, question) if question else None
+        text, active = await _read(session, request.query_description, filters, found, seen)
+        source.last_used = active
+        if seen and question and text == question.text and question.is_by(active):
+            _take(found, seen, question)
+            order = found.order(request.limit)
+            rows = seen.details(order)
+        else:
+            question = None
+            if request.mode is not SearchMode.KEYWORD:
+                if is_slow := not source.is_at_hand(active, text):
+                    # No transaction stays open while a provider thinks.
+                    await stack.aclose()
+                question = await _question_or_notice(text, request, active, source, found)
+                if is_slow:
+                    session = await stack.enter_async_context(provider.reader(caller))
+            order, rows = await _look_up(session, request, terms_of(text), filters, question, found)
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
     current_operation().row_count = len(hits)
@@ -83,12 +88,23 @@ async def _search(
 
 @dataclass(frozen=True)
 class _Question:
-    """The question's vector, made by the active model, and the lowest similarity of the nearest and of the others."""
+    """The question, its vector by the active model, and the lowest similarity of the nearest and of the others."""
 
+    text: str
     vector: NDArray[np.float32]
     active: ActiveModel
     entry: float
     threshold: float
+
+    def is_by(self, active: ActiveModel | None) -> bool:
+        """Whether that is its model, however many products changed meanwhile."""
+        return active is not None and replace(active, behind=self.active.behind) == self.active
+
+    def near_enough(self, nearest: dict[UUID, Match]) -> dict[UUID, Match]:
+        """Those of the nearest products that are hits."""
+        if not any(match.score >= self.entry for match in nearest.values()):
+            return {}
+        return {key: match for key, match in nearest.items() if match.score >= self.threshold}
 
 
 async def filters_of(session: Session, request: ProductFilters) -> Filters:
@@ -147,16 +163,16 @@ async def _question(
             hint="Set embedding_dimensions and run `zava embed`, or use the service that embedded the products.",
         )
     if threshold is not None:
-        return _Question(vector, active, threshold, threshold)
-    return _Question(vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
+        return _Question(text, vector, active, threshold, threshold)
+    return _Question(text, vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
 
 
-async def _read(session: Session, question: str, filters: Filters, found: Found) -> tuple[str, ActiveModel | None]:
+async def _read(
+    session: Session, question: str, filters: Filters, found: Found, seen: Seen | None
+) -> tuple[str, ActiveModel | None]:
     """The question as the catalogue would spell it, and the model for it; what was changed is among the notices."""
-    words, neighbours = words_to_check(question)
-    if OPERATORS.search(question) or not words:
-        words, neighbours = [], []
-    reading = await data.reading(session, question, filters, words, neighbours)
+    words, neighbours = _to_check(question)
+    reading = seen.reading if seen else await data.reading(session, question, filters, words, neighbours)
     found.exact = reading.exact
     corrections: dict[str, str] = {}
     if reading.unknown:
@@ -164,6 +180,44 @@ async def _read(session: Session, question: str, filters: Filters, found: Found)
         corrections = {word: meant for word in reading.unknown if (meant := correction(word, vocabulary))}
     found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
     return corrected(question, corrections, reading.compounds) if words else question, reading.active
+
+
+def _to_check(question: str) -> tuple[list[str], list[str]]:
+    words, neighbours = words_to_check(question)
+    return ([], []) if OPERATORS.search(question) or not words else (words, neighbours)
+
+
+async def _likely_question(request: SearchRequest, filters: Filters, source: EmbedderSource) -> _Question | None:
+    """The question as it stands, by the model that the last search used; None where one statement cannot answer it."""
+    model, text = source.last_used, request.query_description
+    is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not OPERATORS.search(text)
+    if model is None or model.is_indexed or not is_plain:
+        return None
+    text = corrected(text, {}, ()) if _to_check(text)[0] else text
+    if not source.is_at_hand(model, text):
+        return None
+    try:
+        question = await _question(text, request.threshold, model, source)
+    except EmbeddingError:
+        # Told where it matters: search may use another model by now.
+        return None
+    return question if question.vector.any() else None
+
+
+async def _at_once(session: Session, request: SearchRequest, question: _Question) -> Seen:
+    words, neighbours = _to_check(request.query_description)
+    terms = terms_of(question.text)
+    guess = Guess(
+        request.query_description, words, neighbours, terms.wanted, terms.unwanted, question.vector, question.active
+    )
+    return await at_once(session, guess, _length(request))
+
+
+def _take(found: Found, seen: Seen, question: _Question) -> None:
+    """Takes both lists, and what is to be said of the vectors by now."""
+    found.by_keyword, found.by_meaning = seen.by_keyword, question.near_enough(seen.by_meaning)
+    if seen.reading.active is not None:
+        found.notices += _behind(seen.reading.active)
 
 
 def _behind(active: ActiveModel) -> list[str]:
@@ -177,10 +231,15 @@ def _behind(active: ActiveModel) -> list[str]:
     ]
 
 
+def _length(request: SearchRequest) -> int:
+    return max(CANDIDATES, 2 * request.limit)
+
+
 async def _look_up(
     session: Session, request: SearchRequest, terms: Terms, filters: Filters, question: _Question | None, found: Found
-) -> None:
-    text, length = request.query_description, max(CANDIDATES, 2 * request.limit)
+) -> tuple[list[UUID], dict[UUID, dict[str, Any]]]:
+    """The order of what is found, statement by statement, and what is shown of each product."""
+    text, length = request.query_description, _length(request)
     if found.mode is not SearchMode.SEMANTIC and OPERATORS.search(text):
         found.by_keyword = await data.by_operators(session, text, filters, length)
     elif found.mode is not SearchMode.SEMANTIC:
@@ -188,8 +247,10 @@ async def _look_up(
     # The cosine distance to a zero vector is NaN: such a question has no meaning to the model.
     if question is not None and question.vector.any():
         nearest = await data.by_meaning(session, question.vector, question.active, terms.unwanted, filters, length)
-        if any(match.score >= question.entry for match in nearest.values()):
-            found.by_meaning = {key: match for key, match in nearest.items() if match.score >= question.threshold}
+        found.by_meaning = question.near_enough(nearest)
+    order = found.order(request.limit)
+    wanted = [] if found.mode is SearchMode.SEMANTIC else terms.wanted
+    return order, await data.details(session, order, wanted, filters)
 
 
 def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
