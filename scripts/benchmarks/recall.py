@@ -23,6 +23,7 @@ from benchmarks.common import Goal, Measure, Report
 from benchmarks.databases import Database, seeded_database
 from benchmarks.generated import SHARES, STOCKED, fill
 from tests.judged import judged_queries
+from zava_cli.data.admin import admin_connection
 from zava_cli.data.connections import prepare_own_connection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.named_sql import named_sql
@@ -50,6 +51,7 @@ WHERE e.model = $2 AND ($3::uuid IS NULL OR p.category_id = $3) AND ($4::numeric
   AND ($5::uuid IS NULL OR EXISTS (SELECT FROM inventory i WHERE i.product_id = p.product_id AND i.store_id = $5))
 ORDER BY e.description_embedding <=> $1::vector LIMIT $6
 """
+_INDEX_SIZE = "SELECT pg_relation_size(to_regclass('retail.embeddings_hnsw_' || left(md5($1), 16)))"
 _PRICE = "SELECT price FROM products ORDER BY price OFFSET $1 LIMIT 1"
 
 Ask = Callable[[Any], Awaitable[list[float]]]
@@ -104,13 +106,11 @@ async def measured(database: Database, embedded: EmbedReport, questions: int, ru
     try:
         measures, goals = await bench.cases(runs)
         crossover, note = await bench.crossover()
-        size = await plain.fetchval(
-            "SELECT relpages::bigint * 8192 FROM pg_class WHERE relname = 'embeddings_hnsw_' || left(md5($1), 16)",
-            embedded.model,
-        )
     finally:
         await plain.close()
         await bench.provider.close()
+    async with admin_connection(target) as connection:
+        size = await connection.fetchval(_INDEX_SIZE, embedded.model)
     measures += [
         *crossover,
         Measure("index, build", "s", {"zava": [embedded.index_seconds]}),

@@ -171,24 +171,21 @@ async def by_meaning(
     `limit` of those pass the filters, all that pass are compared: never less is found than there is.
     """
     arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
-    if not model.is_indexed:
-        return _matches(await _compared(session, arguments, None) or [])
-    if filters.are_any:
-        few = await _compared(session, arguments, COMPARED)
-        if few is not None:
-            return _matches(few)
-    await session.configure(*scan_settings())
-    rows = await session.rows(nearest_statement(model.dimensions), *arguments, horizon(filters, limit))
-    if len(rows) < limit:
-        rows = await _compared(session, arguments, None) or []
-    return _matches(rows)
+    if model.is_indexed:
+        await session.configure(*scan_settings())
+        if filters.are_any:
+            few = await _compared(session, arguments, COMPARED)
+            if few is not None:
+                return _matches(few)
+        rows = await session.rows(nearest_statement(model.dimensions), *arguments, horizon(filters, limit))
+        if len(rows) == limit:
+            return _matches(rows)
+    return _matches(await _compared(session, arguments, None) or [])
 
 
 async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:
     """The nearest of all that pass the filters; None where those are `most` or more."""
-    sql = named_sql("search")
-    await session.configure(sql["plan_anew"])
-    rows = await session.rows(sql["by_comparing"], *arguments, most)
+    rows = await session.rows(named_sql("search")["by_comparing"], *arguments, most)
     if most is not None and rows[0]["passed"] >= most:
         return None
     return [row for row in rows if row["product_id"] is not None]

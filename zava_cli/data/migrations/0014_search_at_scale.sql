@@ -4,7 +4,6 @@
 SET LOCAL ROLE @{owner};
 
 CREATE INDEX products_filters ON retail.products (category_id, price, product_id);
-CREATE INDEX products_price ON retail.products (price, product_id);
 -- The primary key begins with the store: it does not tell whether any store has a product.
 CREATE INDEX inventory_in_stock ON retail.inventory (product_id, store_id) WHERE stock_level > 0;
 
