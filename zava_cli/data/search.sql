@@ -160,7 +160,7 @@ LEFT JOIN products p ON p.product_id = near.product_id
 ORDER BY near.score DESC
 
 -- name: by_meaning
--- Products nearest to a question's vector by the model's index, among the nearest $11 of all: those of them that pass
+-- Products nearest to a question's vector by the model's index, within a horizon: of the nearest of all those that pass
 -- the filters, in order by the vectors themselves, since the index holds half precision. The inner order is by the
 -- distance operator on the index's own expression, or no index would serve it. The filters stand outside: a scan that
 -- goes on until enough rows have passed them is slow where they go against the question, and finds a part.
