@@ -166,7 +166,7 @@ def _sentence(report: EmbedReport) -> str:
     if report.unchanged:
         parts.append(f"{report.unchanged} were up to date")
     if report.indexed:
-        parts.append(f"index built in {report.index_seconds:.1f} s")
+        parts.append(f"index built in {report.index_seconds:.1f} s and {report.index_memory >> 20:,} MB of memory")
     if report.activated:
         parts.append("search uses this model now")
     return "; ".join(parts) + "."

@@ -14,9 +14,11 @@ import asyncpg
 
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.driver_errors import translated
+from zava_cli.data.embed_index import BuiltIndex, IndexBuild
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import EmbeddingError, ValidationError
+from zava_cli.infra.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,16 +187,12 @@ class EmbeddingStore:
         digest = hashlib.sha256("".join(hashes).encode()).hexdigest()
         await self._record(row.model, digest, {"provider": row.provider, "dimensions": row.dimensions}, len(hashes))
 
-    async def build_index(self, model: str, dimensions: int, *, minimum: int = INDEX_ROWS) -> bool:
-        """Builds the model's index once it has `minimum` vectors; says whether it did."""
-        async with self._as_owner():
-            plan = await self.connection.fetchrow(self._sql["index_plan"], model, dimensions)
-            assert plan is not None
-            if plan["is_there"] or plan["vectors"] < minimum:
-                return False
-            await self.connection.execute(plan["statement"])
-            await self.connection.execute(self._sql["analyze"])
-        return True
+    async def build_index(
+        self, model: str, dimensions: int, on_progress: Progress = no_progress, *, minimum: int = INDEX_ROWS
+    ) -> BuiltIndex | None:
+        """Builds the model's index once it has `minimum` vectors; None when there is nothing to do."""
+        build = IndexBuild(self.connection, self.target, model, dimensions, on_progress)
+        return await build.run(minimum)
 
     async def activate_first(self, model: str) -> bool:
         """Makes search use `model` if it uses none yet and the model has vectors; says whether it did."""

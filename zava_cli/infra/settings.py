@@ -95,6 +95,10 @@ class Settings(BaseModel):
     connect_timeout: float = _setting(10.0, "Seconds to wait for a connection", gt=0, le=300)
     jit: bool = _setting(False, "PostgreSQL's just-in-time compilation")
     work_mem: str = _setting("4MB", "PostgreSQL's work_mem for queries", pattern=r"^[0-9]+(kB|MB|GB)$")
+    index_memory: str | None = _setting(
+        None, "Most memory to build an index in; empty means a quarter of the embedded server's machine, elsewhere "
+        "the server's maintenance_work_mem", pattern=r"^[0-9]+(kB|MB|GB)$",
+    )  # fmt: skip
     application_name: str | None = _setting(None, "Name in pg_stat_activity; empty means zava-cli or zava-mcp-server")
     prepared_statements: bool = _setting(True, "Cache zava's own prepared statements; off behind old poolers")
     query_max_bytes: int = _setting(65_536, "Longest query text, in bytes", ge=1_000, le=1_000_000)

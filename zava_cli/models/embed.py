@@ -33,6 +33,7 @@ class EmbedReport(BaseModel):
     skipped: int = Field(description="Products whose text has no meaning to the model")
     activated: bool = Field(description="Whether search uses this model from now on and did not before")
     indexed: bool = Field(description="Whether this run built the model's index")
+    index_memory: int = Field(description="Bytes of memory that building the index was given; 0 without one")
     seconds: float = Field(description="How long it took, without the index")
     index_seconds: float = Field(description="How long building the index took")
 
