@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.command_line import CommandLine
+from tests.redis_server import redis_server
 from tests.small_data import Walls, make_walls, remove_walls
 from zava_cli.data import audit_backlog
 from zava_cli.data.audit import keep_for_later
@@ -211,3 +212,18 @@ async def test_the_command_ends_with_0_when_healthy_and_with_1_and_the_fix_when_
     assert ill.code == 1
     assert "not forced on: orders" in ill.out
     assert "FORCE ROW LEVEL" in ill.out
+
+
+def test_the_terminal_looks_whether_the_redis_of_the_settings_answers(target: Target) -> None:
+    def cache(**variables: str) -> list[dict[str, str]]:
+        done = CommandLine(target, "seattle")("health", "--format", "json", **variables)
+        assert done.code == 0, done.err
+        return [c for c in json.loads(done.out)["components"] if c["component"] == "cache"]
+
+    assert cache() == []
+    with redis_server() as redis:
+        assert [(c["status"], c["detail"]) for c in cache(ZAVA_REDIS_URL=redis.url)] == [("ok", "Redis")]
+        redis.kill()
+        [away] = cache(ZAVA_REDIS_URL=redis.url)
+    assert away["status"] == "warn"
+    assert "Redis does not answer" in away["detail"] and "ZAVA_REDIS_URL" in away["fix"]
