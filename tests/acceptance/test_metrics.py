@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -268,6 +269,19 @@ async def test_a_process_that_is_just_beginning_to_count_is_passed_over(target: 
                 # So they are between two calls of the system; one that is killed there leaves them like that.
                 (folder / f"{kind}_1.db").touch()
             assert value(await scraped(server.root), "query_total", type="select", status="ok") == 1
+
+
+async def test_a_shared_folder_that_is_gone_stops_no_server(target: Target) -> None:
+    with shared_by_processes() as folder:
+        shared = {"ZAVA_METRICS_TOKEN": TOKEN, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+        with http_server(target, "--no-auth", **shared) as server:
+            shutil.rmtree(folder)
+            async with calling(server.url) as caller:
+                assert not (await caller.ask("select 1")).get("isError")
+            async with httpx2.AsyncClient() as client:
+                answer = await client.get(f"{server.root}/stats", headers={"authorization": f"Bearer {TOKEN}"})
+            assert answer.json()["queries"][0]["count"] == 1
+            assert server.stop() == 0
 
 
 def test_what_a_program_above_counts_elsewhere_is_left_alone(target: Target, tmp_path: Path) -> None:

@@ -33,3 +33,10 @@ def test_names_do_not_take_from_each_other_whatever_is_in_them(tmp_path: Path) -
 def test_who_has_waited_may_ask_again(tmp_path: Path) -> None:
     rate = SharedRate(tmp_path, 1_000_000, 1)
     assert all(rate.may_ask("seattle") for _ in range(5))
+
+
+def test_a_folder_that_was_tidied_away_is_made_again_for_nobody_else(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    rate = SharedRate(folder, NEVER_AGAIN, 1)
+    assert [rate.may_ask("seattle"), rate.may_ask("seattle")] == [True, False]
+    assert folder.stat().st_mode & 0o077 == 0

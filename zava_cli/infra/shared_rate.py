@@ -9,6 +9,7 @@ import struct
 import time
 from pathlib import Path
 
+_HOW = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _MOMENT = struct.Struct("d")
 
 
@@ -26,8 +27,7 @@ class SharedRate:
 
     def may_ask(self, name: str) -> bool:
         """Whether there is room for one more request under that name, which is taken then. Raises OSError."""
-        place = self._folder / f"rate-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
-        file = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = self._file_of(name)
         try:
             # Held for microseconds; with the file closed, or its process dead, it is free.
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -40,3 +40,12 @@ class SharedRate:
             return True
         finally:
             os.close(file)
+
+    def _file_of(self, name: str) -> int:
+        place = self._folder / f"rate-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+        try:
+            return os.open(place, _HOW, 0o600)
+        except FileNotFoundError:
+            # Whoever tidies up temporary folders takes what nobody has used for days.
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            return os.open(place, _HOW, 0o600)

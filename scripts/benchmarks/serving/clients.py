@@ -82,7 +82,9 @@ class _Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def send(self, data: bytes) -> asyncio.Future[bytes]:
-        """Sends a request; the body of its answer."""
+        """Sends a request; the body of its answer. ConnectionError once the server has hung up."""
+        if self.transport.is_closing():
+            raise ConnectionError("the server hung up")
         self.answered = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
         self._body = bytearray()
