@@ -123,7 +123,7 @@ class Settings(BaseModel):
         ge=1, le=64,
     )  # fmt: skip
     http_sessions: bool = _setting(True, "Keep sessions for clients of older protocol versions")
-    http_json: bool = _setting(False, "Answer those clients with JSON instead of event streams")
+    http_json: bool = _setting(True, "Answer those clients with JSON instead of event streams")
     http_body_bytes: int = _setting(1_000_000, "Most bytes of a request's body", ge=10_000)
     http_connections: int = _setting(1_000, "Most connections of a process at once; further ones get 503", ge=1)
     http_rate: float = _setting(50.0, "Requests a second that one identity may make over HTTP, of all processes", gt=0)

@@ -66,6 +66,8 @@ def server_of(
         auth=auth,
         middleware=[ErrorMiddleware(state), *middleware],
         mask_error_details=True,
+        # No schema here refers to another.
+        dereference_schemas=False,
     )
     for tool in [*READING, *(WRITING if administrator else [])]:
         server.add_tool(tool)
