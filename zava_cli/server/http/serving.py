@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 import uvicorn
 
+from zava_cli.infra import garbage
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.log import logger
 from zava_cli.infra.settings import Settings
@@ -84,6 +85,7 @@ async def serve_http(
     server = _Server(_config(application, settings))
     server.on_start = on_start
     async with application.lifespan(), _administered(application, settings, administration):
+        garbage.settle()
         await server.serve(sockets=[bound])
 
 
