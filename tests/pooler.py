@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.own_server import short_folder
 from zava_cli.data.embedded_programs import SYSTEM_USER
 from zava_cli.data.target import Target
 from zava_cli.infra.settings import Settings
@@ -27,6 +28,17 @@ def pgbouncer() -> str:
     if found is None:
         pytest.skip("pgbouncer is not installed")
     return found
+
+
+@contextmanager
+def folder_of_a_pooler() -> Iterator[Path]:
+    """Where one can live; skips the test where there is none."""
+    pgbouncer()
+    folder = short_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -88,11 +88,11 @@ class Served:
 
 
 @contextmanager
-def serving(target: Target, *, folder: Path | None = None, **variables: str) -> Iterator[Served]:
+def serving(target: Target, *arguments: str, folder: Path | None = None, **variables: str) -> Iterator[Served]:
     """A server that has not heard anything yet; it does not call slow what a busy machine makes slow."""
     variables = {"ZAVA_SLOW_QUERY_SECONDS": "60"} | variables
     with subprocess.Popen(
-        [sys.executable, *SERVE], env=environment(target, **variables), cwd=folder,
+        [sys.executable, *SERVE, *arguments], env=environment(target, **variables), cwd=folder,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         try:

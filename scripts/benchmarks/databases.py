@@ -26,6 +26,31 @@ GRANT USAGE ON SCHEMA retail TO bench_floor;
 GRANT SELECT ON ALL TABLES IN SCHEMA retail TO bench_floor;
 """
 """What the floor logs in as: it may read every row, as a server without any safety does."""
+_CAREFUL_FLOOR = """
+CREATE ROLE bench_careful LOGIN;
+GRANT CONNECT ON DATABASE zava TO bench_careful;
+ALTER ROLE bench_careful SET search_path = retail, public;
+GRANT USAGE ON SCHEMA retail TO bench_careful;
+GRANT SELECT ON ALL TABLES IN SCHEMA retail TO bench_careful;
+GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO bench_careful;
+DO $$
+DECLARE
+    secured record;
+BEGIN
+    FOR secured IN
+        SELECT c.oid::regclass AS name, count(a.*) > 0 AS is_of_a_store
+        FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id'
+        WHERE c.relnamespace = 'retail'::regnamespace AND c.relrowsecurity GROUP BY c.oid
+    LOOP
+        EXECUTE format('CREATE POLICY bench_careful ON %s TO bench_careful USING (%s)', secured.name,
+            CASE WHEN secured.is_of_a_store THEN 'store_id = (SELECT current_setting(''app.store_id'')::uuid)'
+            ELSE 'true' END);
+    END LOOP;
+END
+$$;
+"""
+"""What a floor logs in as that has row security as manuals show it: by a setting, which any SQL may change."""
+_STORE = "SELECT store_id::text FROM retail.stores WHERE name ILIKE '%' || $1"
 
 
 def environment(data_directory: Path, **more: str) -> dict[str, str]:
@@ -63,6 +88,8 @@ class Database:
     folder: Path
     admin_url: str
     floor_url: str
+    careful_url: str
+    store_id: str
 
     @property
     def psql(self) -> Path:
@@ -76,16 +103,20 @@ class Database:
 
 @contextmanager
 def seeded_database(customers: int = 2_000) -> Iterator[Database]:
-    """A migrated and seeded one, with the floor's login."""
+    """A migrated and seeded one, with the floors' logins."""
     with scratch_data_directory() as folder:
         zava("db", "migrate", data_directory=folder)
         zava("seed", "--customers", str(customers), "--json", data_directory=folder)
         admin_url = zava("db", "url", "--admin", data_directory=folder).strip()
-        asyncio.run(_execute(admin_url, _FLOOR))
-        yield Database(folder, admin_url, admin_url.replace("://postgres@", "://bench_floor@"))
+        store_id = asyncio.run(_prepare_floors(admin_url))
+        floor, careful = (admin_url.replace("://postgres@", f"://{role}@") for role in ("bench_floor", "bench_careful"))
+        yield Database(folder, admin_url, floor, careful, store_id)
 
 
-async def _execute(url: str, sql: str) -> None:
+async def _prepare_floors(url: str) -> str:
+    """Makes their logins; the id of the manager's store."""
     connection = await asyncpg.connect(url)
-    await connection.execute(sql)
+    await connection.execute(_FLOOR + _CAREFUL_FLOOR)
+    store_id: str = await connection.fetchval(_STORE, MANAGER)
     await connection.close()
+    return store_id

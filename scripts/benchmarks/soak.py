@@ -15,13 +15,12 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.common import Goal, Measure, Report
 from benchmarks.databases import ROOT, seeded_database, zava
-from benchmarks.serving.clients import Answer, HttpClient, http_client
+from benchmarks.serving.clients import Answer, http_client
 from benchmarks.serving.contestants import Running, bearer, listening, stateless, with_workers, zava_server
 from benchmarks.serving.loads import run
 
@@ -105,52 +104,47 @@ def stores() -> list[str]:
 async def _soak(
     running: Running, callers: Sequence[Mapping[str, str]], arguments: argparse.Namespace, seen: Seen
 ) -> None:
-    async with AsyncExitStack() as stack:
-        connect = [
-            http_client(running.port, headers)
-            for headers in itertools.islice(itertools.cycle(callers), arguments.clients + 1)
-        ]
-        clients = [await stack.enter_async_context(one) for one in connect]
-        probe, *crowd = clients
-        for client in crowd:
-            await client.greet()
-        until = time.perf_counter() + arguments.seconds
-        asking = [_ask(client, number, running, until, seen) for number, client in enumerate(crowd)]
-        await asyncio.gather(_watch(probe, running, until, seen), *asking)
+    until = time.perf_counter() + arguments.seconds
+    crowd = itertools.islice(itertools.cycle(callers), arguments.clients)
+    asking = [_ask(headers, number, running, until, seen) for number, headers in enumerate(crowd)]
+    await asyncio.gather(_watch(running, until, seen), *asking)
 
 
-async def _ask(client: HttpClient, number: int, running: Running, until: float, seen: Seen) -> None:
+async def _ask(headers: Mapping[str, str], number: int, running: Running, until: float, seen: Seen) -> None:
     """One client; each begins elsewhere in the round."""
     questions: list[tuple[str, dict[str, Any]]] = [
         *((name, running.contestant.call(sql)) for name, sql in QUERIES.items()), ("search", SEARCH),
     ]  # fmt: skip
-    for name, params in itertools.islice(itertools.cycle(questions), number % len(questions), None):
-        started = time.perf_counter()
-        if started > until:
-            return
+    async with http_client(running.port, headers) as client:
         try:
-            answer = await client.ask("tools/call", params)
+            # At once: the server hangs up on whoever connects and says nothing.
+            await client.greet()
+            for name, params in itertools.islice(itertools.cycle(questions), number % len(questions), None):
+                started = time.perf_counter()
+                if started > until:
+                    return
+                answer = await client.ask("tools/call", params)
+                seen.answer(answer, (time.perf_counter() - started) * 1000, name == "error")
+                if told_to_retry(answer):
+                    await asyncio.sleep(float(answer.retry_after or 1))
         except ConnectionError as exc:
             seen.errors[str(exc)] += 1
-            return
-        seen.answer(answer, (time.perf_counter() - started) * 1000, name == "error")
-        if told_to_retry(answer):
-            await asyncio.sleep(float(answer.retry_after or 1))
 
 
-async def _watch(probe: HttpClient, running: Running, until: float, seen: Seen) -> None:
+async def _watch(running: Running, until: float, seen: Seen) -> None:
     """Looks at memory and health once a second."""
     looked = time.perf_counter() - 1
-    while (started := time.perf_counter()) < until:
-        status = await probe.get("/health/ready")
-        seen.current.health_seconds = time.perf_counter() - started
-        if status != 200:
-            seen.errors[f"health {status}"] += 1
-        seen.current.megabytes = running.megabytes()
-        seen.current.seconds, looked = started - looked, started
-        seen.samples.append(seen.current)
-        seen.current = Sample()
-        await asyncio.sleep(max(0, 1 - (time.perf_counter() - started)))
+    async with http_client(running.port, {}) as probe:
+        while (started := time.perf_counter()) < until:
+            status = await probe.get("/health/ready")
+            seen.current.health_seconds = time.perf_counter() - started
+            if status != 200:
+                seen.errors[f"health {status}"] += 1
+            seen.current.megabytes = running.megabytes()
+            seen.current.seconds, looked = started - looked, started
+            seen.samples.append(seen.current)
+            seen.current = Sample()
+            await asyncio.sleep(max(0, 1 - (time.perf_counter() - started)))
 
 
 def told_to_retry(answer: Answer) -> bool:

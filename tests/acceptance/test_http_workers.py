@@ -81,6 +81,18 @@ async def test_workers_do_not_outlive_a_supervisor_that_is_killed(seeded: Target
         assert alive == []
 
 
+async def test_an_identity_may_not_ask_more_often_because_there_are_several_workers(seeded: Target) -> None:
+    # One request, and the next one after hours.
+    with http_server(seeded, "--no-auth", "--workers", "2", ZAVA_HTTP_RATE="0.0001") as server:
+        told: list[str] = []
+        for _ in range(16):
+            # Each on a connection of its own, which the kernel gives to one of them.
+            async with calling(server.url, modern=True) as caller:
+                told.append((await caller.ask("select 41 + 1 as n"))["content"][0]["text"])
+    assert "42" in told[0]
+    assert [text for text in told[1:] if not text.startswith("RATE_LIMITED")] == []
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -241,6 +243,45 @@ async def test_a_server_on_pipes_leaves_its_metrics_in_a_file(target: Target, tm
     assert value(samples(file.read_text()), "query_total", type="select", status="ok") == 1
     [line] = [line for line in log.read_text().splitlines() if '"served"' in line]
     assert '"operation": "query"' in line
+
+
+async def test_calls_of_the_model_for_a_whole_catalogue_are_counted_too(seeded_copy: Target, tmp_path: Path) -> None:
+    file = tmp_path / "zava.prom"
+    with serving(seeded_copy, "--admin", ZAVA_METRICS_FILE=str(file)) as served:
+        await greet(served)
+        served.say({"id": 2, "method": "tools/call", "params": {"name": "embed_products", "arguments": {"all": True}}})
+        report = json.loads((await served.hear())["result"]["content"][0]["text"])
+        served.hang_up()
+        assert await served.code() == 0
+    found = samples(file.read_text())
+    assert report["embedded"] > 0
+    assert value(found, "embedding_total", provider="local", status="ok") >= 1
+    assert value(found, "operation_success_total", operation="embed") == 1
+
+
+async def test_a_process_that_is_just_beginning_to_count_is_passed_over(target: Target) -> None:
+    with shared_by_processes() as folder:
+        shared = {"ZAVA_METRICS_TOKEN": TOKEN, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+        with http_server(target, "--no-auth", **shared) as server:
+            async with calling(server.url) as caller:
+                await caller.ask("select 1")
+            for kind in ("counter", "histogram", "gauge_livesum"):
+                # So they are between two calls of the system; one that is killed there leaves them like that.
+                (folder / f"{kind}_1.db").touch()
+            assert value(await scraped(server.root), "query_total", type="select", status="ok") == 1
+
+
+async def test_a_shared_folder_that_is_gone_stops_no_server(target: Target) -> None:
+    with shared_by_processes() as folder:
+        shared = {"ZAVA_METRICS_TOKEN": TOKEN, "PROMETHEUS_MULTIPROC_DIR": str(folder)}
+        with http_server(target, "--no-auth", **shared) as server:
+            shutil.rmtree(folder)
+            async with calling(server.url) as caller:
+                assert not (await caller.ask("select 1")).get("isError")
+            async with httpx2.AsyncClient() as client:
+                answer = await client.get(f"{server.root}/stats", headers={"authorization": f"Bearer {TOKEN}"})
+            assert answer.json()["queries"][0]["count"] == 1
+            assert server.stop() == 0
 
 
 def test_what_a_program_above_counts_elsewhere_is_left_alone(target: Target, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,7 @@ import pytest
 
 from tests.command_line import CommandLine
 from tests.http_serving import calling, http_server
-from tests.own_server import short_folder
-from tests.pooler import pgbouncer, pooled
+from tests.pooler import folder_of_a_pooler, pooled
 from tests.small_data import ORDERS
 from zava_cli.data.target import Target
 
@@ -23,10 +21,8 @@ COUNT = "select count(*) from orders"
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A folder for the pooler."""
-    pgbouncer()
-    folder = short_folder()
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with folder_of_a_pooler() as folder:
+        yield folder
 
 
 def variables(target: Target) -> dict[str, str]:

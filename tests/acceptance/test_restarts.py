@@ -15,13 +15,12 @@ import pytest
 
 from tests.command_line import CommandLine
 from tests.http_serving import ACCEPT, MODERN, Caller, http_server, message
-from tests.own_server import kill_all, remove, short_folder
-from tests.small_data import ORDERS, fill
+from tests.own_server import kill_all
+from tests.own_shop import own_shop
+from tests.small_data import ORDERS
 from tests.stdio_serving import Served, greet, question, serving
 from zava_cli.data.embedded import EmbeddedServer
-from zava_cli.data.migrate import migrate
 from zava_cli.data.target import Target
-from zava_cli.infra.settings import Settings
 
 CLIENTS = 16
 RECOVERY = 2.0
@@ -32,14 +31,8 @@ COUNT = "select count(*) from orders"
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Target]:
     """A server to be stopped and killed, with the small known database."""
-    folder = short_folder()
-    target = Target(Settings.model_validate({"data_dir": folder}))
-    try:
-        asyncio.run(migrate(target))
-        asyncio.run(fill(target))
+    with own_shop() as target:
         yield target
-    finally:
-        remove(folder)
 
 
 @dataclass

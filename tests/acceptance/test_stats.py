@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,13 +18,17 @@ from pydantic import SecretStr
 
 from tests.acceptance.test_http_callers import a_token
 from tests.acceptance.test_metrics import TOKEN
+from tests.certificates import self_signed
 from tests.command_line import CommandLine
 from tests.http_serving import HttpServer, calling, http_server
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import ValidationError
-from zava_cli.services.stats import fetch_summary
+from zava_cli.infra.settings import Settings
+from zava_cli.services.stats import belongs_to, fetch_summary
 
 ZAVA = CommandLine()
+ELSEWHERE = "127.0.0.2"
+"""It leads here, and yet is none of the names that this machine has for itself."""
 ASKS = {"ZAVA_METRICS_TOKEN": TOKEN}
 
 
@@ -86,6 +91,84 @@ def test_a_manager_reads_it_neither_with_a_token_nor_with_none(server: HttpServe
     own = ZAVA("stats", "--url", server.root, ZAVA_METRICS_TOKEN=a_token(seeded, "seattle"))
     assert own.code == 2
     assert "manager's token" in own.err and "zava_" not in own.err
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[tuple[str, list[str | None], dict[str, str]]]:
+    """A server at another address than this machine's: where, what it was sent, and what makes zava trust it."""
+    chain, private = self_signed(tmp_path, ELSEWHERE)
+    sent: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            sent.append(self.headers["authorization"])
+            self.send_response(401)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+    with HTTPServer((ELSEWHERE, 0), Handler) as other:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, private)
+        other.socket = context.wrap_socket(other.socket, server_side=True)
+        thread = Thread(target=other.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield f"https://{ELSEWHERE}:{other.server_port}", sent, {"SSL_CERT_FILE": str(chain)}
+        other.shutdown()
+        thread.join()
+
+
+def test_the_token_of_the_settings_goes_to_no_host_that_they_do_not_name(
+    elsewhere: tuple[str, list[str | None], dict[str, str]],
+) -> None:
+    url, sent, trusting = elsewhere
+    done = ZAVA("stats", "--url", url, **trusting, **ASKS)
+    assert done.code == 1
+    assert "wants its administrator's token" in done.err and "--token-stdin" in done.err
+    assert sent == [None]
+    ZAVA("stats", "--url", url, ZAVA_HTTP_PUBLIC_URL=f"{url}/", **trusting, **ASKS)
+    assert sent[1:] == [f"Bearer {TOKEN}"]
+
+
+def test_a_token_that_is_given_goes_where_one_says(elsewhere: tuple[str, list[str | None], dict[str, str]]) -> None:
+    url, sent, trusting = elsewhere
+    done = ZAVA("stats", "--url", url, "--token-stdin", stdin="the-token-of-another\n", **trusting, **ASKS)
+    assert done.code == 1
+    assert sent == ["Bearer the-token-of-another"]
+    assert "the-token-of-another" not in done.err
+
+
+def test_what_can_be_no_administrators_token_is_sent_nowhere(server: HttpServer, seeded: Target) -> None:
+    for given in ("", "short", "with spaces in the middle", "ü" * 20, a_token(seeded, "seattle")):
+        done = ZAVA("stats", "--url", server.root, "--token-stdin", stdin=given)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith("Error: token: this is ")
+        assert not given or given not in done.err
+
+
+@pytest.mark.parametrize(
+    ("url", "is_meant"),
+    [
+        ("http://127.0.0.1:1234", True),
+        ("http://localhost", True),
+        ("https://[::1]:8443/stats", True),
+        ("https://zava.example", True),
+        ("https://ZAVA.example:443/mcp", True),
+        ("https://zava.example:8443", False),
+        ("http://zava.example", False),
+        ("https://zava.example.attacker.example", False),
+        ("https://10.0.0.7:8000", True),
+        ("https://10.0.0.7", False),
+        ("https://attacker.example/zava.example", False),
+    ],
+)
+def test_the_token_is_meant_for_this_machine_and_the_addresses_that_the_settings_name(url: str, is_meant: bool) -> None:
+    settings = Settings.model_validate(
+        {"http_host": "10.0.0.7", "http_tls_certificate": "chain.pem", "http_public_url": "https://zava.example/"}
+    )
+    assert belongs_to(settings, url) is is_meant
 
 
 def test_no_proxy_reads_the_token_that_is_meant_for_this_machine(server: HttpServer) -> None:

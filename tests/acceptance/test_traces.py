@@ -7,8 +7,10 @@ import socket
 import subprocess
 import sys
 
+import httpx2
 import pytest
 
+from tests.acceptance.test_http_callers import a_token
 from tests.collector import Collector, collector
 from tests.command_line import CommandLine
 from tests.http_serving import calling, http_server
@@ -68,6 +70,31 @@ async def test_a_call_over_http_goes_on_with_the_trace_of_its_headers(target: Ta
         assert server.stop() == 0
     check_the_way_down(found, TOOL)
     check_privacy(found)
+
+
+async def test_a_trace_over_http_is_that_of_whoever_has_proved_who_they_are(target: Target) -> None:
+    token = a_token(target, "seattle")
+    with collector() as found, http_server(target, ZAVA_OTEL_ENDPOINT=found.url) as server:
+        for given, status in ((token, 200), (token + "x", 401), (None, 401)):
+            async with calling(server.url, modern=True, token=given) as caller:
+                caller.headers |= {"traceparent": TRACEPARENT}
+                answer = await caller.send(
+                    "tools/call", name="execute_sales_query", arguments={"postgresql_query": SQL}
+                )
+            assert answer.status_code == status
+        async with httpx2.AsyncClient() as client:
+            for path in ("/health", "/health/ready"):
+                await client.get(server.root + path, headers={"traceparent": TRACEPARENT})
+        assert server.stop() == 0
+    check_the_way_down(found, TOOL)
+    refused = [span for span in found.spans if span.name == "authenticate"]
+    # Two of the tool, one of the details of health.
+    assert len(refused) == 3
+    # What happened before anybody was known, or for nobody, is in traces of the server's own.
+    of_the_caller = {span.name for span in found.spans if span.trace == TRACE}
+    assert "authenticate" not in of_the_caller
+    [known] = [span for span in found.spans if span.name == TOOL]
+    assert all(TOOL in [span.name, *found.above(span)] for span in found.spans if span.trace == known.trace)
 
 
 async def test_a_call_over_stdio_goes_on_with_the_trace_in_its_meta_and_a_failed_one_tells_its_trace(

@@ -38,6 +38,14 @@ async def own_walls() -> AsyncIterator[Walls]:
     await remove_walls(walls)
 
 
+@pytest.fixture(params=KINDS)
+async def any_walls(request: pytest.FixtureRequest) -> AsyncIterator[Walls]:
+    """A known database of the test's own, of each kind."""
+    walls = await make_walls(request.param)
+    yield walls
+    await remove_walls(walls)
+
+
 @pytest.fixture
 async def gateway(walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
     """The gateway's pools on the known database."""

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import root
 from tests.own_server import execute, kill, pid_of, remove, short_folder, wait_until
-from zava_cli.data import embedded
+from zava_cli.data import embedded, embedded_leftovers
 from zava_cli.data.embedded import SUPERUSER, EmbeddedServer
 from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError
 
@@ -110,7 +110,7 @@ def test_after_a_killed_postmaster_the_server_starts_again_with_everything(serve
 def test_a_backend_that_outlives_its_postmaster_does_not_stop_the_next_start(
     server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "ORPHAN_SECONDS", 1)
+    monkeypatch.setattr(embedded_leftovers, "ORPHAN_SECONDS", 1)
     psql = subprocess.Popen(
         [server.programs / "psql", server.dsn(SUPERUSER, "postgres"), "-c",
          "SELECT count(*) FROM generate_series(1, 100000000000) AS busy"],

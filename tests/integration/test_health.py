@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
+from starlette.requests import Request
 
 from tests.command_line import CommandLine
+from tests.redis_server import redis_server
 from tests.small_data import Walls, make_walls, remove_walls
 from zava_cli.data import audit_backlog
 from zava_cli.data.audit import keep_for_later
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
-from zava_cli.infra.operations import OperationRecord
+from zava_cli.infra.operations import OperationRecord, Way
 from zava_cli.infra.settings import Settings
 from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
+from zava_cli.server.http.health import HealthRoutes
+from zava_cli.server.state import ServerState
 from zava_cli.services.health import check_health
 
 OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
@@ -211,3 +216,37 @@ async def test_the_command_ends_with_0_when_healthy_and_with_1_and_the_fix_when_
     assert ill.code == 1
     assert "not forced on: orders" in ill.out
     assert "FORCE ROW LEVEL" in ill.out
+
+
+def test_the_terminal_looks_whether_the_redis_of_the_settings_answers(target: Target) -> None:
+    def cache(**variables: str) -> list[dict[str, str]]:
+        done = CommandLine(target, "seattle")("health", "--format", "json", **variables)
+        assert done.code == 0, done.err
+        return [c for c in json.loads(done.out)["components"] if c["component"] == "cache"]
+
+    assert cache() == []
+    with redis_server() as redis:
+        assert [(c["status"], c["detail"]) for c in cache(ZAVA_REDIS_URL=redis.url)] == [("ok", "Redis")]
+        redis.kill()
+        [away] = cache(ZAVA_REDIS_URL=redis.url)
+    assert away["status"] == "warn"
+    assert "Redis does not answer" in away["detail"] and "ZAVA_REDIS_URL" in away["fix"]
+
+
+async def test_a_server_that_has_much_to_do_is_ready_all_the_same(target: Target) -> None:
+    state = ServerState(target, None, Way.MCP_HTTP)
+    routes = HealthRoutes(state, is_open=False)
+
+    async def work() -> None:
+        while True:
+            # Longer, together, than a silent database is waited for.
+            time.sleep(0.5)  # noqa: ASYNC251
+            await asyncio.sleep(0)
+
+    working = asyncio.create_task(work())
+    try:
+        answer = await routes.ready(Request({"type": "http"}))
+    finally:
+        working.cancel()
+        await state.provider.close()
+    assert answer.status_code == 200

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.own_server import short_folder
-from tests.pooler import pgbouncer, pooled
+from tests.pooler import folder_of_a_pooler, pooled
 from tests.small_data import ORDERS, Walls
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.callers import Caller
@@ -38,10 +36,8 @@ COUNT = "select count(*) from orders"
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A folder for the pooler."""
-    pgbouncer()
-    folder = short_folder()
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with folder_of_a_pooler() as folder:
+        yield folder
 
 
 @asynccontextmanager

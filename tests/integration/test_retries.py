@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.own_server import remove, short_folder
-from tests.small_data import ORDERS, fill
+from tests.own_shop import own_shop
+from tests.small_data import ORDERS
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embedded import EmbeddedServer
-from zava_cli.data.migrate import migrate
 from zava_cli.data.retries import retried
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import bounded
@@ -40,15 +39,9 @@ CALLERS = 200
 
 @pytest.fixture(scope="module")
 def shop() -> Iterator[Target]:
-    """A server to be stopped and started, with the small known database."""
-    folder = short_folder()
-    target = Target(Settings.model_validate({"data_dir": folder}))
-    try:
-        asyncio.run(migrate(target))
-        asyncio.run(fill(target))
+    """A server to be stopped and killed, with the small known database."""
+    with own_shop() as target:
         yield target
-    finally:
-        remove(folder)
 
 
 def elsewhere(target: Target, url: str, **changes: Any) -> Target:

@@ -88,6 +88,17 @@ def test_it_keeps_a_bounded_number_of_statements_and_says_how_many_it_forgot() -
     assert summary.operations[0].count == MOST_QUERIES + 10
 
 
+def test_who_looks_at_the_statements_does_not_change_which_of_them_gives_way() -> None:
+    watching = monitor()
+    names = [f"t_{first}{second}" for first, second in islice(product(ascii_lowercase, repeat=2), MOST_QUERIES + 1)]
+    for name in [*names[:MOST_QUERIES], names[0]]:
+        watching.add(record(f"select 1 from {name}", 0.01))
+    watching.exported()
+    watching.add(record(f"select 1 from {names[MOST_QUERIES]}", 0.01))
+    kept = {query.query for query in watching.get_performance_summary().queries}
+    assert kept == {f"select ? from {name}" for name in names if name != names[1]}
+
+
 @pytest.mark.parametrize(
     ("statement", "text"),
     [

@@ -30,10 +30,16 @@ def health(
 
     Example: zava health --as seattle
     """
+    from zava_cli.infra.cache import QueryCache
     from zava_cli.services.health import check_health
 
+    settings = runtime.settings()
+
     async def look(provider: PostgreSQLProvider) -> HealthReport:
-        return await check_health(provider, runtime.settings().identity)
+        if settings.redis_url is None:
+            return await check_health(provider, settings.identity)
+        async with QueryCache(settings) as cache:
+            return await check_health(provider, settings.identity, cache=cache)
 
     report = runtime.gateway(look)
     if format is HealthFormat.JSON:

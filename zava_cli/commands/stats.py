@@ -30,18 +30,22 @@ def stats(
     url: Annotated[
         str | None, typer.Option("--url", help="Where the server is.", show_default="as the settings say")
     ] = None,
+    token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Read the server's token from stdin.")] = False,
     queries: Annotated[bool, typer.Option("--queries", help="Statement by statement, values left out.")] = False,
     format: FormatOption = None,
 ) -> None:
     """Show how long a running server takes, operation by operation.
 
-    The token comes from the setting metrics_token, or is asked for.
+    The setting metrics_token goes to servers of this machine and to http_public_url, and to no other host; for those
+    a terminal asks, or --token-stdin reads it.
 
     Example: zava stats --url http://127.0.0.1:8000
 
+    Example: zava stats --url https://zava.example --token-stdin < token.txt
+
     Example: zava stats --queries --format json
     """
-    summary = _summary(url)
+    summary = _summary(url, token_stdin=token_stdin)
     chosen = format or default_format()
     is_table = chosen is Format.TABLE
     for note in print_result((_queries if queries else _operations)(summary, is_table), chosen):
@@ -52,20 +56,22 @@ def stats(
         diagnostics.note(f"{summary.forgotten} statements gave way to more recent ones.")
 
 
-def _summary(url: str | None) -> PerformanceSummary:
-    from pydantic import SecretStr
-
-    from zava_cli.services.stats import fetch_summary, own_url
+def _summary(url: str | None, *, token_stdin: bool) -> PerformanceSummary:
+    from zava_cli.services.stats import belongs_to, fetch_summary, given_token, own_url
 
     settings = runtime.settings()
     address = url or own_url(settings)
+    if token_stdin:
+        return fetch_summary(address, given_token(sys.stdin.readline()))
+    # Whoever is at another address must not get what opens the server of these settings.
+    token = settings.metrics_token if belongs_to(settings, address) else None
     try:
-        return fetch_summary(address, settings.metrics_token)
+        return fetch_summary(address, token)
     except AuthorizationError:
-        if settings.metrics_token is not None or not sys.stdin.isatty():
+        if token is not None or not sys.stdin.isatty():
             raise
-    given: str = typer.prompt("Token", hide_input=True, err=True)
-    return fetch_summary(address, SecretStr(given))
+    given: str = typer.prompt(f"Token of the server at {address}", hide_input=True, err=True)
+    return fetch_summary(address, given_token(given))
 
 
 def _operations(summary: PerformanceSummary, is_table: bool) -> QueryResult:

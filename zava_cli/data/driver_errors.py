@@ -29,7 +29,6 @@ _UNAVAILABLE = (
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
-    asyncpg.InterfaceError,
     # What the driver makes of a connection that breaks between two of its steps.
     asyncpg.InternalClientError,
     OSError,
@@ -49,6 +48,12 @@ _PASSING = (
     asyncpg.SerializationError,
 )
 
+_GONE = ("connection is closed", "pool is closed", "pool is closing")
+"""How asyncpg's InterfaceError ends where a connection went away."""
+_RELEASED = "been released back to the pool"
+_LOGIN = "authentication"
+"""It is in whatever the driver says of a login that it cannot do, or of a server that cannot prove who it is."""
+
 _OF_THE_CONTEXT = "the security context "
 """How `security.context_manager` begins what it raises."""
 _POOLED = ("another connection", "malformed")
@@ -56,14 +61,30 @@ _POOLED = ("another connection", "malformed")
 
 
 @contextmanager
-def translated(query: str | None = None) -> Generator[None]:
-    """Turns a driver error in the block into one of the family; `query` is the text that a person wrote."""
+def translated(query: str | None = None, *, holds: bool = False) -> Generator[None]:
+    """Turns a driver error in the block into one of the family; `query` is the text that a person wrote.
+
+    With `holds` the block has a connection of a pool to its end: one that counts as released was lost meanwhile.
+    A wrong use of the driver passes through, as any other mistake of ours does.
+    """
     try:
         yield
     except MCPError:
         raise
+    except asyncpg.InterfaceError as exc:
+        if is_misuse(exc, holds=holds):
+            raise
+        raise translate(exc, query) from exc
     except (asyncpg.PostgresError, *_UNAVAILABLE) as exc:
         raise translate(exc, query) from exc
+
+
+def is_misuse(exc: BaseException, *, holds: bool = False) -> bool:
+    """Whether the driver complains of how it is used; it has one class for that and for connections that went away."""
+    if not isinstance(exc, asyncpg.InterfaceError) or isinstance(exc, asyncpg.ClientConfigurationError):
+        return False
+    said = str(exc)
+    return not (said.endswith(_GONE) or _LOGIN in said.lower() or (holds and _RELEASED in said))
 
 
 def translate(exc: BaseException, query: str | None) -> MCPError:
@@ -81,7 +102,11 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
         )
     if isinstance(exc, asyncpg.ClientConfigurationError):
         return ConfigurationError(f"The database URL cannot be used: {exc}", hint="Check ZAVA_DATABASE_URL.")
-    if isinstance(exc, _UNAVAILABLE):
+    if isinstance(exc, (asyncpg.InterfaceError, asyncpg.InternalClientError)) and _LOGIN in str(exc).lower():
+        return DatabaseUnusableError(
+            f"No login to this database: {exc}.", hint="Have it accept scram-sha-256 for this login, in pg_hba.conf."
+        )
+    if isinstance(exc, (asyncpg.InterfaceError, *_UNAVAILABLE)):
         return DatabaseUnavailableError(
             f"PostgreSQL cannot be reached: {_plain(exc)}", query, hint="Try again; `zava health` tells more."
         )

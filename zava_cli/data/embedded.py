@@ -21,11 +21,11 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
+from zava_cli.data.embedded_leftovers import forget_dead_server
 from zava_cli.data.embedded_programs import SYSTEM_USER, Programs, ensure_system_user
 from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError, DatabaseUnusableError
 from zava_cli.infra.paths import make_passable, others_can_reach
@@ -36,7 +36,6 @@ SUPERUSER = "postgres"
 PORT = 5432
 START_SECONDS = 60
 STOP_SECONDS = 30
-ORPHAN_SECONDS = 10
 PARTIAL_DATA = "data.partial-"
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 LEAST_DISK = 1 << 20
@@ -193,7 +192,7 @@ class EmbeddedServer:
             self._initialise()
         # The server refuses a folder that others may enter.
         self.data.chmod(0o700)
-        self._forget_stale_pid()
+        forget_dead_server(self.data, self.socket_folder / f".s.PGSQL.{PORT}.lock")
 
     def _initialise(self) -> None:
         # Made beside its place: a cluster whose making was interrupted must not pass for one.
@@ -203,50 +202,6 @@ class EmbeddedServer:
         options = ["--auth=trust", "--encoding=UTF8", locale, "--username", SUPERUSER]
         self._run("initdb", *options, "--pgdata", str(partial))
         partial.rename(self.data)
-
-    def _forget_stale_pid(self) -> None:
-        """Removes the pid file of a server that died, once its last backend has noticed that and gone."""
-        import psutil
-
-        pid_file = self.data / "postmaster.pid"
-        try:
-            # After a reboot the number may belong to any other program.
-            is_alive = self._is_ours(psutil.Process(int(pid_file.read_text().split("\n", 1)[0])))
-        except FileNotFoundError:
-            return
-        except (psutil.Error, ValueError):
-            is_alive = False
-        if is_alive:
-            return
-        _, busy = psutil.wait_procs(self._backends(), timeout=ORPHAN_SECONDS)
-        for backend in busy:
-            backend.terminate()
-        psutil.wait_procs(busy, timeout=ORPHAN_SECONDS)
-        for leftover in (pid_file, self.socket_folder / f".s.PGSQL.{PORT}.lock"):
-            leftover.unlink(missing_ok=True)
-
-    def _backends(self) -> list[Any]:
-        import psutil
-
-        found: list[Any] = []
-        for process in psutil.process_iter(["name"]):
-            try:
-                if process.info["name"] == "postgres" and self._is_ours(process):
-                    found.append(process)
-            except psutil.Error:
-                continue
-        return found
-
-    def _is_ours(self, process: Any) -> bool:
-        """Whether a process serves this cluster; where nobody may look, every PostgreSQL process counts."""
-        import psutil
-
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        try:
-            return Path(process.cwd()) == self.data.resolve()
-        except psutil.AccessDenied:
-            return process.name() == "postgres"
 
     def _options(self) -> str:
         # A list to PostgreSQL, hence the inner quotes.

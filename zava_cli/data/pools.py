@@ -19,7 +19,7 @@ from zava_cli.data.connections import (
     prepare_own_connection,
     prepare_text_connection,
 )
-from zava_cli.data.driver_errors import translated
+from zava_cli.data.driver_errors import is_misuse, translated
 from zava_cli.data.statement_spans import SYSTEM
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import at_most
@@ -84,7 +84,7 @@ class Pools:
     @asynccontextmanager
     async def connection(self, kind: str, begin: Begin) -> AsyncGenerator[Any]:
         """A connection in the transaction that `begin` begins."""
-        with translated():
+        with translated(holds=True):
             pool, connection = await self._acquire(kind)
             try:
                 await self._begin(pool, connection, begin)
@@ -108,13 +108,15 @@ class Pools:
             async with self.connection(kind, self._begin_plainly) as connection:
                 yield connection
             return
-        with translated():
+        with translated(holds=True):
             pool, connection = await self._acquire(kind)
             try:
                 yield connection
             except (*_BROKEN, DatabaseUnavailableError, QueryTimeoutError) as error:
                 # These statements take no time: one that runs past its own has not been heard.
                 await self._expire(pool, connection)
+                if is_misuse(error, holds=True):
+                    raise
                 raise DatabaseUnavailableError(
                     "PostgreSQL does not answer.", hint="Try again; `zava health` tells more."
                 ) from error

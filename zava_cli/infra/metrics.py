@@ -7,10 +7,11 @@ caller writes or is called becomes one.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder, write_to_textfile
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from zava_cli.infra.cache_stores import CacheStatistics
@@ -23,6 +24,19 @@ NOT_READ = "unread"
 KEPT = "cached"
 """Type of one that the cache had the answer of."""
 CACHE = "query"
+
+
+class _SharedFiles(MultiProcessCollector):
+    """Passes over a file that another process has only just made: the library fails at an empty one."""
+
+    def __init__(self, registry: CollectorRegistry, folder: Path) -> None:
+        self._folder = folder
+        super().__init__(registry, str(folder))
+
+    def collect(self) -> list[Metric]:
+        """What all of them have counted."""
+        files = [str(file) for file in self._folder.glob("*.db") if file.stat().st_size]
+        return cast("list[Metric]", self.merge(files, accumulate=True))  # pyright: ignore[reportUnknownMemberType]
 
 
 class Metrics:
@@ -39,7 +53,7 @@ class Metrics:
             ProcessCollector(registry=self._own)
         else:
             self.registry = CollectorRegistry()
-            MultiProcessCollector(self.registry, str(shared))
+            _SharedFiles(self.registry, shared)
         self._query = self._counter("query", "Statements of callers", "type", "status")
         self._query_duration = self._histogram("query_duration_seconds", "Time of statements of callers", "type")
         self._success = self._counter("operation_success", "Operations that were answered", "operation")

@@ -123,14 +123,14 @@ class Settings(BaseModel):
         [], "Host headers to accept beside the address itself, separated by commas", guarded=True
     )
     http_workers: int = _setting(
-        1, "Processes that answer; each has pools, rates and shares of its own, and more than one keep no sessions",
+        1, "Processes that answer; each has pools of its own, and more than one keep no sessions",
         ge=1, le=64,
     )  # fmt: skip
     http_sessions: bool = _setting(True, "Keep sessions for clients of older protocol versions")
     http_json: bool = _setting(True, "Answer those clients with JSON instead of event streams")
     http_body_bytes: int = _setting(1_000_000, "Most bytes of a request's body", ge=10_000)
-    http_connections: int = _setting(1_000, "Most connections at once; further ones get 503", ge=1)
-    http_rate: float = _setting(50.0, "Requests a second that one identity may make over HTTP", gt=0)
+    http_connections: int = _setting(1_000, "Most connections of a process at once; further ones get 503", ge=1)
+    http_rate: float = _setting(50.0, "Requests a second that one identity may make over HTTP, of all processes", gt=0)
     http_tls_certificate: FullPath | None = _setting(None, "Certificate chain (PEM); makes it https", guarded=True)
     http_tls_key: FullPath | None = _setting(None, "Private key of that certificate (PEM)", guarded=True)
     oidc_issuer: SafeUrl | None = _setting(

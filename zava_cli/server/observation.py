@@ -108,9 +108,13 @@ class Observation:
 
     def _share(self, folder: Path) -> None:
         mine = folder / f"performance-{os.getpid()}"
-        # Under another name first: nobody reads half of it.
-        mine.write_text(json.dumps(self.monitor.exported()))
-        mine.rename(mine.with_suffix(".json"))
+        try:
+            # Under another name first: nobody reads half of it.
+            mine.write_text(json.dumps(self.monitor.exported()))
+            mine.rename(mine.with_suffix(".json"))
+        except OSError as exc:
+            # The disk may have room again the next time.
+            logger().warning("statistics not shared", reason=exc.strerror)
 
     def _of_other_processes(self) -> list[dict[str, Any]]:
         if self._shared is None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from zava_cli.data.embed import Batch, EmbeddingStore, ModelRow, ProductRow, embedding_store
 from zava_cli.data.target import Target
-from zava_cli.infra.embeddings.base import Embedder
+from zava_cli.infra.embeddings.base import Embedder, OnCall
 from zava_cli.infra.errors import EmbeddingError
 from zava_cli.infra.progress import Progress, no_progress
 from zava_cli.infra.settings import Settings
@@ -30,15 +30,18 @@ def product_text(product: ProductRow) -> str:
     return f"{product.name}. {product.product_type}. {product.category}. {product.description}".lower()
 
 
-async def embed_products(target: Target, request: EmbedRequest, on_progress: Progress = no_progress) -> EmbedReport:
+async def embed_products(
+    target: Target, request: EmbedRequest, on_progress: Progress = no_progress, on_call: OnCall | None = None
+) -> EmbedReport:
     """Compares every product with its vector of the configured model, and brings all of them up to date.
 
     The first model of a database is the one that search uses from then on; later ones wait for a switch. Every
     batch is a transaction of its own: after an interrupt or error the finished ones stay and the next run goes on
-    from there. Raises EmbeddingError, which says how many products are left.
+    from there. `on_call` hears of each call of the provider. Raises EmbeddingError, which says how many products are
+    left.
     """
     started = time.monotonic()
-    async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
+    async with EmbedderSource(target.settings, on_call) as source, embedding_store(target) as store:
         embedder = source.get()
         model = stored_name(embedder, target.settings)
         async with store.alone(model):

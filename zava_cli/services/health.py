@@ -32,7 +32,7 @@ async def check_health(
     """Checks all components; `who` names the manager for the checks that need one.
 
     A server has a `source`, the embedder that searches go to, which may be leaving a provider alone that has failed
-    too often, and a `cache`.
+    too often. The `cache` is that of a server, or one that leads to the Redis of the settings.
     """
     found = [component async for component in _components(provider, who)]
     if source is None:
@@ -255,10 +255,11 @@ async def _cache(cache: QueryCache) -> ComponentHealth:
     is_shared, counted = await cache.is_shared(), cache.statistics
     place = "Redis" if is_shared else f"memory, {counted.entries} answers, {counted.bytes / 1e6:.1f} MB"
     asked = counted.hits + counted.shared + counted.misses
+    # A command has asked for none.
+    use = f"; {counted.hits + counted.shared} of {asked} requests found their answer, {counted.errors} errors"
     return ComponentHealth(
         component="cache", status=WARN if is_shared is False else OK,
-        detail=f"{'Redis does not answer; ' if is_shared is False else ''}{place}; "
-        f"{counted.hits + counted.shared} of {asked} requests found their answer, {counted.errors} errors",
+        detail=f"{'Redis does not answer; ' if is_shared is False else ''}{place}{use if asked else ''}",
         fix="Look whether Redis runs and ZAVA_REDIS_URL is right; it is used again within seconds of its return."
         if is_shared is False
         else None,

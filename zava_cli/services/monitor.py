@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from cachetools import LRUCache
+from cachetools import Cache, LRUCache
 
 from zava_cli.data.guard.shape import without_values
 from zava_cli.infra.operations import OperationRecord, Outcome
@@ -33,6 +33,10 @@ class _Queries(LRUCache[str, _Query]):
     """Counts what it forgets."""
 
     forgotten = 0
+
+    def all(self) -> list[tuple[str, _Query]]:
+        """Each with its fingerprint; to be looked at is not to be asked for, as it would be by way of items()."""
+        return [(key, Cache.__getitem__(self, key)) for key in self]
 
     def popitem(self) -> tuple[str, _Query]:
         """Lets the oldest go."""
@@ -69,7 +73,7 @@ class QueryPerformanceMonitor:
             "since": self._since.isoformat(),
             "forgotten": self._queries.forgotten,
             "operations": {name: series.exported() for name, series in self._operations.items()},
-            "queries": {key: query.exported() | {"text": query.text} for key, query in self._queries.items()},
+            "queries": {key: query.exported() | {"text": query.text} for key, query in self._queries.all()},
         }
 
     def get_performance_summary(self, others: Sequence[dict[str, Any]] = ()) -> PerformanceSummary:

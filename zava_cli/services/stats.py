@@ -6,17 +6,18 @@ from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra.errors import AuthorizationError, ServerUnavailableError, ValidationError
-from zava_cli.infra.setting_types import is_safe_url
+from zava_cli.infra.setting_types import LOOPBACK, MetricsToken, is_safe_url
 from zava_cli.infra.settings import Settings
 from zava_cli.models.stats import PerformanceSummary
 
 PATH = "/stats"
 MCP_PATH = "/mcp"
 SECONDS = 10.0
+PORTS = {"http": 80, "https": 443}
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 """Addresses to listen on that none can be asked at."""
 
@@ -47,7 +48,8 @@ def fetch_summary(url: str, token: SecretStr | None) -> PerformanceSummary:
     if answer.status_code == HTTPStatus.UNAUTHORIZED:
         raise AuthorizationError(
             f"The server at {place} wants its administrator's token.",
-            hint="Set ZAVA_METRICS_TOKEN to the token that the server was started with.",
+            hint="Give the one that it was started with: ZAVA_METRICS_TOKEN for this machine and http_public_url, "
+            "--token-stdin for any other.",
         )
     try:
         if answer.status_code == HTTPStatus.OK:
@@ -60,6 +62,28 @@ def fetch_summary(url: str, token: SecretStr | None) -> PerformanceSummary:
     )  # fmt: skip
 
 
+def given_token(text: str) -> SecretStr:
+    """A token as somebody gave it; ValidationError for what can be no administrator's."""
+    try:
+        return TypeAdapter[SecretStr](MetricsToken).validate_python(text.strip())
+    except PydanticError as exc:
+        said = exc.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
+        raise ValidationError(
+            "token", None, said, hint="It is the ZAVA_METRICS_TOKEN that the server was started with."
+        ) from None
+
+
+def belongs_to(token_of: Settings, url: str) -> bool:
+    """Whether the token of these settings is meant for the server at `url`.
+
+    That is one on this machine, or the very scheme, host and port at which these settings say that theirs is.
+    ValidationError when `url` is none.
+    """
+    address = _address(url)
+    known = [own_url(token_of), *([token_of.http_public_url] if token_of.http_public_url else [])]
+    return urlsplit(address).hostname in LOOPBACK or _origin(address) in [_origin(_address(one)) for one in known]
+
+
 def own_url(settings: Settings) -> str:
     """Where a server with these settings tells of itself."""
     if settings.metrics_port is not None:
@@ -67,6 +91,11 @@ def own_url(settings: Settings) -> str:
     scheme = "http" if settings.http_tls_certificate is None else "https"
     host = EVERYWHERE.get(settings.http_host, settings.http_host)
     return f"{scheme}://{f'[{host}]' if ':' in host and '[' not in host else host}:{settings.http_port}"
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
 
 
 def _address(url: str) -> str:

@@ -1,6 +1,7 @@
-"""The floor of an MCP server: FastMCP and asyncpg in thirty lines, every query of everybody, no safety at all.
+"""The floor of an MCP server: FastMCP and asyncpg in forty lines, every query of everybody, no safety at all.
 
-`server.py` speaks on its pipes, `server.py PORT` on HTTP. DATABASE_URL says where; FASTMCP_* variables apply.
+`server.py` speaks on its pipes, `server.py PORT` on HTTP. DATABASE_URL says where; FASTMCP_* variables apply. With
+STORE_ID it has what manuals show first: a read-only transaction, and row security by a setting.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 import asyncpg
 from fastmcp import Context, FastMCP
 
+STORE_ID = os.environ.get("STORE_ID")
+
 
 @asynccontextmanager
 async def pool(server: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
@@ -26,10 +29,18 @@ async def pool(server: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
 mcp = FastMCP("floor", lifespan=pool)
 
 
+async def within_a_store(connection: Any, sql: str, store_id: str) -> list[Any]:
+    """What the policies let one store see."""
+    async with connection.transaction(readonly=True):
+        await connection.execute("SELECT set_config('app.store_id', $1, true)", store_id)
+        return await connection.fetch(sql)
+
+
 @mcp.tool(output_schema=None)
 async def execute_sql(sql: str, context: Context) -> str:
     """Run one SQL statement."""
-    rows = await context.lifespan_context["pool"].fetch(sql)
+    async with context.lifespan_context["pool"].acquire() as connection:
+        rows = await (connection.fetch(sql) if STORE_ID is None else within_a_store(connection, sql, STORE_ID))
     return json.dumps([dict(row) for row in rows], separators=(",", ":"), default=str)
 
 

@@ -17,6 +17,7 @@ import httptools
 VERSION = "2025-06-18"
 INITIALIZE = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
 FIRST_ID = 1
+PATIENCE = 60.0
 
 
 def request(number: int, method: str, params: Mapping[str, Any]) -> bytes:
@@ -82,7 +83,9 @@ class _Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def send(self, data: bytes) -> asyncio.Future[bytes]:
-        """Sends a request; the body of its answer."""
+        """Sends a request; the body of its answer. ConnectionError once the server has hung up."""
+        if self.transport.is_closing():
+            raise ConnectionError("the server hung up")
         self.answered = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
         self._body = bytearray()
@@ -141,8 +144,10 @@ class HttpClient:
         return self._connection.status
 
     async def greet(self) -> None:
-        """The handshake."""
-        answer = await self.ask("initialize", INITIALIZE)
+        """The handshake, again after a moment where the server asks for that."""
+        async with asyncio.timeout(PATIENCE):
+            while (answer := await self.ask("initialize", INITIALIZE)).retry_after is not None:  # noqa: ASYNC110
+                await asyncio.sleep(float(answer.retry_after))
         if answer.is_error:
             raise RuntimeError(f"refused: {answer}")
         if session := self._connection.headers.get("mcp-session-id"):

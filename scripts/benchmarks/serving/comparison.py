@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.common import Goal, Measure, Numbers, Report, interleaved_numbers
 from benchmarks.databases import Database
@@ -44,7 +44,7 @@ class Comparison:
 
     def report(self, area: str, parts: Sequence[str]) -> Report:
         """Those parts, one after the other."""
-        found: list[Report] = [getattr(self, part)() for part in PARTS if part in parts]
+        found: list[Report] = [getattr(self._of(part), part)() for part in PARTS if part in parts]
         return Report(
             area,
             [measure for part in found for measure in part.measures],
@@ -127,6 +127,12 @@ class Comparison:
         measures = [Measure("backend busy after the HTTP caller left", "s", found["s"])]
         notes = [f"after {loads.BUSY_SECONDS:g} s a backend counts as busy for good, and is ended"]
         return Report("", measures, [Goal("seconds busy", measures[0].median("zava"), at_most=1)], notes)
+
+    def _of(self, part: str) -> Comparison:
+        """With those contestants alone that are measured in that part."""
+        return replace(
+            self, contestants={n: one for n, one in self.contestants.items() if not one.parts or part in one.parts}
+        )
 
     def _crowd(self, running: Running) -> Numbers:
         return loads.http_clients(running, CLIENTS, self.arguments.seconds)

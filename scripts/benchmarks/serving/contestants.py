@@ -20,6 +20,7 @@ from benchmarks.databases import MANAGER, ZAVA, Database, zava
 from benchmarks.serving.clients import Pipe
 
 FLOOR_SERVER = Path(__file__).resolve().parents[1] / "floors" / "server.py"
+CAREFUL = "floor with RLS and read-only"
 PATIENCE = 60.0
 _AS_MEASURED = {
     "ZAVA_HTTP_RATE": "1000000",
@@ -39,6 +40,8 @@ class Contestant:
     tool: str = "execute_sql"
     argument: str = "sql"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    parts: Sequence[str] = ()
+    """Those that it is measured in; empty means all."""
 
     def with_environment(self, **more: str) -> Contestant:
         """The same with further variables."""
@@ -104,6 +107,12 @@ def floor_server(database: Database) -> Contestant:
     command = [sys.executable, str(FLOOR_SERVER)]
     environment = database.environment(DATABASE_URL=database.floor_url, FASTMCP_CHECK_FOR_UPDATES="off")
     return Contestant("floor", command, [*command, "{port}"], environment)
+
+
+def careful_floor_server(database: Database) -> Contestant:
+    """The bare one with row security and read-only transactions; where it is no safer it is not measured."""
+    floor = floor_server(database).with_environment(DATABASE_URL=database.careful_url, STORE_ID=database.store_id)
+    return replace(floor, name=CAREFUL, parts=("start", "pipes", "http", "clients", "bytes"))
 
 
 def stateless(contestant: Contestant) -> Contestant:

@@ -60,27 +60,29 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     """
     settings = state.settings
     server = server_of(state, auth=auth, middleware=[rate_limit(settings), CancelForTheDeparted()])
-    app = _transport(server, settings)
+    app = _transport(server, settings, is_open=auth is None)
     app.router.routes.extend(HealthRoutes(state, is_open=auth is None).routes())
     has_own_port = settings.metrics_port is not None
     if settings.metrics_token is not None and not has_own_port:
         app.router.routes.extend(AdministratorRoutes(state.observation, settings).routes())
     app.add_exception_handler(Exception, failure)
     recorded = RecordedRefusals(Answered(app), state.observation.add)
-    asgi = BoundedBody(WatchedClients(recorded), settings.http_body_bytes)
     return HttpApplication(
-        asgi=ContinuedTraces(asgi) if is_on() else asgi,
+        asgi=BoundedBody(WatchedClients(recorded), settings.http_body_bytes),
         lifespan=lambda: app.router.lifespan_context(app),
         administrator=administrator_app(state.observation, settings) if has_own_port else None,
     )
 
 
-def _transport(server: FastMCP[Any], settings: Settings) -> StarletteWithLifespan:
+def _transport(server: FastMCP[Any], settings: Settings, *, is_open: bool) -> StarletteWithLifespan:
+    inside = [Middleware(BoundedSessions)] if settings.http_sessions else []
+    if is_on():
+        inside.append(Middleware(ContinuedTraces, is_open=is_open))
     return server.http_app(
         path=MCP_PATH,
         json_response=settings.http_json,
         stateless_http=not settings.http_sessions,
         host_origin_protection="auto",
         allowed_hosts=settings.http_allowed_hosts or None,
-        middleware=[Middleware(BoundedSessions)] if settings.http_sessions else [],
+        middleware=inside,
     )

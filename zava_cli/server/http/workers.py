@@ -1,7 +1,7 @@
 """Several processes on one address: each is a server of its own, and one that dies is started again.
 
-The kernel spreads connections over them. Sessions, pools, rates and shares belong to one process; the database, the
-tokens and the audit log are everybody's.
+The kernel spreads connections over them. Pools, and the share that one manager may have of them, belong to one
+process; the database, the tokens, the audit log, the metrics and the rate of each identity are everybody's.
 """
 
 from __future__ import annotations

@@ -49,5 +49,6 @@ async def embed_products(
 ) -> ToolResult:
     """Embed new and changed products for search by meaning; safe to interrupt and repeat."""
     async with progress_notifications(context) as on_progress:
-        report = await embed.embed_products(state.target, EmbedRequest(all=all, batch=batch), on_progress)
+        request = EmbedRequest(all=all, batch=batch)
+        report = await embed.embed_products(state.target, request, on_progress, state.observation.embedded)
     return json_result(report.model_dump(mode="json"))
