@@ -20,6 +20,7 @@ from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, Search
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_terms import MOST_SLIPS, Terms, corrected, correction, terms_of, words_to_check
+from zava_cli.services.thesaurus import Name, names_in, names_known, words_of, words_of_thesaurus
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,15 +57,16 @@ async def _search(
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
         filters = await filters_of(session, request)
-        text, active = await _read(session, request.query_description, filters, found)
+        text, active, names = await _read(session, request.query_description, filters, found)
+        terms = terms_of(text, names)
         if request.mode is not SearchMode.KEYWORD:
-            if is_slow := not source.is_at_hand(active, text):
+            meant = " ".join([text, *terms.added])
+            if is_slow := not source.is_at_hand(active, meant):
                 # No transaction stays open while a provider thinks.
                 await stack.aclose()
-            question = await _question_or_notice(text, request, active, source, found)
+            question = await _question_or_notice(meant, request, active, source, found)
             if is_slow:
                 session = await stack.enter_async_context(provider.reader(caller))
-        terms = terms_of(text)
         await _look_up(session, request, terms, filters, question, found)
         order = found.order(request.limit)
         wanted = [] if found.mode is SearchMode.SEMANTIC else terms.wanted
@@ -151,19 +153,38 @@ async def _question(
     return _Question(vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
 
 
-async def _read(session: Session, question: str, filters: Filters, found: Found) -> tuple[str, ActiveModel | None]:
-    """The question as the catalogue would spell it, and the model for it; what was changed is among the notices."""
+async def _read(
+    session: Session, question: str, filters: Filters, found: Found
+) -> tuple[str, ActiveModel | None, list[Name]]:
+    """The question as the catalogue would spell it, the model for it, and its things that the catalogue names
+    otherwise; what was changed is among the notices.
+    """
     words, neighbours = words_to_check(question)
     if OPERATORS.search(question) or not words:
-        words, neighbours = [], []
-    reading = await data.reading(session, question, filters, words, neighbours)
+        reading = await data.reading(session, question, filters, [], [])
+        found.exact = reading.exact
+        return question, reading.active, []
+    names = names_in(question)
+    reading = await data.reading(session, question, filters, words, [*neighbours, *words_of(names)])
     found.exact = reading.exact
-    corrections: dict[str, str] = {}
-    if reading.unknown:
-        vocabulary = await data.vocabulary(session, max(map(len, reading.unknown)) + MOST_SLIPS)
-        corrections = {word: meant for word in reading.unknown if (meant := correction(word, vocabulary))}
+    known = reading.compounds
+    corrections = await _corrections(session, reading.unknown)
     found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
-    return corrected(question, corrections, reading.compounds) if words else question, reading.active
+    text = corrected(question, corrections, reading.compounds)
+    if text != question:
+        names = names_in(text)
+        known = (await data.reading(session, text, filters, [], words_of(names))).compounds
+    return text, reading.active, names_known(names, known)
+
+
+async def _corrections(session: Session, unknown: list[str]) -> dict[str, str]:
+    """What was probably meant by words that no product holds, in the catalogue's words or else the thesaurus's."""
+    slips = [word for word in unknown if word not in words_of_thesaurus()]
+    if not slips:
+        return {}
+    vocabulary = await data.vocabulary(session, max(map(len, slips)) + MOST_SLIPS)
+    meant = {word: correction(word, vocabulary) or correction(word, words_of_thesaurus()) for word in slips}
+    return {word: right for word, right in meant.items() if right}
 
 
 def _behind(active: ActiveModel) -> list[str]:
