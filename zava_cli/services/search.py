@@ -178,13 +178,20 @@ async def _read(
 
 
 async def _corrections(session: Session, unknown: list[str]) -> dict[str, str]:
-    """What was probably meant by words that no product holds, in the catalogue's words or else the thesaurus's."""
+    """What was probably meant by words that no product holds, in the catalogue's words or else the thesaurus's.
+
+    The thesaurus knows more than the shop sells: of its words only those with the same first letter are likely.
+    """
     slips = [word for word in unknown if word not in words_of_thesaurus()]
     if not slips:
         return {}
     vocabulary = await data.vocabulary(session, max(map(len, slips)) + MOST_SLIPS)
-    meant = {word: correction(word, vocabulary) or correction(word, words_of_thesaurus()) for word in slips}
-    return {word: right for word, right in meant.items() if right}
+    meant: dict[str, str] = {}
+    for slip in slips:
+        alike = [word for word in words_of_thesaurus() if word[0] == slip[0]]
+        if right := correction(slip, vocabulary) or correction(slip, alike):
+            meant[slip] = right
+    return meant
 
 
 def _behind(active: ActiveModel) -> list[str]:
