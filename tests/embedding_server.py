@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import zlib
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig
@@ -44,15 +47,14 @@ _STATUS = {"rate_limited": 429, "server_error": 500, "unauthorized": 401, "bad_r
 
 
 @lru_cache(maxsize=10_000)
-def _word(word: str, dimensions: int) -> tuple[float, ...]:
-    source = random.Random(word)
-    return tuple(source.gauss(0, 1) for _ in range(dimensions))
+def _word(word: str, dimensions: int) -> NDArray[np.float64]:
+    return np.random.default_rng(zlib.crc32(word.encode())).normal(size=dimensions)
 
 
 def vector_of(text: str, dimensions: int) -> list[float]:
     """What the server answers for `text`: always the same, not of length 1, near where words are shared."""
     words = text.lower().split() or [""]
-    return [sum(parts) for parts in zip(*(_word(word, dimensions) for word in words), strict=True)]
+    return np.sum([_word(word, dimensions) for word in words], axis=0).tolist()
 
 
 @dataclass
@@ -85,7 +87,7 @@ class EmbeddingServer:
     def wait_for_a_request(self) -> None:
         """Block until the first request is here."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self.most_at_once > 0, timeout=30)
+            assert self._changed.wait_for(lambda: self.most_at_once > 0, timeout=120)
 
     def leave(self) -> None:
         """Count a request out."""
@@ -166,14 +168,14 @@ def _handler(state: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
             behaviour = state.behaviour_for(body)
             if behaviour == "slow":
                 state.hold()
+            wait = {"retry-after-ms": "10"} if state.retry_after is None else {"retry-after": state.retry_after}
             if behaviour == "rate_limited_once":
                 state.behaviour = "ok"
-                self._send(429, b"{}", {"retry-after-ms": "10"})
+                self._send(429, b"{}", wait)
             elif behaviour in _STATUS:
                 # Some servers do repeat the key and the text: nothing of it may reach the user.
                 echo = f"{self.headers.get('authorization')} {body['input']}"
                 answer = json.dumps({"error": {"message": echo, "code": "x"}}).encode()
-                wait = {"retry-after-ms": "10"} if state.retry_after is None else {"retry-after": state.retry_after}
                 self._send(_STATUS[behaviour], answer, wait)
             else:
                 self._send(200, state.answer(body, state.behaviour_for(body)), {})

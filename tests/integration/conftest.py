@@ -18,6 +18,8 @@ from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embedded import EmbeddedServer
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import DatabaseUnavailableError
+from zava_cli.models.embed import EmbedRequest
+from zava_cli.services.embed import embed_products
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -71,6 +73,13 @@ async def shop(fresh_target: Target) -> Target:
     """A catalogue of six products that nobody has embedded."""
     await as_owner(fresh_target, ADD, NAMES)
     return fresh_target
+
+
+@pytest.fixture
+async def embedded(shop: Target) -> Target:
+    """The same with vectors of the local model, all of them right."""
+    await embed_products(shop, EmbedRequest())
+    return shop
 
 
 @pytest.fixture

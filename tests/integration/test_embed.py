@@ -16,7 +16,7 @@ from tests.small_data import make_walls, remove_walls
 from tests.small_shop import ADD, NAMES, active, as_owner, remote, vectors
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.embed import ProductRow, embedding_store
-from zava_cli.data.search import meaning_statement
+from zava_cli.data.search import nearest_statement
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import EmbeddingError
 from zava_cli.models.embed import EmbedReport, EmbedRequest
@@ -198,7 +198,7 @@ async def test_the_index_of_a_model_is_built_once_and_serves_search(
         await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         await connection.execute("SET LOCAL enable_sort = off")
         plan = await connection.fetch(
-            "EXPLAIN " + meaning_statement(dimensions),
+            "EXPLAIN " + nearest_statement(dimensions),
             [1.0] * dimensions,
             None,
             None,
@@ -208,6 +208,8 @@ async def test_the_index_of_a_model_is_built_once_and_serves_search(
             3,
             "test-model",
             [],
+            None,
+            3,
         )
     assert "embeddings_hnsw_" in "\n".join(row[0] for row in plan)
 

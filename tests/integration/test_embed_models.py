@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -11,14 +13,14 @@ from tests.command_line import CommandLine
 from tests.conftest import clone, drop
 from tests.embedding_server import EmbeddingServer
 from tests.integration.test_search import find
-from tests.small_shop import active, as_owner, remote, vectors
+from tests.small_shop import NAMES, active, as_owner, remote, until, vectors
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embed import embedding_store
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import EmbeddingError, ValidationError
 from zava_cli.models.embed import EmbedRequest
 from zava_cli.models.health import HealthStatus
-from zava_cli.models.search import SearchMode
+from zava_cli.models.search import SearchMode, SearchResult
 from zava_cli.services.embed import embed_products
 from zava_cli.services.embed_check import check_model, switch_model
 from zava_cli.services.embed_models import drop_model
@@ -90,11 +92,15 @@ async def test_an_incomplete_model_is_refused(both: Target) -> None:
 
 
 async def test_the_active_model_is_never_dropped_and_another_one_leaves_nothing(both: Target) -> None:
+    indexes = "SELECT indexname FROM pg_indexes WHERE indexname ~ '^embeddings_hnsw' ORDER BY 1"
     async with embedding_store(both) as store:
         assert await store.build_index(FAR, 64, minimum=6)
+        assert await store.build_index(LOCAL, 256, minimum=6)
     await as_owner(both, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
+    built = await as_owner(both, indexes)
     with pytest.raises(ValidationError, match="search uses it"):
         await drop_model(both, LOCAL)
+    assert await as_owner(both, indexes) == built
     with pytest.raises(ValidationError, match="no such model"):
         await drop_model(both, "other")
     assert await drop_model(both, FAR) == 6
@@ -102,10 +108,11 @@ async def test_the_active_model_is_never_dropped_and_another_one_leaves_nothing(
     left = await as_owner(
         both,
         "SELECT model FROM ops.embedding_queue WHERE model <> $1 UNION ALL SELECT model FROM embedding_models"
-        " WHERE model <> $1 UNION ALL SELECT indexname FROM pg_indexes WHERE indexname ~ '^embeddings_hnsw'",
+        " WHERE model <> $1",
         LOCAL,
     )
     assert left == []
+    assert len(await as_owner(both, indexes)) == 1
 
 
 async def test_a_check_compares_with_the_last_one_and_says_what_drifted(seeded_copy: Target) -> None:
@@ -176,9 +183,70 @@ async def test_a_dry_run_counts_tokens_and_money_and_calls_nobody(shop: Target, 
         ZAVA_EMBEDDING_BASE_URL=server.base_url, ZAVA_EMBEDDING_PRICE="100",
     )  # fmt: skip
     assert (asked.code, server.requests) == (0, [])
-    assert asked.out.startswith("6 products to embed with other: about ")
-    assert "at a cost of 0.00" in asked.out
+    size = sum(len(f"{name}. kinds. tools. for the house".encode()) for name in NAMES)
+    tokens = [math.ceil(size / bytes_each) for bytes_each in (4, 4.5, 3.5)]
+    assert asked.out == (
+        "6 products to embed with other: about {} tokens ({} to {} if the texts are English) at a cost of {:.4f}, "
+        "at most {:.4f}. Nobody was called.\n".format(*tokens, tokens[0] / 10_000, tokens[2] / 10_000)
+    )
     assert await vectors(shop) == {}
+
+
+@pytest.mark.parametrize("dimensions", [64, 3072])
+async def test_a_model_of_any_size_is_built_found_by_and_dropped_from_the_terminal(
+    seeded_twice: PostgreSQLProvider, server: EmbeddingServer, dimensions: int
+) -> None:
+    zava, name = CommandLine(seeded_twice.target, "seattle"), f"{FAR}@{dimensions}"
+    far = {
+        "ZAVA_EMBEDDING_PROVIDER": "openai", "ZAVA_EMBEDDING_BASE_URL": server.base_url, "ZAVA_EMBEDDING_MODEL": FAR,
+        "ZAVA_EMBEDDING_DIMENSIONS": str(dimensions), "ZAVA_EMBEDDING_THRESHOLD": "0",
+    }  # fmt: skip
+    await asyncio.to_thread(zava, "embed", **far)
+    async with embedding_store(seeded_twice.target) as store:
+        assert await store.build_index(name, dimensions, minimum=1)
+    steps = [
+        (("embed", "switch", name, "--force"), f"Search uses {name} now"),
+        (("search", "claw hammer", "--mode", "semantic"), "Hammer"),
+        (("search", "claw hammer", "--mode", "hybrid"), "Hammer"),
+        (("similar", "HTHM001600"), "alike (meaning #1)"),
+        (("embed", "switch", LOCAL), f"Search uses {LOCAL} now"),
+        (("embed", "drop", name), f"Dropped {name}"),
+    ]
+    for arguments, expected in steps:
+        done = await asyncio.to_thread(zava, *arguments, **far)
+        assert done.code == 0, done.err
+        assert expected in done.out
+
+
+async def has_grown(answers: list[SearchResult], length: int) -> bool:
+    """Whether there are so many."""
+    return len(answers) >= length
+
+
+async def test_no_search_fails_or_compares_with_the_wrong_model_while_models_are_switched(
+    seeded_twice: PostgreSQLProvider,
+) -> None:
+    seattle, target = await seeded_twice.identify("seattle"), seeded_twice.target
+    expected = {LOCAL: await find(seeded_twice, seattle, "claw hammer", mode="semantic", threshold=-1)}
+    await switch_model(target, FAR, force=True)
+    expected[FAR] = await find(seeded_twice, seattle, "claw hammer", mode="semantic", threshold=-1)
+    answers: list[SearchResult] = []
+    is_over = asyncio.Event()
+
+    async def search() -> None:
+        while not is_over.is_set():
+            answers.append(await find(seeded_twice, seattle, "claw hammer", mode="semantic", threshold=-1))
+
+    searching = [asyncio.create_task(search()) for _ in range(3)]
+    async with embedding_store(target) as store:
+        for model in (LOCAL, FAR, LOCAL, FAR, LOCAL):
+            assert await store.activate(model)
+            answers_before = len(answers)
+            await until(partial(has_grown, answers, answers_before + 5))
+    is_over.set()
+    await asyncio.gather(*searching)
+    assert {answer.model for answer in answers} == {LOCAL, FAR}
+    assert all(answer.hits == expected[answer.model or ""].hits for answer in answers)
 
 
 async def test_the_terminal_builds_switches_shows_and_drops(shop: Target, server: EmbeddingServer) -> None:

@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ import pytest
 from tests.command_line import CommandLine
 from tests.embedding_server import EmbeddingServer
 from tests.small_data import Walls
-from tests.small_shop import NAMES, as_owner, remote, vectors
+from tests.small_shop import NAMES, as_owner, queued, remote, until, vectors
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.embed import embedding_store
 from zava_cli.data.embed_queue import EmbeddingQueue
@@ -25,51 +25,15 @@ from zava_cli.infra.errors import EmbeddingError
 from zava_cli.models.embed import EmbedRequest
 from zava_cli.services.embed import embed_products
 from zava_cli.services.embed_models import embed_status
-from zava_cli.services.embed_queue import drain_queue, watch_queue
+from zava_cli.services.embed_queue import drain_queue
 
 LOCAL = "wordllama-l2-256"
 ONCE = EmbedRequest()
 
 
-async def queued(target: Target) -> list[str]:
-    """Names of the products in the queue."""
-    rows = await as_owner(
-        target, "SELECT p.name FROM ops.embedding_queue JOIN products p USING (product_id) ORDER BY model, p.name"
-    )
-    return [row["name"] for row in rows]
-
-
-async def has_left(target: Target, name: str) -> bool:
-    """Whether the provider's model waits for no vector of the product."""
-    return not await as_owner(
-        target,
-        "SELECT FROM ops.embedding_queue JOIN products p USING (product_id) WHERE p.name = $1 AND model = 'test-model'",
-        name,
-    )
-
-
-async def nothing_queued(target: Target) -> bool:
-    """Whether every queue is empty."""
-    return not await queued(target)
-
-
 async def drained(target: Target) -> bool:
     """Whether a worker found something to do."""
     return (await drain_queue(target, ONCE)).embedded > 0
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Waits until something holds."""
-    async with asyncio.timeout(60):
-        while not await holds():  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
-
-
-@pytest.fixture
-async def embedded(shop: Target) -> Target:
-    """A catalogue whose vectors are all right."""
-    await embed_products(shop, ONCE)
-    return shop
 
 
 CHANGES = {
@@ -121,6 +85,19 @@ async def test_copy_and_truncate_are_seen_too(embedded: Target) -> None:
         assert await queued(embedded) == ["Copied"]
         await connection.execute("TRUNCATE retail.products CASCADE")
         assert await connection.fetchval("SELECT count(*) FROM ops.embedding_queue") == 0
+
+
+async def test_an_import_queues_its_new_products_and_one_that_is_refused_none(embedded: Target, tmp_path: Path) -> None:
+    header, sales = "order_id,product,quantity,order_date,unit_price,store", tmp_path / "sales.csv"
+    zava = CommandLine(embedded)
+    sales.write_text(f"{header}\n1,Maul,1,never,9.50,Leeds\n2,Sledge,1,2025-01-02,9.50,Leeds\n")
+    assert (await asyncio.to_thread(zava, "import", sales)).code != 0
+    assert await queued(embedded) == []
+    sales.write_text(f"{header}\n1,Maul,1,2025-01-01,9.50,Leeds\n")
+    done = await asyncio.to_thread(zava, "import", sales)
+    assert done.code == 0, done.err
+    assert await queued(embedded) == ["Maul"]
+    assert (await drain_queue(embedded, ONCE)).embedded == 1
 
 
 async def test_a_change_is_queued_for_every_model_that_there_is(embedded: Target, server: EmbeddingServer) -> None:
@@ -205,8 +182,6 @@ async def test_a_failing_provider_leaves_the_queue_and_every_vector_as_they_were
     assert (status.waiting, status.failed) == (1, 0)
     assert "failed to embed (HTTP 500)" in str(status.failure)
     server.behaviour = "ok"
-    assert (await drain_queue(far, ONCE)).embedded == 0, "it waits for its next try"
-    await as_owner(embedded, "UPDATE ops.embedding_queue SET due_at = now()")
     assert (await drain_queue(far, ONCE)).embedded == 1
 
 
@@ -221,7 +196,7 @@ async def test_a_wrong_key_takes_no_tries_away(embedded: Target, server: Embeddi
     assert (await drain_queue(far, ONCE)).embedded == 1
 
 
-@pytest.mark.parametrize("behaviour", ["bad_request", "nan", "truncated"])
+@pytest.mark.parametrize("behaviour", ["bad_request", "nan", "truncated", "server_error", "wrong_dimension"])
 async def test_one_bad_product_is_given_up_with_its_reason_and_the_others_go_on(
     embedded: Target, server: EmbeddingServer, behaviour: Any
 ) -> None:
@@ -252,7 +227,7 @@ from zava_cli.data.embed_queue import EmbeddingQueue
 from zava_cli.data.target import Target
 async def main():
     async with embedding_store(Target(settings_for(sys.argv[1]))) as store:
-        async with EmbeddingQueue(store, sys.argv[2]).batch(10, timedelta(hours=1)) as products:
+        async with EmbeddingQueue(store, sys.argv[2], timedelta(hours=1)).batch(10) as products:
             assert len(products) == 6
             os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
@@ -274,47 +249,38 @@ async def test_a_claim_runs_out_when_its_worker_hangs(embedded: Target) -> None:
     async with (
         embedding_store(embedded) as hanging,
         embedding_store(embedded) as other,
-        EmbeddingQueue(hanging, LOCAL).batch(10, timedelta(0)) as first,
-        EmbeddingQueue(other, LOCAL).batch(10, timedelta(hours=1)) as second,
+        EmbeddingQueue(hanging, LOCAL, timedelta(0)).batch(10) as first,
+        EmbeddingQueue(other, LOCAL).batch(10) as second,
     ):
         assert len(first) == len(second) == len(NAMES)
 
 
-async def test_a_watcher_embeds_changes_as_they_come_and_outlives_a_provider_that_is_away(
+async def test_a_claim_lasts_as_long_as_its_worker_is_at_work(embedded: Target) -> None:
+    await as_owner(embedded, "UPDATE products SET description = 'changed'")
+    lease = timedelta(seconds=3)
+    async with embedding_store(embedded) as slow, embedding_store(embedded) as other:
+        queue = EmbeddingQueue(slow, LOCAL, lease)
+        async with queue.batch(10) as first, queue.kept(first):
+            await asyncio.sleep(1.5 * lease.total_seconds())
+            async with EmbeddingQueue(other, LOCAL).batch(10) as second:
+                assert (len(first), second) == (len(NAMES), [])
+
+
+async def test_an_outage_takes_no_tries_away_and_status_tells_the_reason(
     embedded: Target, server: EmbeddingServer
 ) -> None:
-    far = remote(embedded, server)
+    far = remote(embedded, server, embedding_attempts=1)
     await embed_products(far, ONCE)
-    troubled = asyncio.Event()
-    watcher = asyncio.create_task(watch_queue(far, ONCE, lambda _: troubled.set()))
-    try:
-        await as_owner(embedded, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
-        await until(lambda: has_left(embedded, "Maul"))
-        server.behaviour = "server_error"
-        await as_owner(embedded, "UPDATE products SET name = 'Sledge' WHERE name = 'Maul'")
-        async with asyncio.timeout(60):
-            await troubled.wait()
-        server.behaviour = "ok"
-        await as_owner(embedded, "UPDATE ops.embedding_queue SET due_at = now() WHERE model = 'test-model'")
-        await until(lambda: has_left(embedded, "Sledge"))
-        assert not watcher.done() and ("test-model", "Sledge") in await vectors(embedded)
-    finally:
-        watcher.cancel()
-        await asyncio.gather(watcher, return_exceptions=True)
-
-
-async def test_ctrl_c_ends_a_watcher_in_order(embedded: Target) -> None:
-    process = CommandLine(embedded).start("embed", "--watch")
-    try:
-        await as_owner(embedded, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
-        await until(lambda: nothing_queued(embedded))
-        process.send_signal(signal.SIGINT)
-        out, err = await asyncio.to_thread(process.communicate, timeout=60)
-    finally:
-        process.kill()
-    assert (process.returncode, out) == (130, "")
-    assert "embedding: 1 products" in err
-    assert err.endswith("Interrupted.\n")
+    await as_owner(embedded, "UPDATE products SET description = 'changed'")
+    server.behaviour = "rate_limited"
+    for _ in range(2):
+        with pytest.raises(EmbeddingError, match="HTTP 429"):
+            await drain_queue(far, ONCE)
+    status = next(row for row in (await embed_status(embedded)).models if row.model == "test-model")
+    assert (status.waiting, status.failed) == (len(NAMES), 0)
+    assert "HTTP 429" in str(status.failure)
+    server.behaviour = "ok"
+    assert (await drain_queue(far, ONCE)).embedded == len(NAMES)
 
 
 async def test_any_server_queues_and_an_administrator_of_any_kind_may_write(walls: Walls) -> None:

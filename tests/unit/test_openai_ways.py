@@ -91,6 +91,40 @@ async def test_requests_start_no_more_often_than_configured(server: EmbeddingSer
         assert loop.time() - started >= 0.29
 
 
+async def test_a_wait_that_one_request_is_told_holds_every_other_back(server: EmbeddingServer) -> None:
+    server.behaviour, server.retry_after = "rate_limited_once", "0.5"
+    loop = asyncio.get_running_loop()
+    async with embedder_for(server) as embedder:
+        started = loop.time()
+        with pytest.raises(EmbeddingError, match="HTTP 429"):
+            await embedder.embed_documents(["hammer"])
+        await asyncio.gather(*(embedder.embed_documents([text]) for text in ("hose", "paint", "ladder")))
+        # Less would be a request before its time, however slow the machine.
+        assert loop.time() - started >= 0.5
+    assert len(server.requests) == 4
+
+
+async def test_nobody_waits_longer_for_a_held_service_than_for_a_silent_one(server: EmbeddingServer) -> None:
+    server.behaviour, server.retry_after = "rate_limited_once", "60"
+    async with embedder_for(server, timeout=5) as embedder:
+        with pytest.raises(EmbeddingError, match="HTTP 429"):
+            await embedder.embed_documents(["hammer"])
+        with pytest.raises(EmbeddingError, match=r"wants to be left alone and is asked again in \d\d seconds"):
+            await embedder.embed_query("hose")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("dimensions", "is_usable"), [(4_000, True), (4_001, False)])
+async def test_vectors_that_no_index_can_hold_are_refused(dimensions: int, is_usable: bool) -> None:
+    with embedding_server(dimensions=dimensions) as server:
+        async with embedder_for(server) as embedder:
+            if is_usable:
+                assert (await embedder.embed_documents(["hammer"])).shape == (1, dimensions)
+                return
+            with pytest.raises(EmbeddingError, match="4,001 dimensions for test-model; more than 4,000 cannot be kept"):
+                await embedder.embed_documents(["hammer"])
+
+
 class MemoryKeyring(KeyringBackend):
     """A keyring that holds what a test puts there."""
 

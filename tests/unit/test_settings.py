@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.setting_sources import Loaded, load_settings
@@ -152,6 +153,17 @@ def test_the_name_that_openai_uses_is_guarded_in_a_folder_too(machine: Machine) 
     (machine.folder / ".env").write_text("OPENAI_API_KEY=sk-planted\nZAVA_AS=head office\n")
     loaded = machine.load()
     assert (loaded.settings.openai_api_key, loaded.settings.identity) == (None, None)
+
+
+def test_the_key_of_openai_does_not_travel_to_another_address_and_zavas_own_does(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-meant-for-openai")
+    assert machine.load().settings.openai_api_key == SecretStr("sk-meant-for-openai")
+    monkeypatch.setenv("ZAVA_EMBEDDING_BASE_URL", "http://models.example/v1")
+    assert machine.load().settings.openai_api_key is None
+    monkeypatch.setenv("ZAVA_OPENAI_API_KEY", "sk-meant-for-models")
+    assert machine.load().settings.openai_api_key == SecretStr("sk-meant-for-models")
 
 
 def test_an_untrusted_dotenv_may_set_what_is_harmless_and_reads_no_environment(

@@ -119,11 +119,23 @@ def _estimate(request: EmbedRequest, *, as_json: bool) -> None:
     if as_json:
         print_json(estimate)
         return
-    cost = "at an unknown price (ZAVA_EMBEDDING_PRICE)" if estimate.cost is None else f"at a cost of {estimate.cost:g}"
     print_line(
-        f"{estimate.products} products to embed with {estimate.model}: about {estimate.tokens} tokens {cost}. "
-        "Nobody was called; the tokens are right within a third for English."
+        f"{estimate.products:,} products to embed with {estimate.model}: about {estimate.tokens:,} tokens"
+        f"{_bounds(estimate)}. Nobody was called."
     )
+
+
+def _bounds(estimate: EmbedEstimate) -> str:
+    tokens = f" ({estimate.least_tokens:,} to {estimate.most_tokens:,} if the texts are English)"
+    if estimate.provider == "local":
+        return f"{tokens}, which cost nothing"
+    if estimate.cost is None or estimate.most_cost is None:
+        return f"{tokens} at an unknown price (ZAVA_EMBEDDING_PRICE)"
+    return f"{tokens} at a cost of {_money(estimate.cost)}, at most {_money(estimate.most_cost)}"
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
 
 
 def _watch(request: EmbedRequest) -> None:
@@ -154,7 +166,7 @@ def _sentence(report: EmbedReport) -> str:
     if report.unchanged:
         parts.append(f"{report.unchanged} were up to date")
     if report.indexed:
-        parts.append(f"index built in {report.index_seconds:.1f} s")
+        parts.append(f"index built in {report.index_seconds:.1f} s and {report.index_memory >> 20:,} MB of memory")
     if report.activated:
         parts.append("search uses this model now")
     return "; ".join(parts) + "."

@@ -81,12 +81,14 @@ def switch(
     Example: zava embed switch text-embedding-3-small
     """
 
-    async def work(target: Target) -> SwitchReport:
-        from zava_cli.services.embed_check import switch_model
+    with runtime.progress() as on_progress:
 
-        return await switch_model(target, model, force=force)
+        async def work(target: Target) -> SwitchReport:
+            from zava_cli.services.embed_check import switch_model
 
-    report = runtime.administrator(work)
+            return await switch_model(target, model, force=force, on_progress=on_progress)
+
+        report = runtime.administrator(work)
     if as_json:
         print_json(report)
         return
@@ -110,12 +112,14 @@ def check(
     Example: zava embed check --json
     """
 
-    async def work(target: Target) -> CheckReport:
-        from zava_cli.services.embed_check import check_model
+    with runtime.progress() as on_progress:
 
-        return await check_model(target, model, accept=accept)
+        async def work(target: Target) -> CheckReport:
+            from zava_cli.services.embed_check import check_model
 
-    report = runtime.administrator(work)
+            return await check_model(target, model, accept=accept, on_progress=on_progress)
+
+        report = runtime.administrator(work)
     if as_json:
         print_json(report)
     else:

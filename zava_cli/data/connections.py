@@ -27,28 +27,60 @@ another role, and cost half of a small query to make.
 """
 
 
+def _message(kind: bytes, body: bytes) -> bytes:
+    return kind + (len(body) + 4).to_bytes(4) + body
+
+
+BEGIN = "BEGIN READ ONLY"
+_BEGIN_MESSAGES = (
+    _message(b"P", b"\0" + BEGIN.encode() + b"\0" + bytes(2))
+    + _message(b"B", bytes(2) + bytes(6))
+    + _message(b"E", b"\0" + bytes(4))
+)
+"""Parse, Bind and Execute of it as the protocol has them; asyncpg itself would wait for the answer to each."""
+
+
 # Its pool logs with a traceback what the next caller is told in a sentence.
 logging.getLogger("asyncpg").addHandler(logging.NullHandler())
 
 
-class OwnConnection(asyncpg.Connection):
-    """A connection for zava's own statements, which set nothing that outlives their transaction."""
+class TransactionConnection(asyncpg.Connection):
+    """A connection whose transactions all begin with the same statement, which says who asks."""
+
+    _set_up: Any = None
+    """That statement where it is kept parsed in the server."""
 
     def get_reset_query(self) -> str:
-        """Nothing is left to reset."""
+        """Nothing: `end` has left nothing."""
         return ""
 
-    async def set_up(self, values: Sequence[str], timeout: float) -> str | None:
-        """Sets the transaction up that has begun; returns the caller's reading state in it."""
-        (row,) = await self.fetch(named_sql("session")["begin"], *values, timeout=timeout)
-        return cast("str | None", row["reading_state"])
+    async def keep_set_up(self) -> None:
+        """Keeps the statement for as long as the connection lives."""
+        statement = await self.prepare(named_sql("session")["begin"], name=SET_UP)
+        self._set_up = statement._state  # pyright: ignore
+        self._set_up.attach()
+
+    async def begin(self, values: Sequence[str], timeout: float) -> str | None:
+        """Begins a transaction and sets it up; returns the caller's reading state in it."""
+        if self._set_up is None:
+            await self.execute(BEGIN, timeout=timeout)
+            rows = await self.fetch(named_sql("session")["begin"], *values, timeout=timeout)
+        else:
+            # In one round trip: the server answers both once the second one asks it to.
+            self._transport.write(_BEGIN_MESSAGES)  # pyright: ignore
+            rows, *_ = await self._protocol.bind_execute(self._set_up, values, "", 0, True, timeout)  # pyright: ignore
+        return cast("str | None", rows[0]["reading_state"])
+
+
+class OwnConnection(TransactionConnection):
+    """A connection for zava's own statements, which set nothing that outlives their transaction."""
 
     async def end(self) -> None:
-        """Ends it."""
+        """Ends the transaction."""
         await self.execute("ROLLBACK")
 
 
-class TextConnection(asyncpg.Connection):
+class TextConnection(TransactionConnection):
     """A connection on which every value travels as the server's own text, in both directions.
 
     Results then are exact (infinity, BC dates, `1 mon`, numeric scale), and parameters are converted by the
@@ -56,30 +88,13 @@ class TextConnection(asyncpg.Connection):
     as the base class does, would run `set_config` as a role that may not.
     """
 
-    _set_up: Any = None
-
-    def get_reset_query(self) -> str:
-        """Nothing: `end` has left nothing."""
-        return ""
-
     async def keep_set_up(self) -> None:
-        """Keeps the one statement that all transactions begin with parsed in the server."""
-        statement = await self.prepare(named_sql("session")["begin"], name=SET_UP)
-        self._set_up: Any = statement._state  # pyright: ignore
-        self._set_up.attach()
-        # From here on it looks the same before every caller.
+        """Keeps the statement, which looks the same before every caller from here on."""
+        await super().keep_set_up()
         await self.end()
 
-    async def set_up(self, values: Sequence[str], timeout: float) -> str | None:
-        """Sets the transaction up that has begun; returns the caller's reading state in it."""
-        if self._set_up is None:
-            rows = await self.fetch(named_sql("session")["begin"], *values, timeout=timeout)
-        else:
-            rows, *_ = await self._protocol.bind_execute(self._set_up, values, "", 0, True, timeout)  # pyright: ignore
-        return cast("str | None", rows[0]["reading_state"])
-
     async def end(self) -> None:
-        """Ends it and leaves nothing of one caller's SQL to the next, in one round trip.
+        """Ends the transaction and leaves nothing of one caller's SQL to the next, in one round trip.
 
         Rolled back, not committed: session settings that a query made are undone with it. The server takes a
         statement that PREPARE names for the one of that name in the protocol.
@@ -109,7 +124,7 @@ async def prepare_text_connection(connection: Any, *, keeps_statements: bool) ->
         await connection.keep_set_up()
 
 
-async def prepare_own_connection(connection: asyncpg.Connection) -> None:
+async def prepare_own_connection(connection: Any, *, keeps_statements: bool = False) -> None:
     """Pool initialiser for zava's own statements, which may be given vectors as numpy arrays.
 
     One question, where pgvector's own registration asks four, in every command and for every type that it has.
@@ -120,6 +135,8 @@ async def prepare_own_connection(connection: asyncpg.Connection) -> None:
     if oid is not None:
         settings = connection._protocol.get_settings()  # pyright: ignore
         settings.add_python_codec(oid, "vector", "public", [], "scalar", _vector, Vector.from_binary, "binary")
+    if keeps_statements:
+        await connection.keep_set_up()
 
 
 def _vector(value: Any) -> bytes:

@@ -16,7 +16,7 @@ from weakref import WeakSet
 import asyncpg
 
 from zava_cli.data.callers import Caller, caller_from_row
-from zava_cli.data.connections import PoolUse
+from zava_cli.data.connections import PoolUse, TransactionConnection
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.pools import Pools
 from zava_cli.data.retries import retried
@@ -119,7 +119,8 @@ class PostgreSQLProvider:
             context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
             limit = at_most(self.settings.connect_timeout)
             statement = named_sql("identity")["reading_state"]
-            return str(await connection.fetchval(statement, context, column=1, timeout=limit))
+            token = current_operation().token
+            return str(await connection.fetchval(statement, context, token, column=2, timeout=limit))
 
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:
@@ -178,12 +179,14 @@ class PostgreSQLProvider:
 
     @asynccontextmanager
     async def _begun(self, kind: str, caller: Caller, deadline: Deadline) -> AsyncGenerator[asyncpg.Connection]:
-        async with self._pools.connection(kind) as connection:
+        async def begin(connection: TransactionConnection) -> None:
             values = self._session_values(kind, caller, connection, deadline.left())
-            state = await connection.set_up(values, at_most(self.settings.connect_timeout))
+            state = await connection.begin(values, at_most(self.settings.connect_timeout))
             operation = current_operation()
             # The oldest, so that it is never younger than a row of the answer.
             operation.reading_state = operation.reading_state or state
+
+        async with self._pools.connection(kind, begin) as connection:
             yield connection
 
     async def current(self, caller: Caller) -> Caller:
@@ -215,6 +218,7 @@ class PostgreSQLProvider:
             "on" if self.settings.jit else "off",
             self.settings.work_mem,
             self.settings.application_name or ("zava-mcp-server" if self.serving else "zava-cli"),
+            current_operation().token,
         )
 
     async def close(self) -> None:

@@ -14,9 +14,11 @@ import asyncpg
 
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.driver_errors import translated
+from zava_cli.data.embed_index import BuiltIndex, IndexBuild
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import EmbeddingError, ValidationError
+from zava_cli.infra.progress import Progress, no_progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,9 +73,9 @@ class Batch:
 
 
 @asynccontextmanager
-async def embedding_store(target: Target) -> AsyncGenerator[EmbeddingStore]:
-    """A store on an administrator's connection."""
-    async with admin_connection(target) as connection:
+async def embedding_store(target: Target, *, revive: bool = False) -> AsyncGenerator[EmbeddingStore]:
+    """A store on an administrator's connection; `revive` as there."""
+    async with admin_connection(target, revive=revive) as connection:
         yield EmbeddingStore(connection, target)
 
 
@@ -113,6 +115,11 @@ class EmbeddingStore:
         """Number of products."""
         async with self._as_owner():
             return int(await self.connection.fetchval(self._sql["products"]))
+
+    async def count_missing(self, model: str) -> int:
+        """Number of products that have no vector of the model and do not wait for one either."""
+        async with self._as_owner():
+            return int(await self.connection.fetchval(self._sql["missing"], model))
 
     async def models(self) -> list[ModelRow]:
         """Every model on record, the active one first."""
@@ -180,16 +187,12 @@ class EmbeddingStore:
         digest = hashlib.sha256("".join(hashes).encode()).hexdigest()
         await self._record(row.model, digest, {"provider": row.provider, "dimensions": row.dimensions}, len(hashes))
 
-    async def build_index(self, model: str, dimensions: int, *, minimum: int = INDEX_ROWS) -> bool:
-        """Builds the model's index once it has `minimum` vectors; says whether it did."""
-        async with self._as_owner():
-            plan = await self.connection.fetchrow(self._sql["index_plan"], model, dimensions)
-            assert plan is not None
-            if plan["is_there"] or plan["vectors"] < minimum:
-                return False
-            await self.connection.execute(plan["statement"])
-            await self.connection.execute(self._sql["analyze"])
-        return True
+    async def build_index(
+        self, model: str, dimensions: int, on_progress: Progress = no_progress, *, minimum: int = INDEX_ROWS
+    ) -> BuiltIndex | None:
+        """Builds the model's index once it has `minimum` vectors; None when there is nothing to do."""
+        build = IndexBuild(self.connection, self.target, model, dimensions, on_progress)
+        return await build.run(minimum)
 
     async def activate_first(self, model: str) -> bool:
         """Makes search use `model` if it uses none yet and the model has vectors; says whether it did."""
@@ -211,16 +214,20 @@ class EmbeddingStore:
         """Removes a model with its index, vectors and queue; returns the number of vectors. Never the active one."""
         # The index alone first: its lock keeps searches waiting, and removing the rows takes long.
         async with self._as_owner():
+            await self._refuse_active(model)
             await self.connection.execute(await self.connection.fetchval(self._sql["drop_index"], model))
         async with self._as_owner():
-            if await self.connection.fetchval(self._sql["is_active"], model):
-                raise ValidationError(
-                    "model", model, "search uses it", hint="Switch to another one first: `zava embed switch MODEL`."
-                )
+            await self._refuse_active(model)
             vectors = await self.connection.fetchval(self._sql["remove_vectors"], model)
             await self.connection.execute(self._sql["remove_model"], model)
             await self._record(model, hashlib.sha256(b"").hexdigest(), {"dropped": True}, -vectors)
         return int(vectors)
+
+    async def _refuse_active(self, model: str) -> None:
+        if await self.connection.fetchval(self._sql["is_active"], model):
+            raise ValidationError(
+                "model", model, "search uses it", hint="Switch to another one first: `zava embed switch MODEL`."
+            )
 
     async def _record(self, model: str, digest: str, parameters: dict[str, Any], rows: int) -> None:
         await self.connection.execute(

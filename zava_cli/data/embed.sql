@@ -20,6 +20,13 @@ FROM retail.embedding_models ORDER BY is_active DESC, model
 -- Number of products.
 SELECT count(*) FROM retail.products
 
+-- name: missing
+-- Number of products that have no vector of a model and do not wait for one.
+-- $1 model text
+SELECT count(*) FROM retail.products p
+WHERE NOT EXISTS (SELECT FROM retail.product_description_embeddings e WHERE e.product_id = p.product_id AND e.model = $1)
+  AND NOT EXISTS (SELECT FROM ops.embedding_queue q WHERE q.product_id = p.product_id AND q.model = $1)
+
 -- name: lock_alone
 -- Lets one process go through all products for a model, with no worker of the queue beside it.
 -- $1 model text
@@ -65,15 +72,28 @@ SET description_embedding = excluded.description_embedding, content_hash = exclu
 DELETE FROM retail.product_description_embeddings WHERE model = $1 AND product_id = ANY ($2::text[]::uuid[])
 
 -- name: index_plan
--- The statement that builds a model's index, whether the index is there, and how many vectors it covers.
--- $1 model text, $2 dimensions integer
+-- The statement that builds a model's index, whether the index is there, how many vectors it covers, and the bytes
+-- that a setting, or else the server's maintenance_work_mem, gives it. In half precision it is half the size and finds the same.
+-- $1 model text, $2 dimensions integer, $3 neighbours of each vector integer, $4 candidates for those integer, $5 memory text
 SELECT format('CREATE INDEX %I ON retail.product_description_embeddings USING hnsw '
-              '((description_embedding::%s(%s)) %s_cosine_ops) WHERE model = %L',
-              names.index_name, names.kind, $2::integer, names.kind, $1::text) AS statement,
-       to_regclass(format('retail.%I', names.index_name)) IS NOT NULL AS is_there,
-       (SELECT count(*) FROM retail.product_description_embeddings WHERE model = $1) AS vectors
-FROM (SELECT 'embeddings_hnsw_' || left(md5($1), 16) AS index_name,
-             CASE WHEN $2 > 2000 THEN 'public.halfvec' ELSE 'public.vector' END AS kind) AS names
+              '((description_embedding::public.halfvec(%s)) public.halfvec_cosine_ops) '
+              'WITH (m = %s, ef_construction = %s) WHERE model = %L',
+              name.of_index, $2::integer, $3::integer, $4::integer, $1::text) AS statement,
+       to_regclass(format('retail.%I', name.of_index)) IS NOT NULL AS is_there,
+       (SELECT count(*) FROM retail.product_description_embeddings WHERE model = $1) AS vectors,
+       pg_size_bytes(coalesce($5, current_setting('maintenance_work_mem'))) AS memory
+FROM (SELECT 'embeddings_hnsw_' || left(md5($1), 16) AS of_index) AS name
+
+-- name: index_settings
+-- Memory in kB and further processes for building an index; NULL leaves the server's own number of processes.
+-- $1 kilobytes integer, $2 processes integer
+SELECT set_config('maintenance_work_mem', $1::integer || 'kB', true),
+       CASE WHEN $2::integer IS NOT NULL THEN set_config('max_parallel_maintenance_workers', $2::text, true) END
+
+-- name: index_progress
+-- How many vectors the index that a backend builds holds by now; no row while it builds none.
+-- $1 backend integer
+SELECT tuples_done FROM pg_stat_progress_create_index WHERE pid = $1
 
 -- name: analyze
 -- Fresh statistics, so that the planner knows when the index pays.

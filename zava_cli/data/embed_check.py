@@ -11,7 +11,7 @@ from uuid import UUID
 from zava_cli.data.admin import owner_transaction
 from zava_cli.data.embed import EmbeddingStore, ModelRow, ProductRow
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.search import Filters, Match, meaning_statement
+from zava_cli.data.search import Filters, Match, nearest_statement, scan_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,12 +60,14 @@ class CheckStore:
         self, row: ModelRow, vector: NDArray[np.float32], limit: int, *, exact: bool
     ) -> dict[UUID, Match]:
         """Products nearest to a vector, nearest first, as search finds them or compared one by one."""
-        search = named_sql("search")
+        arguments: tuple[Any, ...] = (vector, *EVERYTHING.values, limit, row.model, [], None)
         async with self._as_owner():
-            await self._connection.execute(search["scan_further"])
-            await self._connection.execute(search["scan_wider"])
-            statement = meaning_statement(None if exact else row.dimensions)
-            rows = await self._connection.fetch(statement, vector, *EVERYTHING.values, limit, row.model, [])
+            if exact:
+                rows = await self._connection.fetch(named_sql("search")["by_comparing"], *arguments, None)
+                rows = [found for found in rows if found["product_id"] is not None]
+            else:
+                await self._connection.execute("; ".join(scan_settings()))
+                rows = await self._connection.fetch(nearest_statement(row.dimensions), *arguments, 2 * limit)
         return {found["product_id"]: Match(found["score"], found["type_id"], found["is_unwanted"]) for found in rows}
 
     async def sample(self, model: str) -> list[ProductRow]:

@@ -13,8 +13,9 @@ WITH gone AS (
      WHERE t.name ~ '\w' AND EXISTS (SELECT FROM retail.products p WHERE p.type_id = t.type_id)
      ORDER BY md5(lower(t.name)), t.type_id LIMIT $1)
     UNION ALL
-    (SELECT 2, p.name, NULL, p.product_id FROM retail.products p
-     WHERE p.name ~ '\w' ORDER BY p.product_id LIMIT $2)
+    -- Of products that share a name none is the one that must be found.
+    (SELECT 2, p.name, NULL, (array_agg(p.product_id))[1] FROM retail.products p
+     WHERE p.name ~ '\w' GROUP BY p.name HAVING count(*) = 1 ORDER BY 4 LIMIT $2)
 )
 INSERT INTO ops.golden_queries (query, type_id, product_id)
 SELECT query, type_id, product_id FROM wanted WHERE query NOT IN (SELECT query FROM kept)

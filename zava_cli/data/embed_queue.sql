@@ -51,6 +51,20 @@ UPDATE ops.embedding_queue q SET is_claimed = false, due_at = now(), updated_at 
 FROM unnest($2::text[]::uuid[], $3::text[]::bigint[]) AS read (product_id, change_no)
 WHERE q.model = $1 AND q.product_id = read.product_id AND q.change_no = read.change_no AND q.is_claimed
 
+-- name: renew
+-- Keeps claimed products for a worker that still has them in hand.
+-- $1 model text, $2 products text[], $3 change numbers text[], $4 time interval
+UPDATE ops.embedding_queue q SET due_at = clock_timestamp() + $4, updated_at = now()
+FROM unnest($2::text[]::uuid[], $3::text[]::bigint[]) AS read (product_id, change_no)
+WHERE q.model = $1 AND q.product_id = read.product_id AND q.change_no = read.change_no AND q.is_claimed
+
+-- name: note
+-- Notes why products wait.
+-- $1 model text, $2 products text[], $3 change numbers text[], $4 failure text
+UPDATE ops.embedding_queue q SET failure = $4, updated_at = now()
+FROM unnest($2::text[]::uuid[], $3::text[]::bigint[]) AS read (product_id, change_no)
+WHERE q.model = $1 AND q.product_id = read.product_id AND q.change_no = read.change_no
+
 -- name: put_off
 -- Notes a failed try: due again after a while that doubles with each one, up to an hour, and never after the last.
 -- $1 model text, $2 products text[], $3 change numbers text[], $4 failure text, $5 most attempts integer

@@ -23,6 +23,7 @@ REVIEWED_DEFINER_FUNCTIONS = [
     "security.key_versions",
     "security.migration_state",
     "security.reading_state",
+    "security.require_token",
     "security.resolve_identity",
     "security.resolve_subject",
     "security.resolve_token",

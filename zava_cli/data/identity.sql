@@ -10,8 +10,8 @@ SELECT version, time_zone, data_version FROM security.migration_state()
 
 -- name: reading_state
 -- What decides which rows a caller sees at this moment, and as of which data. Evaluated left to right.
--- $1 context text
-SELECT set_config('zava.context', $1, true), security.reading_state()
+-- $1 context text, $2 prefix of the caller's token text
+SELECT set_config('zava.context', $1, true), security.require_token($2), security.reading_state()
 
 -- name: key_versions
 -- Key versions that the database accepts, oldest first, and their ends.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from zava_cli.data.connections import (
+    BEGIN,
     OwnConnection,
     PoolUse,
     TextConnection,
@@ -42,6 +43,10 @@ _BROKEN = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
+
+
+Begin = Callable[[Any], Awaitable[None]]
+"""Begins the transaction of a connection."""
 
 
 class Pools:
@@ -77,12 +82,12 @@ class Pools:
             yield connection  # pyright: ignore[reportReturnType]
 
     @asynccontextmanager
-    async def connection(self, kind: str) -> AsyncGenerator[Any]:
-        """A connection in a read-only transaction."""
+    async def connection(self, kind: str, begin: Begin) -> AsyncGenerator[Any]:
+        """A connection in the transaction that `begin` begins."""
         with translated():
             pool, connection = await self._acquire(kind)
             try:
-                await self._begin(pool, connection)
+                await self._begin(pool, connection, begin)
                 yield connection
             finally:
                 self._later(_give_back(pool, connection))
@@ -100,7 +105,7 @@ class Pools:
         """A connection for statements that are each a transaction by themselves."""
         if not self._settings.prepared_statements:
             # A pooler may give the two halves of such a statement to different servers.
-            async with self.connection(kind) as connection:
+            async with self.connection(kind, self._begin_plainly) as connection:
                 yield connection
             return
         with translated():
@@ -127,9 +132,12 @@ class Pools:
             except (TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, OSError):
                 pool.terminate()
 
-    async def _begin(self, pool: asyncpg.Pool, connection: Any) -> None:
+    async def _begin_plainly(self, connection: Any) -> None:
+        await connection.execute(BEGIN, timeout=at_most(self._settings.connect_timeout))
+
+    async def _begin(self, pool: asyncpg.Pool, connection: Any, begin: Begin) -> None:
         try:
-            await connection.execute("BEGIN READ ONLY", timeout=at_most(self._settings.connect_timeout))
+            await begin(connection)
         except _BROKEN:
             await self._expire(pool, connection)
             raise
@@ -214,9 +222,10 @@ class Pools:
             max_size=most,
             max_inactive_connection_lifetime=settings.pool_idle,
             connection_class=TextConnection if is_text else OwnConnection,
-            init=partial(prepare_text_connection, keeps_statements=self._serving and settings.prepared_statements)
-            if is_text
-            else prepare_own_connection,
+            init=partial(
+                prepare_text_connection if is_text else prepare_own_connection,
+                keeps_statements=kind in {"text", "own"} and self._serving and settings.prepared_statements,
+            ),
             statement_cache_size=cached,
             timeout=settings.connect_timeout,
             command_timeout=None,

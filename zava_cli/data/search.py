@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LARGEST_VECTOR = 2_000
-"""Dimensions up to which pgvector indexes full vectors; beyond, half precision."""
+COMPARED = 20_000
+"""Products that pass the filters from which on the index is asked; fewer are compared one by one, which misses none."""
+HORIZON = 1_000
+"""Nearest products among which those that pass the filters are looked for; pgvector's most candidates."""
+SCAN = ("plan_anew", "scan_further", "scan_wider")
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class ActiveModel(VectorModel):
     behind: int
 
 
+_MODEL = tuple(field.name for field in fields(ActiveModel))
+
+
 @dataclass(frozen=True)
 class Filters:
     """Which products may be found. `store` narrows stock to one store; None means every store one sees."""
@@ -54,9 +60,17 @@ class Filters:
     store: UUID | None
 
     @property
+    def are_any(self) -> bool:
+        """Whether some product may not pass."""
+        return self.in_stock or any(value is not None for value in (self.category, self.min_price, self.max_price))
+
+    @property
     def values(self) -> tuple[Any, ...]:
         """As parameters $2 to $6 of the `by_…` statements."""
         return (self.category, self.min_price, self.max_price, self.in_stock, self.store)
+
+
+NO_FILTERS = Filters(category=None, min_price=None, max_price=None, in_stock=False, store=None)
 
 
 @dataclass(frozen=True)
@@ -98,8 +112,14 @@ async def reading(
     """What the database knows of a question, its words and the neighbours in it that may be one word."""
     # One statement: each of its parts by itself takes less time than a round trip.
     row = await session.row(named_sql("search")["reading"], question, *filters.values, list(words), list(neighbours))
-    unknown, compounds, exact = row.pop("unknown"), set(row.pop("compounds")), [UUID(key) for key in row.pop("exact")]
-    return Reading(unknown, compounds, exact, ActiveModel(**row) if row["model"] is not None else None)
+    return reading_of(row)
+
+
+def reading_of(row: Mapping[str, Any]) -> Reading:
+    """The reading in a row that has the columns of `reading`."""
+    exact = [UUID(key) for key in row["exact"]]
+    model = ActiveModel(**{name: row[name] for name in _MODEL}) if row["model"] is not None else None
+    return Reading(row["unknown"], set(row["compounds"]), exact, model)
 
 
 async def categories(session: Session) -> dict[str, UUID]:
@@ -154,36 +174,55 @@ async def by_meaning(
     unwanted: Sequence[str],
     filters: Filters,
     limit: int,
+    *,
+    without: UUID | None = None,
 ) -> dict[UUID, Match]:
-    """Products nearest to `vector` (of the model's dimensions), nearest first, with their cosine similarity."""
-    sql = named_sql("search")
+    """Products but `without` nearest to `vector` (of the model's dimensions), nearest first, by cosine similarity.
+
+    Few products are compared one by one. Among many, the model's index gives the nearest of all, and where fewer than
+    `limit` of those pass the filters, all that pass are compared: never less is found than there is.
+    """
+    arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
     if model.is_indexed:
-        await session.rows(sql["scan_further"])
-        await session.rows(sql["scan_wider"])
-    arguments = (vector, *filters.values, limit, model.model, list(unwanted))
-    rows = await session.rows(meaning_statement(model.dimensions), *arguments)
-    if model.is_indexed and len(rows) < limit:
-        # An index scan gives up after hnsw.max_scan_tuples; under narrow filters that is too early.
-        rows = await session.rows(meaning_statement(None), *arguments)
-    return _matches(rows)
+        await session.configure(*scan_settings())
+        if filters.are_any:
+            few = await _compared(session, arguments, COMPARED)
+            if few is not None:
+                return _matches(few)
+        rows = await session.rows(nearest_statement(model.dimensions), *arguments, horizon(filters, limit))
+        if len(rows) == limit:
+            return _matches(rows)
+    return _matches(await _compared(session, arguments, None) or [])
+
+
+async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:
+    """The nearest of all that pass the filters; None where those are `most` or more."""
+    rows = await session.rows(named_sql("search")["by_comparing"], *arguments, most)
+    if most is not None and rows[0]["passed"] >= most:
+        return None
+    return [row for row in rows if row["product_id"] is not None]
 
 
 def _matches(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, Match]:
     return {row["product_id"]: Match(row["score"], row["type_id"], row["is_unwanted"]) for row in rows}
 
 
-def meaning_statement(dimensions: int | None) -> str:
-    """The statement `by_meaning` as the index of a model of that size serves it; None compares every vector.
+def horizon(filters: Filters, limit: int) -> int:
+    """How many of the nearest to take from the index for `limit` rows: one may be left out, some change places."""
+    return max(HORIZON, 2 * limit) if filters.are_any else 2 * limit + 1
+
+
+def scan_settings() -> list[str]:
+    """The statements before one that is to use a model's index."""
+    return [named_sql("search")[name] for name in SCAN]
+
+
+def nearest_statement(dimensions: int) -> str:
+    """The statement `by_meaning` as the index of a model of that size serves it.
 
     A type's size cannot be a parameter; this one is an integer from the database.
     """
-    statement = named_sql("search")["by_meaning"]
-    if dimensions is None:
-        return statement.replace("vector(256)", "vector")
-    if dimensions <= LARGEST_VECTOR:
-        return statement.replace("vector(256)", f"vector({dimensions})")
-    statement = statement.replace("$1::vector(256)", f"$1::vector::halfvec({dimensions})")
-    return statement.replace("vector(256)", f"halfvec({dimensions})")
+    return named_sql("search")["by_meaning"].replace("halfvec(256)", f"halfvec({dimensions})")
 
 
 async def details(

@@ -40,6 +40,11 @@ class Session:
             rows = await self._connection.fetch(sql, *arguments, timeout=self._deadline.left() + CLIENT_MARGIN)
             return [dict(row) for row in rows]
 
+    async def configure(self, *statements: LiteralString | str) -> None:
+        """Runs named statements that set something for this transaction, in one round trip."""
+        with own_statement_span(statements[0]), _bounded(None):
+            await self._connection.execute("; ".join(statements), timeout=self._deadline.left() + CLIENT_MARGIN)
+
     async def row(self, sql: LiteralString | str, *arguments: Any) -> dict[str, Any]:
         """The first row of a named statement that always has one."""
         return (await self.rows(sql, *arguments))[0]

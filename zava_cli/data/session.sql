@@ -2,7 +2,7 @@
 -- Sets a transaction up: who asks, as which role, read-only, within which bounds. Evaluated left to right.
 -- The context is verified here as well, so that one which is refused costs no query, and an answer that is kept
 -- knows what it depends on.
--- $1 context text, $2 role text, $3 milliseconds text, $4 time zone text, $5 jit text, $6 work_mem text, $7 application text
+-- $1 context text, $2 role text, $3 milliseconds text, $4 time zone text, $5 jit text, $6 work_mem text, $7 application text, $8 prefix of the caller's token text
 SELECT set_config('zava.context', $1, true),
        set_config('application_name', $7, true),
        set_config('statement_timeout', $3, true),
@@ -16,6 +16,7 @@ SELECT set_config('zava.context', $1, true),
        -- The guard reads literals by this rule.
        set_config('standard_conforming_strings', 'on', true),
        set_config('transaction_read_only', 'on', true),
+       security.require_token($8),
        security.reading_state() AS reading_state,
        set_config('role', $2, true)
 

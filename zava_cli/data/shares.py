@@ -31,12 +31,18 @@ class Shares:
         held = self._held.get(manager_id)
         if held is None:
             held = self._held[manager_id] = asyncio.Semaphore(self._most)
+        if held.locked():
+            await self._wait_for(held)
+        else:
+            await held.acquire()
+        try:
+            yield
+        finally:
+            held.release()
+
+    async def _wait_for(self, held: asyncio.Semaphore) -> None:
         try:
             with waiting():
                 await asyncio.wait_for(held.acquire(), at_most(self._wait))
         except TimeoutError:
             raise RateLimitedError from None
-        try:
-            yield
-        finally:
-            held.release()

@@ -74,7 +74,8 @@ _OUTCOMES: list[tuple[type[MCPError], Outcome]] = [
 class OperationRecord:
     """What the audit log keeps of one operation; whoever learns something about it fills it in.
 
-    `who` is what the caller said, `manager_id` and `role` what that turned out to be. `parameters` holds names,
+    `who` is what the caller said, `manager_id` and `role` what that turned out to be, `token` the prefix of zava's
+    own token that they came with. `parameters` holds names,
     never values. `statement` is what the guard let pass of `sql`, `kind` what it is, and `fingerprint` what it has in
     common with those of other values; `waited` is the part of `seconds` that went by before there was a connection,
     `reading_state` what decided which rows were there when the first transaction began.
@@ -84,6 +85,7 @@ class OperationRecord:
     way: Way = Way.TERMINAL
     who: str | None = None
     client: str | None = None
+    token: str = ""
     record_id: UUID = field(default_factory=uuid4)
     request_id: str = field(default_factory=lambda: secrets.token_hex(6))
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))

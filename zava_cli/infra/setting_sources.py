@@ -24,6 +24,8 @@ from zava_cli.infra.settings import ENV_PREFIX, Settings, is_guarded
 TOML_NAME = "zava.toml"
 NEVER_IN_FILES = "openai_api_key"
 """What costs its owner money in other hands comes from the environment or the system's keyring alone."""
+OF_OPENAI = "OPENAI_API_KEY"
+"""The name that other tools share: that key is OpenAI's, and does not travel to another address."""
 
 
 class Loaded(BaseModel):
@@ -60,6 +62,9 @@ def load_settings(flags: dict[str, Any], folder: Path | None = None) -> Loaded:
         for name, value in values.items():
             if name not in merged:
                 merged[name], origins[name] = value, origin
+    if "embedding_base_url" in merged and merged.get(NEVER_IN_FILES) == os.environ.get(OF_OPENAI):
+        merged.pop(NEVER_IN_FILES, None)
+        origins[NEVER_IN_FILES] = "default"
     return Loaded(settings=_validated(merged, origins), origins=origins, warnings=warnings)
 
 

@@ -95,6 +95,10 @@ class Settings(BaseModel):
     connect_timeout: float = _setting(10.0, "Seconds to wait for a connection", gt=0, le=300)
     jit: bool = _setting(False, "PostgreSQL's just-in-time compilation")
     work_mem: str = _setting("4MB", "PostgreSQL's work_mem for queries", pattern=r"^[0-9]+(kB|MB|GB)$")
+    index_memory: str | None = _setting(
+        None, "Most memory to build an index in; empty means a quarter of the embedded server's machine, elsewhere "
+        "the server's maintenance_work_mem", pattern=r"^[0-9]+(kB|MB|GB)$",
+    )  # fmt: skip
     application_name: str | None = _setting(None, "Name in pg_stat_activity; empty means zava-cli or zava-mcp-server")
     prepared_statements: bool = _setting(True, "Cache zava's own prepared statements; off behind old poolers")
     query_max_bytes: int = _setting(65_536, "Longest query text, in bytes", ge=1_000, le=1_000_000)
@@ -123,7 +127,7 @@ class Settings(BaseModel):
         ge=1, le=64,
     )  # fmt: skip
     http_sessions: bool = _setting(True, "Keep sessions for clients of older protocol versions")
-    http_json: bool = _setting(False, "Answer those clients with JSON instead of event streams")
+    http_json: bool = _setting(True, "Answer those clients with JSON instead of event streams")
     http_body_bytes: int = _setting(1_000_000, "Most bytes of a request's body", ge=10_000)
     http_connections: int = _setting(1_000, "Most connections at once; further ones get 503", ge=1)
     http_rate: float = _setting(50.0, "Requests a second that one identity may make over HTTP", gt=0)

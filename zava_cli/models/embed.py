@@ -33,6 +33,7 @@ class EmbedReport(BaseModel):
     skipped: int = Field(description="Products whose text has no meaning to the model")
     activated: bool = Field(description="Whether search uses this model from now on and did not before")
     indexed: bool = Field(description="Whether this run built the model's index")
+    index_memory: int = Field(description="Bytes of memory that building the index was given; 0 without one")
     seconds: float = Field(description="How long it took, without the index")
     index_seconds: float = Field(description="How long building the index took")
 
@@ -54,8 +55,11 @@ class EmbedEstimate(BaseModel):
     provider: str = Field(description="local or openai")
     products: int = Field(description="Products to embed")
     characters: int = Field(description="Characters of their texts")
-    tokens: int = Field(description="Tokens, estimated by length: right within a third for English")
+    tokens: int = Field(description="Tokens, estimated by length")
+    least_tokens: int = Field(description="The fewest that texts of this length in English were seen to have")
+    most_tokens: int = Field(description="The most of them")
     cost: float | None = Field(description="Tokens by the setting embedding_price; none without it")
+    most_cost: float | None = Field(description="The same for the most tokens")
 
 
 class ModelStatus(BaseModel):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastmcp import FastMCP
@@ -14,22 +14,22 @@ from fastmcp.server.middleware import Middleware
 from zava_cli import __version__
 from zava_cli.data.target import Target
 from zava_cli.infra.operations import Way
+from zava_cli.server.bare import BareServer
 from zava_cli.server.errors import ErrorMiddleware
 from zava_cli.server.instructions import INSTRUCTIONS
 from zava_cli.server.state import ServerState, opened
-from zava_cli.server.tools.admin import embed_products, seed_database
 from zava_cli.server.tools.clock import get_current_utc_date
 from zava_cli.server.tools.health import check_health
 from zava_cli.server.tools.query import execute_sales_query
 from zava_cli.server.tools.schema import get_table_schemas
 from zava_cli.server.tools.search import find_similar_products, search_products
 from zava_cli.server.tools.store import get_store_performance
+from zava_cli.server.warm_up import WarmUp
 
 READING = [
     get_table_schemas, execute_sales_query, search_products, find_similar_products, get_store_performance,
     get_current_utc_date, check_health,
 ]  # fmt: skip
-WRITING = [seed_database, embed_products]
 
 
 def build_server(target: Target, *, identity: str | None, administrator: bool = False) -> FastMCP[dict[str, Any]]:
@@ -55,21 +55,34 @@ def server_of(
     """
     _silence_libraries()
 
-    def lifespan(_: FastMCP[dict[str, Any]]) -> AbstractAsyncContextManager[dict[str, Any]]:
-        return opened(state, identify=not administrator and auth is None)
+    warm_up = WarmUp(state)
 
-    server = FastMCP(
+    @asynccontextmanager
+    async def lifespan(_: FastMCP[dict[str, Any]]) -> AsyncGenerator[dict[str, Any]]:
+        async with opened(state, identify=not administrator and auth is None) as shared, warm_up:
+            yield shared
+
+    server = BareServer(
         "zava",
         INSTRUCTIONS,
         version=__version__,
         lifespan=lifespan,
         auth=auth,
-        middleware=[ErrorMiddleware(state), *middleware],
+        middleware=[ErrorMiddleware(state), *middleware, warm_up],
         mask_error_details=True,
+        # No schema here refers to another.
+        dereference_schemas=False,
     )
-    for tool in [*READING, *(WRITING if administrator else [])]:
+    for tool in [*READING, *(_writing() if administrator else [])]:
         server.add_tool(tool)
     return server
+
+
+def _writing() -> list[Any]:
+    # They generate data with numpy, which a server for readers need not wait for.
+    from zava_cli.server.tools.admin import embed_products, seed_database
+
+    return [seed_database, embed_products]
 
 
 def _silence_libraries() -> None:

@@ -18,6 +18,7 @@ from zava_cli.data.target import Target
 from zava_cli.infra.cache import QueryCache
 from zava_cli.infra.operations import Way, current_operation
 from zava_cli.infra.settings import Settings
+from zava_cli.infra.token_text import MARK
 from zava_cli.server.observation import Observation
 from zava_cli.services.embedding import EmbedderSource
 
@@ -56,6 +57,11 @@ class ServerState:
         """The manager of the current request: its token's, or else the server's own."""
         token = get_access_token()
         return self.identity if token is None else str(token.claims[MANAGER_CLAIM])
+
+    def token(self) -> str:
+        """Prefix of zava's own token that the current request bears; empty where it bears none."""
+        token = get_access_token()
+        return token.token.removeprefix(MARK) if token is not None and token.token.startswith(MARK) else ""
 
     async def caller(self) -> Caller:
         """Who asks, looked up once in a while; errors as for PostgreSQLProvider.identify."""

@@ -30,6 +30,7 @@ from mcp_types import (
 from pydantic import ValidationError as PydanticError
 from pydantic_core import from_json
 
+from zava_cli.infra import garbage
 from zava_cli.server.wire import LONGEST_LINE, LineReader, LineWriter, standard_streams
 
 
@@ -44,6 +45,7 @@ async def serve_stdio(server: FastMCP[Any], grace: float) -> None:
     try:
         # Entered before the descriptors are taken, so that an error of the start is no more than that.
         async with server._lifespan_manager():  # pyright: ignore[reportPrivateUsage]
+            garbage.settle()
             with standard_streams() as (source, sink):
                 connection = Connection(LineReader(source), LineWriter(sink), grace)
                 async with _stopped_by_signals(connection):

@@ -46,8 +46,7 @@ async def embed_products(target: Target, request: EmbedRequest, on_progress: Pro
             await run.embed()
             seconds = time.monotonic() - started
             # First the index, so that search by the new model is fast from its first question on.
-            on_progress("building the index", run.embedded, run.embedded)
-            indexed = run.row is not None and await store.build_index(model, run.row.dimensions)
+            index = await store.build_index(model, run.row.dimensions, on_progress) if run.row else None
             index_seconds = time.monotonic() - started - seconds
             return EmbedReport(
                 model=model,
@@ -58,7 +57,8 @@ async def embed_products(target: Target, request: EmbedRequest, on_progress: Pro
                 unchanged=run.products - run.embedded - run.skipped,
                 skipped=run.skipped,
                 activated=run.row is not None and await store.activate_first(model),
-                indexed=indexed,
+                indexed=index is not None,
+                index_memory=index.memory if index else 0,
                 seconds=round(seconds, 3),
                 index_seconds=round(index_seconds, 3),
             )
@@ -142,10 +142,9 @@ class _Run:
         except EmbeddingError as error:
             # With --all a product that is left may have its right vector from before: those are not counted.
             left = sum([len(batch.texts) async for batch in self._pending(everything=False)])
-            raise EmbeddingError(
-                f"{error.message} {self.embedded} products were embedded in this run; {left} are missing or stale.",
-                hint=f"{error.hint or ''} The next `zava embed` goes on from here.".strip(),
-            ) from error
+            error.message += f" {self.embedded} products were embedded in this run; {left} are missing or stale."
+            error.hint = f"{error.hint or ''} The next `zava embed` goes on from here.".strip()
+            raise
 
     async def _embed(self, batches: AsyncIterator[Pending]) -> None:
         batch, ready = await anext(batches, None), None

@@ -10,6 +10,7 @@ from zava_cli.data.search import Match
 from zava_cli.data.target import Target
 from zava_cli.infra.embeddings.base import Embedder
 from zava_cli.infra.errors import EmbeddingError
+from zava_cli.infra.progress import Progress, no_progress
 from zava_cli.models.embed_check import CheckReport, SwitchReport
 from zava_cli.services.embed import Pending
 from zava_cli.services.embed_models import model_on_record
@@ -24,7 +25,9 @@ SAME = 1e-6
 """Two products of one text are equally near, and either may be found."""
 
 
-async def check_model(target: Target, model: str | None, *, accept: bool = False) -> CheckReport:
+async def check_model(
+    target: Target, model: str | None, *, accept: bool = False, on_progress: Progress = no_progress
+) -> CheckReport:
     """Checks a model, by default the one that search uses, against exact search and its last check.
 
     A model without problems is what the next check is compared with; `accept` makes it that with problems too.
@@ -32,13 +35,15 @@ async def check_model(target: Target, model: str | None, *, accept: bool = False
     """
     async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
         row = await model_on_record(store, model)
-        report, answers = await _check(store, row, source.of(row))
+        report, answers = await _check(store, row, source.of(row), on_progress)
         if accept or not report.problems:
             await CheckStore(store).keep(row.model, report.recall, report.hits, answers)
         return report
 
 
-async def switch_model(target: Target, model: str, *, force: bool = False) -> SwitchReport:
+async def switch_model(
+    target: Target, model: str, *, force: bool = False, on_progress: Progress = no_progress
+) -> SwitchReport:
     """Makes search use another model from one moment to the next, once it is found complete and no worse.
 
     Raises EmbeddingError with the figures when it is not, unless `force`; ValidationError when there is none.
@@ -46,12 +51,12 @@ async def switch_model(target: Target, model: str, *, force: bool = False) -> Sw
     async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
         row = await model_on_record(store, model)
         before = next((other for other in await store.models() if other.is_active), None)
-        report, answers = await _check(store, row, source.of(row))
+        report, answers = await _check(store, row, source.of(row), on_progress)
         problems = [*report.problems]
         if report.missing or report.waiting:
             problems.append(f"{report.missing} products have no vector of it, {report.waiting} are in its queue")
         if before is not None and before.model != model:
-            hits = await _hits_of(store, source, before)
+            hits = await _hits_of(store, source, before, on_progress)
             if hits is not None and report.hits < hits - MOST_LOST_HITS:
                 problems.append(f"it answers {report.hits:.0%} of the golden queries well, {before.model} {hits:.0%}")
         if problems and not force:
@@ -69,13 +74,16 @@ async def switch_model(target: Target, model: str, *, force: bool = False) -> Sw
         )  # fmt: skip
 
 
-async def _check(store: EmbeddingStore, row: ModelRow, embedder: Embedder) -> tuple[CheckReport, dict[str, list[str]]]:
+async def _check(
+    store: EmbeddingStore, row: ModelRow, embedder: Embedder, on_progress: Progress
+) -> tuple[CheckReport, dict[str, list[str]]]:
     checks = CheckStore(store)
     golden = await checks.golden()
     recalls: list[float] = []
     hits: list[bool] = []
     answers: dict[str, list[str]] = {}
-    for asked in golden:
+    for number, asked in enumerate(golden):
+        on_progress(f"asking {row.model}", number, len(golden))
         vector = await embedder.embed_query(question_text(asked.query))
         if not vector.any():
             continue
@@ -116,10 +124,10 @@ def _problems(report: CheckReport, last: LastCheck | None) -> list[str]:
     return found
 
 
-async def _hits_of(store: EmbeddingStore, source: EmbedderSource, row: ModelRow) -> float | None:
+async def _hits_of(store: EmbeddingStore, source: EmbedderSource, row: ModelRow, on_progress: Progress) -> float | None:
     """Share of good answers of the model in use; from its last check where its provider is not to be had."""
     try:
-        return (await _check(store, row, source.of(row)))[0].hits
+        return (await _check(store, row, source.of(row), on_progress))[0].hits
     except EmbeddingError:
         last = await CheckStore(store).last(row.model)
         return None if last is None else last.hits

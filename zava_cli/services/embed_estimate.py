@@ -11,8 +11,13 @@ from zava_cli.models.embed import EmbedEstimate, EmbedRequest
 from zava_cli.services.embed import Pending
 from zava_cli.services.embedding import EmbedderSource, stored_name
 
-BYTES_PER_TOKEN = 4
-"""Of English text with the tokenizers of the hosted models; catalogues differ from it by up to a third."""
+BYTES_PER_TOKEN = (3.5, 4.0, 4.5)
+"""Least, middle and most bytes of UTF-8 that a token of English products' texts has.
+
+Counted with cl100k_base, the tokenizer of text-embedding-3-small and -large: 4.36 over the 424 texts of the sample
+catalogue, 3.69 over the 4,211 descriptions of Online Retail (https://doi.org/10.24432/C5BW33), whole catalogues each.
+Single texts reach from 3.0 to 5.3.
+"""
 
 
 async def estimate_embedding(target: Target, request: EmbedRequest) -> EmbedEstimate:
@@ -22,18 +27,22 @@ async def estimate_embedding(target: Target, request: EmbedRequest) -> EmbedEsti
         embedder = source.get()
         model = stored_name(embedder, settings)
         prefix = "" if embedder.provider == "local" else settings.embedding_document_prefix
-        products = characters = tokens = 0
+        products = characters = size = 0
         async for page in store.pages(model, request.batch):
             for text in (tidy(prefix + text) for text in Pending.of(page, everything=request.all).texts):
                 products += 1
                 characters += len(text)
-                tokens += math.ceil(len(text.encode()) / BYTES_PER_TOKEN)
+                size += len(text.encode())
     price = 0.0 if embedder.provider == "local" else settings.embedding_price
+    most, middle, least = (math.ceil(size / bytes_each) for bytes_each in BYTES_PER_TOKEN)
     return EmbedEstimate(
         model=model,
         provider=embedder.provider,
         products=products,
         characters=characters,
-        tokens=tokens,
-        cost=None if price is None else round(tokens / 1_000_000 * price, 6),
+        tokens=middle,
+        least_tokens=least,
+        most_tokens=most,
+        cost=None if price is None else round(middle / 1_000_000 * price, 6),
+        most_cost=None if price is None else round(most / 1_000_000 * price, 6),
     )

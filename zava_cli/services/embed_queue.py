@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from zava_cli.data.embed import EmbeddingStore, ModelRow, ProductRow, embedding_store
 from zava_cli.data.embed_queue import EmbeddingQueue
@@ -15,6 +15,7 @@ from zava_cli.infra.errors import (
     EmbeddingError,
     EmbeddingRefusedError,
     EmbeddingSetupError,
+    EmbeddingUnavailableError,
     MCPError,
 )
 from zava_cli.infra.progress import Progress, no_progress
@@ -24,6 +25,10 @@ from zava_cli.models.embed import DrainReport, EmbedRequest
 from zava_cli.services.embed import Pending, embed_products
 from zava_cli.services.embedding import EmbedderSource, stored_name
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 BATCH = 1_000
 """Most products at a time: what waits for its turn is not held up long, and what a failure costs is small."""
 POLL_SECONDS = 1.0
@@ -32,6 +37,8 @@ ROUNDS = 60
 ENDLESS = 1_000_000
 LONGEST_WAIT = 60.0
 """Seconds between two tries of a provider or a database that is away."""
+MOST_WANTED_WAIT = 3_600.0
+"""Seconds that a provider may ask for instead."""
 
 
 async def drain_queue(
@@ -54,24 +61,41 @@ async def drain_queue(
 async def watch_queue(
     target: Target, request: EmbedRequest, on_trouble: Callable[[MCPError], None], on_progress: Progress = no_progress
 ) -> None:
-    """Embeds what changes as it changes, until it is cancelled; waits for a provider or database that is away."""
+    """Completes the configured model, then embeds what changes as it changes, until it is cancelled.
 
-    def passes(error: Exception) -> bool:
+    Waits for a provider or database that is away, and tells `on_trouble` of it each time. Raises EmbeddingSetupError
+    and ConfigurationError, which waiting does not mend.
+    """
+
+    def passes(error: Exception) -> bool | float:
         if isinstance(error, EmbeddingSetupError) or not isinstance(error, (EmbeddingError, DatabaseUnavailableError)):
             return False
         on_trouble(error)
-        return True
+        wanted = error.wanted_wait if isinstance(error, EmbeddingUnavailableError) else None
+        return True if wanted is None or wanted < POLL_SECONDS else min(wanted, MOST_WANTED_WAIT)
 
-    await drain_queue(target, request, on_progress=on_progress)
     async with EmbedderSource(target.settings) as source:
         drain = _Drain(source.get(), target.settings, request, on_progress)
+        is_complete = was_there = False
         while True:
             async for attempt in attempts(passes, ENDLESS, first=POLL_SECONDS, longest=LONGEST_WAIT, jitter=1.0):
                 with attempt:
-                    async with embedding_store(target) as store:
+                    if not is_complete:
+                        await _complete(target, request, drain, on_progress)
+                        is_complete = True
+                    async with embedding_store(target, revive=was_there) as store:
+                        was_there = True
                         for _ in range(ROUNDS):
                             await drain.run(store)
                             await asyncio.sleep(POLL_SECONDS)
+
+
+async def _complete(target: Target, request: EmbedRequest, drain: _Drain, on_progress: Progress) -> None:
+    """Embeds what nobody noted: all products of a new model, and the rest after a run that was broken off."""
+    async with embedding_store(target) as store:
+        is_whole = await store.model(drain.model) is not None and not await store.count_missing(drain.model)
+    if not is_whole:
+        await embed_products(target, request, on_progress)
 
 
 class _Drain:
@@ -82,7 +106,6 @@ class _Drain:
         self._embedder = embedder
         self._settings = settings
         self._size = min(request.batch, BATCH)
-        self._lease = timedelta(seconds=60 + 4 * settings.embedding_timeout)
         self._on_progress = on_progress
 
     async def run(self, store: EmbeddingStore) -> DrainReport:
@@ -91,10 +114,12 @@ class _Drain:
         row = await store.model(self.model)
         if row is None:
             return report
+        # Or the first answer would say what is expected of the others, and it may be the one that is wrong.
+        self._embedder.dimensions = row.dimensions
         queue = EmbeddingQueue(store, self.model)
         await queue.take_back()
         while True:
-            async with queue.batch(self._size, self._lease) as products:
+            async with queue.batch(self._size) as products:
                 if not products:
                     return report
                 await self._embed(store, queue, row, products, report)
@@ -106,25 +131,38 @@ class _Drain:
     ) -> None:  # fmt: skip
         pending = Pending.of(products)
         try:
-            vectors = await self._embedder.embed_documents(pending.texts)
+            async with queue.kept(products):
+                vectors = await self._vectors(pending.texts)
         except EmbeddingRefusedError as error:
             if len(products) == 1:
                 report.put_off += 1
-                report.given_up += await self._put_off(queue, products, error)
+                report.given_up += await queue.put_off(products, error.message, self._settings.embedding_attempts)
                 return
             # One text may spoil all: the others go on without it.
             half = len(products) // 2
             await self._embed(store, queue, row, products[:half], report)
             await self._embed(store, queue, row, products[half:], report)
             return
-        except EmbeddingSetupError:
-            raise
         except EmbeddingError as error:
-            await self._put_off(queue, products, error)
+            await queue.note(products, error.message)
             raise
         batch = pending.with_vectors(vectors)
         report.embedded += await store.write(row, batch, claimed=True)
         report.skipped += len(batch.blank)
 
-    async def _put_off(self, queue: EmbeddingQueue, products: Sequence[ProductRow], error: EmbeddingError) -> int:
-        return await queue.put_off(products, error.message, self._settings.embedding_attempts)
+    async def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """As from the embedder; EmbeddingRefusedError too when it fails for these texts and not for a plain word."""
+        try:
+            return await self._embedder.embed_documents(texts)
+        except (EmbeddingUnavailableError, EmbeddingSetupError) as error:
+            # A text on which the provider breaks down must not hold up all others for ever.
+            if await self._embeds_a_word():
+                raise EmbeddingRefusedError(error.message, hint=error.hint) from error
+            raise
+
+    async def _embeds_a_word(self) -> bool:
+        try:
+            await self._embedder.check()
+        except EmbeddingError:
+            return False
+        return True

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,15 +11,16 @@ from zava_cli.data import search as data
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.retries import retried
-from zava_cli.data.search import ActiveModel, Filters
+from zava_cli.data.search import NO_FILTERS, ActiveModel, Filters, Match
+from zava_cli.data.search_at_once import Guess, Seen, at_once
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_ranking import Found
-from zava_cli.services.search_terms import MOST_SLIPS, Terms, corrected, correction, terms_of, words_to_check
-from zava_cli.services.thesaurus import Name, names_in, names_known, words_of, words_of_thesaurus
+from zava_cli.services.search_reading import OPERATORS, Asked, likely, read, to_check
+from zava_cli.services.search_terms import Terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,6 @@ CANDIDATES = 50
 """Length of each list at least; longer than the answer, so that a product low in both lists can rise."""
 FOLLOWERS = 2 / 3
 """Where the nearest product reaches the model's threshold, others count down to this part of it."""
-OPERATORS = re.compile(r'(?:^|\s)(?:-\w|"[^"]+"|OR\s)')
 
 
 async def search_products(
@@ -53,24 +52,26 @@ async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
 ) -> SearchResult:
     found = Found(mode=request.mode)
-    question = None
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
         filters = await filters_of(session, request)
-        text, active, names = await _read(session, request.query_description, filters, found)
-        terms = terms_of(text, names)
-        if request.mode is not SearchMode.KEYWORD:
-            meant = " ".join([text, *terms.added])
-            if is_slow := not source.is_at_hand(active, meant):
-                # No transaction stays open while a provider thinks.
-                await stack.aclose()
-            question = await _question_or_notice(meant, request, active, source, found)
-            if is_slow:
-                session = await stack.enter_async_context(provider.reader(caller))
-        await _look_up(session, request, terms, filters, question, found)
-        order = found.order(request.limit)
-        wanted = [] if found.mode is SearchMode.SEMANTIC else terms.wanted
-        rows = await data.details(session, order, wanted, filters)
+        question = await _likely_question(request, filters, source)
+        seen = await _at_once(session, request, question) if question else None
+        asked, active = await read(session, request.query_description, filters, found, seen, source)
+        if seen and question and asked == question.asked and question.is_by(active):
+            _take(found, seen, question)
+            order = found.order(request.limit)
+            rows = seen.details(order)
+        else:
+            question = None
+            if request.mode is not SearchMode.KEYWORD:
+                if is_slow := not source.is_at_hand(active, asked.meaning):
+                    # No transaction stays open while a provider thinks.
+                    await stack.aclose()
+                question = await _question_or_notice(asked, request, active, source, found)
+                if is_slow:
+                    session = await stack.enter_async_context(provider.reader(caller))
+            order, rows = await _look_up(session, request, asked.terms, filters, question, found)
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
     current_operation().row_count = len(hits)
@@ -85,12 +86,23 @@ async def _search(
 
 @dataclass(frozen=True)
 class _Question:
-    """The question's vector, made by the active model, and the lowest similarity of the nearest and of the others."""
+    """The question, its vector by the active model, and the lowest similarity of the nearest and of the others."""
 
+    asked: Asked
     vector: NDArray[np.float32]
     active: ActiveModel
     entry: float
     threshold: float
+
+    def is_by(self, active: ActiveModel | None) -> bool:
+        """Whether that is its model, however many products changed meanwhile."""
+        return active is not None and replace(active, behind=self.active.behind) == self.active
+
+    def near_enough(self, nearest: dict[UUID, Match]) -> dict[UUID, Match]:
+        """Those of the nearest products that are hits."""
+        if not any(match.score >= self.entry for match in nearest.values()):
+            return {}
+        return {key: match for key, match in nearest.items() if match.score >= self.threshold}
 
 
 async def filters_of(session: Session, request: ProductFilters) -> Filters:
@@ -120,11 +132,11 @@ async def filters_of(session: Session, request: ProductFilters) -> Filters:
 
 
 async def _question_or_notice(
-    text: str, request: SearchRequest, active: ActiveModel | None, source: EmbedderSource, found: Found
+    asked: Asked, request: SearchRequest, active: ActiveModel | None, source: EmbedderSource, found: Found
 ) -> _Question | None:
     """The question by meaning; where a hybrid search must do without it, that is among the notices."""
     try:
-        question = await _question(text, request.threshold, active, source)
+        question = await _question(asked, request.threshold, active, source)
     except EmbeddingError as error:
         if request.mode is SearchMode.SEMANTIC:
             raise
@@ -136,62 +148,54 @@ async def _question_or_notice(
 
 
 async def _question(
-    text: str, threshold: float | None, active: ActiveModel | None, source: EmbedderSource
+    asked: Asked, threshold: float | None, active: ActiveModel | None, source: EmbedderSource
 ) -> _Question:
     """The question as the active model sees it; EmbeddingError where that cannot be had."""
     if active is None:
         raise EmbeddingError("No product is embedded yet.", hint="Run `zava embed` once, as the administrator.")
     embedder = source.of(active)
-    vector = await source.embed_query(active, text)
+    vector = await source.embed_query(active, asked.meaning)
     if len(vector) != active.dimensions:
         raise EmbeddingError(
             f"The question got {len(vector)} dimensions from {active.model}; the products have {active.dimensions}.",
             hint="Set embedding_dimensions and run `zava embed`, or use the service that embedded the products.",
         )
     if threshold is not None:
-        return _Question(vector, active, threshold, threshold)
-    return _Question(vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
+        return _Question(asked, vector, active, threshold, threshold)
+    return _Question(asked, vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
 
 
-async def _read(
-    session: Session, question: str, filters: Filters, found: Found
-) -> tuple[str, ActiveModel | None, list[Name]]:
-    """The question as the catalogue would spell it, the model for it, and its things that the catalogue names
-    otherwise; what was changed is among the notices.
-    """
-    words, neighbours = words_to_check(question)
-    if OPERATORS.search(question) or not words:
-        reading = await data.reading(session, question, filters, [], [])
-        found.exact = reading.exact
-        return question, reading.active, []
-    names = names_in(question)
-    reading = await data.reading(session, question, filters, words, [*neighbours, *words_of(names)])
-    found.exact = reading.exact
-    known = reading.compounds
-    corrections = await _corrections(session, reading.unknown)
-    found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
-    text = corrected(question, corrections, reading.compounds)
-    if text != question:
-        names = names_in(text)
-        known = (await data.reading(session, text, filters, [], words_of(names))).compounds
-    return text, reading.active, names_known(names, known)
+async def _likely_question(request: SearchRequest, filters: Filters, source: EmbedderSource) -> _Question | None:
+    """The question as it stands, by the model that the last search used; None where one statement cannot answer it."""
+    model, text = source.last_used, request.query_description
+    is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not OPERATORS.search(text)
+    if model is None or model.is_indexed or not is_plain:
+        return None
+    asked = likely(text, source.known_words)
+    if not source.is_at_hand(model, asked.meaning):
+        return None
+    try:
+        question = await _question(asked, request.threshold, model, source)
+    except EmbeddingError:
+        # Told where it matters: search may use another model by now.
+        return None
+    return question if question.vector.any() else None
 
 
-async def _corrections(session: Session, unknown: list[str]) -> dict[str, str]:
-    """What was probably meant by words that no product holds, in the catalogue's words or else the thesaurus's.
+async def _at_once(session: Session, request: SearchRequest, question: _Question) -> Seen:
+    words, neighbours = to_check(request.query_description)
+    terms = question.asked.terms
+    guess = Guess(
+        request.query_description, words, neighbours, terms.wanted, terms.unwanted, question.vector, question.active
+    )
+    return await at_once(session, guess, _length(request))
 
-    The thesaurus knows more than the shop sells: of its words only those with the same first letter are likely.
-    """
-    slips = [word for word in unknown if word not in words_of_thesaurus()]
-    if not slips:
-        return {}
-    vocabulary = await data.vocabulary(session, max(map(len, slips)) + MOST_SLIPS)
-    meant: dict[str, str] = {}
-    for slip in slips:
-        alike = [word for word in words_of_thesaurus() if word[0] == slip[0]]
-        if right := correction(slip, vocabulary) or correction(slip, alike):
-            meant[slip] = right
-    return meant
+
+def _take(found: Found, seen: Seen, question: _Question) -> None:
+    """Takes both lists, and what is to be said of the vectors by now."""
+    found.by_keyword, found.by_meaning = seen.by_keyword, question.near_enough(seen.by_meaning)
+    if seen.reading.active is not None:
+        found.notices += _behind(seen.reading.active)
 
 
 def _behind(active: ActiveModel) -> list[str]:
@@ -205,10 +209,15 @@ def _behind(active: ActiveModel) -> list[str]:
     ]
 
 
+def _length(request: SearchRequest) -> int:
+    return max(CANDIDATES, 2 * request.limit)
+
+
 async def _look_up(
     session: Session, request: SearchRequest, terms: Terms, filters: Filters, question: _Question | None, found: Found
-) -> None:
-    text, length = request.query_description, max(CANDIDATES, 2 * request.limit)
+) -> tuple[list[UUID], dict[UUID, dict[str, Any]]]:
+    """The order of what is found, statement by statement, and what is shown of each product."""
+    text, length = request.query_description, _length(request)
     if found.mode is not SearchMode.SEMANTIC and OPERATORS.search(text):
         found.by_keyword = await data.by_operators(session, text, filters, length)
     elif found.mode is not SearchMode.SEMANTIC:
@@ -216,8 +225,10 @@ async def _look_up(
     # The cosine distance to a zero vector is NaN: such a question has no meaning to the model.
     if question is not None and question.vector.any():
         nearest = await data.by_meaning(session, question.vector, question.active, terms.unwanted, filters, length)
-        if any(match.score >= question.entry for match in nearest.values()):
-            found.by_meaning = {key: match for key, match in nearest.items() if match.score >= question.threshold}
+        found.by_meaning = question.near_enough(nearest)
+    order = found.order(request.limit)
+    wanted = [] if found.mode is SearchMode.SEMANTIC else terms.wanted
+    return order, await data.details(session, order, wanted, filters)
 
 
 def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:

@@ -28,8 +28,7 @@ async def similar_products(provider: PostgreSQLProvider, caller: Caller, request
 
 
 async def _similar(provider: PostgreSQLProvider, caller: Caller, request: SimilarRequest) -> SearchResult:
-    # One more than asked for, since the product itself is nearest.
-    length = max(CANDIDATES, 2 * request.limit) + 1
+    length = max(CANDIDATES, 2 * request.limit)
     async with provider.reader(caller) as session:
         filters = await filters_of(session, request)
         product = await data.product(session, request.sku)
@@ -39,8 +38,9 @@ async def _similar(provider: PostgreSQLProvider, caller: Caller, request: Simila
         terms = terms_of(product.name).wanted
         found.by_keyword = await data.by_keyword(session, terms, [], filters, length, without=product.product_id)
         if product.vector is not None and product.model is not None:
-            found.by_meaning = await data.by_meaning(session, product.vector, product.model, [], filters, length)
-            found.by_meaning.pop(product.product_id, None)
+            found.by_meaning = await data.by_meaning(
+                session, product.vector, product.model, [], filters, length, without=product.product_id
+            )
         else:
             found.mode = SearchMode.KEYWORD
             found.notices.append(f"Compared by name only: {product.sku} is not embedded. Run `zava embed`.")

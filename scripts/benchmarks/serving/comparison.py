@@ -53,9 +53,10 @@ class Comparison:
         )
 
     def start(self) -> Report:
-        """The cold start, on pipes."""
-        found = self._each(loads.cold_start)
-        measures = _measures(found, "cold start to tools/list on pipes", ("s", "CPU s"))
+        """The cold start, on pipes and over HTTP, and what the idle server holds then."""
+        measures: list[Measure] = []
+        for where, load in (("on pipes", loads.cold_start), ("over HTTP", loads.http_start)):
+            measures += _measures(self._each(load), f"cold start to tools/list {where}", ("s", "CPU s", "MB"))
         return Report("", measures, [Goal("cold start by the floor's", measures[0].ratio("zava"), at_most=1.1)])
 
     def pipes(self) -> Report:

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 
 from benchmarks.serving.clients import Answer, HttpClient, http_client
-from benchmarks.serving.contestants import Contestant, Running, piped
+from benchmarks.serving.contestants import Contestant, Running, listening, piped
 
 ONE = "select 1 as one"
 WIDE = (
@@ -38,12 +38,30 @@ WARM = 20
 
 
 def cold_start(contestant: Contestant) -> dict[str, float]:
-    """From the start of the process to the answer to tools/list, in seconds and in CPU seconds."""
+    """From the start of the process to the answer to tools/list, in seconds and in CPU seconds; its memory then."""
     started = time.perf_counter()
     with piped(contestant) as (pipe, running):
         pipe.greet()
         pipe.ask("tools/list", {})
-        return {"s": time.perf_counter() - started, "CPU s": running.cpu_seconds()}
+        return _started(running, started)
+
+
+def http_start(contestant: Contestant) -> dict[str, float]:
+    """The same over HTTP."""
+
+    async def go(running: Running) -> dict[str, float]:
+        async with http_client(running.port, contestant.headers) as client:
+            await client.greet()
+            expect_good(await client.ask("tools/list", {}))
+            return _started(running, started)
+
+    started = time.perf_counter()
+    with listening(contestant) as running:
+        return run(go(running))
+
+
+def _started(running: Running, since: float) -> dict[str, float]:
+    return {"s": time.perf_counter() - since, "CPU s": running.cpu_seconds(), "MB": running.megabytes()}
 
 
 def pipe_calls(contestant: Contestant, calls: int, sql: str = ONE) -> dict[str, float]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # About 8,000 tokens at worst for ordinary scripts, which is what the larger hosted models take at once.
 MAX_TEXT_CHARACTERS = 8_000
+LARGEST = 4_000
+"""Dimensions that pgvector can index, as halfvec (2,000 as vector): https://github.com/pgvector/pgvector#halfvec."""
 
 
 @dataclass

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
@@ -20,27 +19,15 @@ from openai import (
     OpenAIError,
     omit,
 )
-from pydantic import BaseModel, ValidationError
 
 from zava_cli.infra.breaker import CircuitBreaker
 from zava_cli.infra.deadline import at_most, bounded
 from zava_cli.infra.embeddings.api_key import api_key
-from zava_cli.infra.embeddings.base import (
-    EmbeddingCall,
-    EmbeddingConfig,
-    batches,
-    embedding_span,
-    tidy,
-    timed_call,
-    unit_rows,
-)
-from zava_cli.infra.errors import (
-    ConfigurationError,
-    EmbeddingError,
-    EmbeddingRefusedError,
-    EmbeddingSetupError,
-    EmbeddingUnavailableError,
-)
+from zava_cli.infra.embeddings.base import LARGEST, EmbeddingConfig, batches, embedding_span, tidy, timed_call
+from zava_cli.infra.embeddings.openai_answers import NonsenseError, vectors_of
+from zava_cli.infra.embeddings.openai_errors import ServiceErrors
+from zava_cli.infra.embeddings.pacing import Pace
+from zava_cli.infra.errors import ConfigurationError, EmbeddingUnavailableError
 from zava_cli.infra.retrying import attempts
 from zava_cli.infra.setting_types import LOOPBACK
 
@@ -58,15 +45,14 @@ _BATCH_CHARACTERS = 250_000
 _LONGEST_WAIT = 8.0
 _LONGEST_WANTED_WAIT = 120.0
 _LEAST_LEFT = 1.0
-_FALL_BACK = "Search by keyword meanwhile, or use the local provider."
 
 
 class OpenAIEmbedder:
     """An OpenAI-compatible service. Batches run side by side, at most `concurrency` requests at a time.
 
-    What a service may recover from is tried again, when it says or after a growing wait. `embed_query` and `check`
-    end with the request that they are a part of and after `timeout` seconds, because somebody is waiting; a service
-    that keeps failing them is left alone for a while.
+    What a service may recover from is tried again, when it says or after a growing wait; when it says, no request of
+    this process starts before. `embed_query` and `check` end with the request that they are a part of and after
+    `timeout` seconds, because somebody is waiting; a service that keeps failing them is left alone for a while.
     """
 
     provider = "openai"
@@ -82,10 +68,12 @@ class OpenAIEmbedder:
         self._asked = config.dimensions if config.dimensions != native else None
         self._url = _split(config.base_url or _OPENAI_URL)
         self._slots = asyncio.Semaphore(config.concurrency)
-        self._interval = 0.0 if config.rate is None else 60 / config.rate
-        self._next_start = 0.0
+        self._pace = Pace(config.rate)
         self._connected: AsyncOpenAI | None = None
         self._breaker = CircuitBreaker(EmbeddingUnavailableError)
+        # Host and port, without user name, password, path or query.
+        place = self._url.netloc.rpartition("@")[2]
+        self._errors = ServiceErrors(place, self.model, config.timeout)
 
     async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), dimensions), in the order of `texts`. Raises EmbeddingError."""
@@ -107,21 +95,18 @@ class OpenAIEmbedder:
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """The vector of shape (dimensions,) for one search text. Raises EmbeddingError."""
         if pause := self._breaker.seconds_left():
-            raise EmbeddingUnavailableError(
-                f"{self._place} has failed several times in a row and is asked again in {math.ceil(pause)} seconds.",
-                hint=_FALL_BACK, wanted_wait=pause,
-            )  # fmt: skip
+            raise self._errors.left_alone("has failed several times in a row", pause)
         with self._breaker.attempt(), bounded(self._config.timeout) as deadline:
             try:
                 async with asyncio.timeout(deadline.left()):
                     return (await self._embed_all([text], self._config.query_prefix))[0]
             except TimeoutError:
-                raise self._timed_out() from None
+                raise self._errors.timed_out() from None
 
     async def check(self) -> str:
         """One line for health; embeds one word for real. Raises EmbeddingError."""
         await self.embed_query("hammer")
-        return f"openai {self.model} at {self._place}, {self.dimensions} dimensions"
+        return f"openai {self.model} at {self._errors.place}, {self.dimensions} dimensions"
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -134,30 +119,28 @@ class OpenAIEmbedder:
             with embedding_span(self.model), timed_call(self.provider, self._config.on_call) as call:
                 body = await self._patiently(texts)
                 # Reading a few megabytes of JSON takes long enough to hold up other callers.
-                vectors = await asyncio.to_thread(self._read, body, len(texts), call)
+                try:
+                    vectors, call.tokens = await asyncio.to_thread(vectors_of, body, len(texts))
+                except NonsenseError as nonsense:
+                    call.tokens = nonsense.tokens
+                    raise self._errors.nonsense(nonsense.what) from None
         self.dimensions = self.dimensions or vectors.shape[1]
         if vectors.shape[1] != self.dimensions:
-            raise EmbeddingSetupError(
-                f"{self._place} sent vectors of {vectors.shape[1]} dimensions for {self.model}; "
-                f"{self.dimensions} were expected.",
-                hint="Set the embedding dimensions to what the model gives, or name the right model.",
-            )
+            raise self._errors.wrong_size(vectors.shape[1], self.dimensions)
+        if self.dimensions > LARGEST:
+            raise self._errors.too_large(self.dimensions)
         return vectors
 
     async def _patiently(self, texts: list[str]) -> bytes:
         most = self._config.max_retries + 1
         async for attempt in attempts(_wait_for, most, first=0.5, longest=_LONGEST_WAIT, jitter=0.25):
             with attempt:
-                await self._turn()
+                held = self._pace.held_for()
+                if held >= at_most(_LONGEST_WANTED_WAIT):
+                    raise self._errors.left_alone("wants to be left alone", held)
+                await self._pace.turn()
                 return await self._request(texts)
-        raise self._timed_out()
-
-    async def _turn(self) -> None:
-        """Waits so long that requests start no more often than configured."""
-        now = asyncio.get_running_loop().time()
-        start = max(now, self._next_start)
-        self._next_start = start + self._interval
-        await asyncio.sleep(start - now)
+        raise self._errors.timed_out()
 
     async def _request(self, texts: list[str]) -> bytes:
         client = self._client()
@@ -169,16 +152,16 @@ class OpenAIEmbedder:
                 model=self.model, input=texts, encoding_format="float", dimensions=self._asked or omit
             )
         except APITimeoutError:
-            raise self._timed_out() from None
+            raise self._errors.timed_out() from None
         except APIConnectionError:
-            raise EmbeddingUnavailableError(
-                f"{self._place} cannot be reached for embeddings.",
-                hint=f"Check the network and the base URL. {_FALL_BACK}",
-            ) from None
+            raise self._errors.unreachable() from None
         except APIStatusError as exc:
-            raise self._refused(exc) from None
+            refused = self._errors.refused(exc)
+            if isinstance(refused, EmbeddingUnavailableError) and refused.wanted_wait is not None:
+                self._pace.hold(min(refused.wanted_wait, _LONGEST_WANTED_WAIT))
+            raise refused from None
         except OpenAIError as exc:
-            raise EmbeddingError(f"{self._place} could not embed ({type(exc).__name__}).", hint=_FALL_BACK) from None
+            raise self._errors.failed(type(exc).__name__) from None
         return answer.http_response.content
 
     def _client(self) -> AsyncOpenAI:
@@ -197,69 +180,6 @@ class OpenAIEmbedder:
             )
         return self._connected
 
-    def _read(self, body: bytes, wanted: int, call: EmbeddingCall) -> NDArray[np.float32]:
-        """The unit vectors of an answer, ordered by index; EmbeddingError for anything but a sane one."""
-        try:
-            answer = _Answer.model_validate_json(body)
-        except ValidationError:
-            raise self._nonsense("an answer that is no list of embeddings") from None
-        call.tokens = answer.tokens
-        items = sorted(answer.data, key=lambda item: item.index)
-        if [item.index for item in items] != list(range(wanted)):
-            raise self._nonsense(f"{len(items)} vectors for {wanted} texts, or not one for each")
-        if len({len(item.embedding) for item in items}) != 1:
-            raise self._nonsense("vectors of different lengths")
-        matrix = np.array([item.embedding for item in items], dtype=np.float64)
-        if not np.isfinite(matrix).all() or not matrix.any(axis=1).all():
-            raise self._nonsense("a vector with NaN, infinity or nothing but zeros")
-        return unit_rows(matrix)
-
-    def _nonsense(self, what: str) -> EmbeddingError:
-        return EmbeddingRefusedError(
-            f"{self._place} sent {what} for {self.model}.",
-            hint=f"Check that the base URL is an OpenAI-compatible embeddings API. {_FALL_BACK}",
-        )
-
-    def _timed_out(self) -> EmbeddingUnavailableError:
-        return EmbeddingUnavailableError(
-            f"{self._place} did not embed within {self._config.timeout:g} seconds.",
-            hint=f"Try again, or raise the embedding timeout. {_FALL_BACK}",
-        )
-
-    def _refused(self, exc: APIStatusError) -> EmbeddingError:
-        status = exc.status_code
-        if status in (401, 403):
-            return EmbeddingSetupError(
-                f"{self._place} did not accept the API key (HTTP {status}).",
-                hint="Check OPENAI_API_KEY or the embedding API key in the settings.",
-            )
-        if status == 404:
-            return EmbeddingSetupError(
-                f"{self._place} has no model {self.model}, or no embeddings at this address (HTTP 404).",
-                hint="Check the embedding model and the base URL, which usually ends in /v1.",
-            )
-        if status == 429:
-            return EmbeddingUnavailableError(
-                f"{self._place} refuses more requests for now: a rate limit or the quota (HTTP 429).",
-                hint=f"Wait, lower the embedding concurrency, or check the account's quota. {_FALL_BACK}",
-                wanted_wait=_wanted_wait(exc),
-            )
-        if status >= 500:
-            return EmbeddingUnavailableError(
-                f"{self._place} failed to embed (HTTP {status}).",
-                hint=f"Try again later. {_FALL_BACK}",
-                wanted_wait=_wanted_wait(exc),
-            )
-        return EmbeddingRefusedError(
-            f"{self._place} refused the request for {self.model} (HTTP {status}).",
-            hint="Check that the model takes embedding requests, the configured dimensions and long texts.",
-        )
-
-    @property
-    def _place(self) -> str:
-        """Host and port, without user name, password, path or query."""
-        return self._url.netloc.rpartition("@")[2]
-
 
 def _wait_for(error: Exception) -> bool | float:
     """Whether to try again, or in how many seconds where the service says so; not past the request's end."""
@@ -269,33 +189,6 @@ def _wait_for(error: Exception) -> bool | float:
     if error.wanted_wait is None:
         return left > _LEAST_LEFT
     return error.wanted_wait < left and error.wanted_wait
-
-
-def _wanted_wait(exc: APIStatusError) -> float | None:
-    """Seconds that an answer asks one to wait."""
-    for header, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return max(0.001, float(exc.response.headers[header]) * unit)
-        except (KeyError, ValueError):
-            # A date is rare enough for the usual wait.
-            continue
-    return None
-
-
-class _Item(BaseModel):
-    index: int
-    embedding: list[float]
-
-
-class _Answer(BaseModel):
-    data: list[_Item]
-    usage: Any = None
-
-    @property
-    def tokens(self) -> int:
-        """What the service counted; some do not, and none fails for that."""
-        counted = cast("dict[str, Any]", self.usage).get("total_tokens") if isinstance(self.usage, dict) else None
-        return counted if isinstance(counted, int) and counted > 0 else 0
 
 
 def _split(url: str) -> SplitResult:

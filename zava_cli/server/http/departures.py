@@ -13,12 +13,13 @@ from typing import Any
 
 import anyio
 from fastmcp.server.dependencies import get_http_request
-from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.server.middleware import CallNext, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 from mcp_types import CallToolRequestParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zava_cli.infra.errors import CallerLeftError
+from zava_cli.server.middleware import ToolMiddleware
 
 KEY = "zava.departure"
 
@@ -80,7 +81,7 @@ async def _watch(receive: Receive, departure: Departure) -> None:
     departure.leave()
 
 
-class CancelForTheDeparted(Middleware):
+class CancelForTheDeparted(ToolMiddleware):
     """FastMCP middleware: ends a tool whose caller has closed the connection."""
 
     async def on_call_tool(

@@ -69,9 +69,9 @@ class HealthRoutes:
         async with self._checking.setdefault(who, asyncio.Lock()):
             report = self._reports.get(who)
             if report is None:
-                record = OperationRecord("health", self._state.way, who, request.client and request.client.host)
-                with operation(record, self._state.observation.add):
-                    state = self._state
+                state, client = self._state, request.client and request.client.host
+                record = OperationRecord("health", state.way, who, client, state.token())
+                with operation(record, state.observation.add):
                     report = await check_health(state.provider, who, state.embedder, state.cache)
                     self._reports[who] = report
         return JSONResponse(report.model_dump(mode="json"), status_code=200 if report.healthy else 503)

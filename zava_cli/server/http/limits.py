@@ -8,7 +8,7 @@ from typing import Any
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 32_768
 HEAD_SECONDS = 10.0
@@ -54,19 +54,70 @@ class BoundedBody:
             await Response("The request's body did not arrive", status_code=408)(scope, receive, send)
 
 
-class BoundedProtocol(H11Protocol):
-    """Ends connections whose request line and headers do not come, or whose client does not read the answer.
+class HeadTooLargeError(Exception):
+    """A request's line and headers are larger than HEAD_BYTES."""
 
-    uvicorn itself times only what lies between an answer and the next request.
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Ends connections whose request line and headers are too large or do not come, or whose client does not read.
+
+    uvicorn itself times only what lies between an answer and the next request, takes heads of any size, and takes
+    the fields behind a chunked body, which proxies do not look at, for headers.
     """
 
     _head: asyncio.TimerHandle | None = None
     _stall: asyncio.TimerHandle | None = None
+    _beside_body = 0
+    """Bytes of the current request that are no part of its body."""
+    _size = 0
+    _has_head = False
 
     def connection_made(self, transport: Any) -> None:
         """Starts the clock of the first request."""
         super().connection_made(transport)
+        assert self.parser is not None
+        # What follows a request that closes the connection is no further request.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=False)
         self._expect_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Reads on, unless what came does not lead anywhere."""
+        self._beside_body += len(data)
+        super().data_received(data)
+        if self._beside_body > HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("Invalid HTTP request received.")
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._has_head, self._size = False, 0
+
+    def on_url(self, url: bytes) -> None:
+        """Takes a piece of it."""
+        self._grow(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Takes a header, and leaves what is behind the body."""
+        self._grow(len(name) + len(value))
+        if not self._has_head:
+            # RFC 9110, 5.5: white space around a value is no part of it; the parser leaves what is behind one.
+            super().on_header(name, value.strip(b" \t"))
+
+    def on_headers_complete(self) -> None:
+        """The request is handled from here on."""
+        self._has_head = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Takes a piece of the body, which has a bound of its own."""
+        self._beside_body -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """What comes now belongs to the next request."""
+        self._beside_body = 0
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Starts the clock of the next one."""
@@ -90,6 +141,11 @@ class BoundedProtocol(H11Protocol):
         if self._stall is not None:
             self._stall.cancel()
         super().resume_writing()
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > HEAD_BYTES:
+            raise HeadTooLargeError
 
     def _expect_head(self) -> None:
         if self._head is not None:

@@ -14,11 +14,12 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 import uvicorn
 
+from zava_cli.infra import garbage
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.log import logger
 from zava_cli.infra.settings import Settings
 from zava_cli.server.http.app import HttpApplication
-from zava_cli.server.http.limits import HEAD_BYTES, BoundedProtocol
+from zava_cli.server.http.limits import BoundedProtocol
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 5
@@ -84,6 +85,7 @@ async def serve_http(
     server = _Server(_config(application, settings))
     server.on_start = on_start
     async with application.lifespan(), _administered(application, settings, administration):
+        garbage.settle()
         await server.serve(sockets=[bound])
 
 
@@ -130,7 +132,6 @@ def _config(application: HttpApplication, settings: Settings) -> uvicorn.Config:
         limit_concurrency=settings.http_connections,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, int(settings.serve_grace)),
-        h11_max_incomplete_event_size=HEAD_BYTES,
         ssl_certfile=settings.http_tls_certificate,
         ssl_keyfile=settings.http_tls_key,
     )

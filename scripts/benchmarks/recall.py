@@ -1,0 +1,259 @@
+"""Search by meaning among many products: what it finds of what is nearest, and how long it takes by plain SQL.
+
+The catalogue is made of the sample catalogue's words (see generated.py) and embedded by `zava embed` with the local
+model; the questions are the judged ones that tuning may look at. A product counts as found when it is as near as the
+tenth nearest, for there are near-duplicates. Plain SQL runs the statement that zava chose, past row security, by
+asyncpg; zava runs its whole transaction as head office, choice included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, median
+from typing import Any
+
+import asyncpg
+
+from benchmarks.common import Goal, Measure, Report
+from benchmarks.databases import Database, seeded_database
+from benchmarks.generated import SHARES, STOCKED, fill
+from tests.judged import judged_queries
+from zava_cli.data.admin import admin_connection
+from zava_cli.data.connections import prepare_own_connection
+from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.named_sql import named_sql
+from zava_cli.data.search import COMPARED, Filters, VectorModel, by_meaning, horizon, nearest_statement, scan_settings
+from zava_cli.data.target import Target
+from zava_cli.infra.settings import Settings
+from zava_cli.models.embed import EmbedReport, EmbedRequest
+from zava_cli.services.embed import embed_products
+from zava_cli.services.embedding import embedder_from_settings, question_text
+from zava_cli.services.seed.catalogue import key
+
+LEAST_RECALL = 0.99
+MOST_RATIO = 1.3
+NEAREST = 10
+ASKED = 50
+"""Rows that search asks for at least."""
+SAME = 1e-6
+WIDTHS = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
+"""Products that pass a filter, for the place where the index becomes the faster way."""
+EVERYTHING = Filters(category=None, min_price=None, max_price=None, in_stock=False, store=None)
+_TRUTH = """
+SELECT e.description_embedding <=> $1::vector AS distance
+FROM product_description_embeddings e JOIN products p USING (product_id)
+WHERE e.model = $2 AND ($3::uuid IS NULL OR p.category_id = $3) AND ($4::numeric IS NULL OR p.price <= $4)
+  AND ($5::uuid IS NULL OR EXISTS (SELECT FROM inventory i WHERE i.product_id = p.product_id AND i.store_id = $5))
+ORDER BY e.description_embedding <=> $1::vector LIMIT $6
+"""
+_INDEX_SIZE = "SELECT pg_relation_size(to_regclass('retail.embeddings_hnsw_' || left(md5($1), 16)))"
+_PRICE = "SELECT price FROM products ORDER BY price OFFSET $1 LIMIT 1"
+
+Ask = Callable[[Any], Awaitable[list[float]]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A filter, the products that pass it, and the distances of the nearest to each question."""
+
+    name: str
+    filters: Filters
+    passing: int
+    nearest: list[list[float]]
+
+
+@dataclass
+class Found:
+    """What one way found for a case: recall of each question, rows missing, and milliseconds of each run."""
+
+    recalls: list[float]
+    missing: int
+    runs: list[list[float]]
+
+    def p(self, share: float) -> list[float]:
+        """That percentile of each run."""
+        return [sorted(run)[math.ceil(share * len(run)) - 1] for run in self.runs]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How many products there are."""
+    parser.add_argument("--products", type=int, default=100_000, help="products beside the sample's (100,000)")
+    parser.add_argument("--questions", type=int, default=60, help="questions of each case (60)")
+
+
+def measure(arguments: argparse.Namespace) -> Report:
+    """Builds the catalogue, asks every question of every case, and looks for the crossover."""
+    products, runs = (12_000, 1) if arguments.quick else (arguments.products, arguments.runs)
+    with seeded_database(200) as database:
+        target = Target(Settings.model_validate({"data_dir": database.folder}))
+        asyncio.run(fill(target, products))
+        embedded = asyncio.run(embed_products(target, EmbedRequest()))
+        return asyncio.run(measured(database, embedded, 10 if arguments.quick else arguments.questions, runs))
+
+
+async def measured(database: Database, embedded: EmbedReport, questions: int, runs: int) -> Report:
+    """The report on a catalogue that is embedded and indexed."""
+    target = Target(Settings.model_validate({"data_dir": database.folder}))
+    plain = await asyncpg.connect(database.floor_url)
+    await prepare_own_connection(plain)
+    await plain.execute("SET jit = off; SET plan_cache_mode = force_custom_plan")
+    bench = _Bench(target, plain, embedded.model, await _questions(questions))
+    try:
+        measures, goals = await bench.cases(runs)
+        crossover, note = await bench.crossover()
+    finally:
+        await plain.close()
+        await bench.provider.close()
+    async with admin_connection(target) as connection:
+        size = await connection.fetchval(_INDEX_SIZE, embedded.model)
+    measures += [
+        *crossover,
+        Measure("index, build", "s", {"zava": [embedded.index_seconds]}),
+        Measure("index, size", "MB", {"zava": [size / 1e6]}),
+        Measure("index, memory to build it", "MB", {"zava": [embedded.index_memory / 1e6]}),
+    ]
+    title = f"{embedded.products:,} products; filters with fewer than {COMPARED:,} are compared one by one"
+    return Report("recall", measures, goals, [title, note])
+
+
+async def _questions(most: int) -> list[Any]:
+    embedder = embedder_from_settings(Settings())
+    asked = [query.query for query in judged_queries("catalogue") if not query.is_held_out]
+    return [await embedder.embed_query(question_text(text)) for text in asked[:most]]
+
+
+class _Bench:
+    def __init__(self, target: Target, plain: asyncpg.Connection, model: str, questions: Sequence[Any]) -> None:
+        self.provider = PostgreSQLProvider(target)
+        self._plain = plain
+        self._model = VectorModel(model, 256, is_indexed=True)
+        self._questions = questions
+
+    async def cases(self, runs: int) -> tuple[list[Measure], list[Goal]]:
+        """Recall and times of every case."""
+        measures: list[Measure] = []
+        recalls: list[float] = []
+        ratios: list[float] = []
+        missing = 0
+        caller = await self.provider.identify("nadia petrov")
+        for case in [await self._case(name, filters) for name, filters in await self._filters()]:
+
+            async def ask(question: Any, filters: Filters = case.filters) -> list[float]:
+                async with self.provider.reader(caller) as session:
+                    found = await by_meaning(session, question, self._model, [], filters, ASKED)
+                return [1 - match.score for match in found.values()]
+
+            is_index = case.filters == EVERYTHING or case.passing >= COMPARED
+            raw = await self._by_index(case.filters) if is_index else await self._by_comparing(case.filters)
+            plain, zava = await self._interleaved(case, {"plain SQL": raw, "zava": ask}, runs)
+            name = f"{case.name} ({case.passing:,}, {'index' if is_index else 'compared'})"
+            both = {"plain SQL": plain, "zava": zava}
+            measures += [
+                Measure(f"{name} recall@{NEAREST}", "mean", {way: [fmean(f.recalls)] for way, f in both.items()}),
+                Measure(f"{name} p50", "ms", {way: f.p(0.5) for way, f in both.items()}, "plain SQL"),
+                Measure(f"{name} p95", "ms", {way: f.p(0.95) for way, f in both.items()}, "plain SQL"),
+            ]
+            recalls.append(fmean(zava.recalls))
+            ratios.append(measures[-1].ratio("zava"))
+            missing += zava.missing
+        return measures, [
+            Goal(f"lowest recall@{NEAREST}", min(recalls), at_least=LEAST_RECALL),
+            Goal("highest p95 by that of plain SQL", max(ratios), at_most=MOST_RATIO),
+            Goal("rows fewer than there are", missing, at_most=0),
+        ]
+
+    async def crossover(self) -> tuple[list[Measure], str]:
+        """How long both ways take by how many products pass a filter on the price."""
+        measures: list[Measure] = []
+        faster: int | None = None
+        total = await self._plain.fetchval("SELECT count(*) FROM products")
+        for width in [width for width in WIDTHS if width < total]:
+            price = await self._plain.fetchval(_PRICE, width)
+            case = await self._case(f"price, {width:,} pass", replace(EVERYTHING, max_price=price))
+            ways = {"compared": await self._by_comparing(case.filters), "index": await self._by_index(case.filters)}
+            compared, index = await self._interleaved(case, ways, 1)
+            measures.append(Measure(case.name, "ms", {"compared": compared.p(0.5), "index": index.p(0.5)}))
+            recall = {"compared": [fmean(compared.recalls)], "index": [fmean(index.recalls)]}
+            measures.append(Measure(f"{case.name}, recall@{NEAREST}", "mean", recall))
+            if faster is None and median(index.runs[0]) < median(compared.runs[0]):
+                faster = width
+        where = "nowhere up to there" if faster is None else f"where {faster:,} products or more pass"
+        return measures, f"the index becomes faster than comparing {where}"
+
+    async def _filters(self) -> list[tuple[str, Filters]]:
+        total = await self._plain.fetchval("SELECT count(*) FROM products")
+        found = [("no filter", EVERYTHING)]
+        for category, share in SHARES.items():
+            found.append((f"category {share:.1%}", replace(EVERYTHING, category=key("category", category))))
+        for share in SHARES.values():
+            price = await self._plain.fetchval(_PRICE, int(share * total))
+            found.append((f"price {share:.1%}", replace(EVERYTHING, max_price=price)))
+        for store, share in STOCKED.items():
+            found.append((f"in stock {share:.1%}", replace(EVERYTHING, in_stock=True, store=key("store", store))))
+        return found
+
+    async def _case(self, name: str, filters: Filters) -> Case:
+        wanted = (self._model.model, filters.category, filters.max_price, filters.store)
+        nearest = [
+            [row[0] for row in await self._plain.fetch(_TRUTH, question, *wanted, ASKED)]
+            for question in self._questions
+        ]
+        row = await self._plain.fetchrow(
+            named_sql("search")["by_comparing"],
+            self._questions[0],
+            *filters.values,
+            1,
+            self._model.model,
+            [],
+            None,
+            None,
+        )
+        assert row is not None
+        return Case(name, filters, row["passed"], nearest)
+
+    async def _by_index(self, filters: Filters) -> Ask:
+        await self._plain.execute("; ".join(scan_settings()).replace("SET LOCAL", "SET"))
+        statement = nearest_statement(self._model.dimensions)
+
+        async def ask(question: Any) -> list[float]:
+            values = (*filters.values, ASKED, self._model.model, [], None, horizon(filters, ASKED))
+            rows = await self._plain.fetch(statement, question, *values)
+            return [1 - row["score"] for row in rows]
+
+        return ask
+
+    async def _by_comparing(self, filters: Filters) -> Ask:
+        statement = named_sql("search")["by_comparing"]
+
+        async def ask(question: Any) -> list[float]:
+            values = (question, *filters.values, ASKED, self._model.model, [], None, None)
+            return [1 - row["score"] for row in await self._plain.fetch(statement, *values) if row["product_id"]]
+
+        return ask
+
+    async def _interleaved(self, case: Case, ways: dict[str, Ask], runs: int) -> list[Found]:
+        """Every question by each way, one after the other, so that a slow moment hits them all alike."""
+        found = {name: Found([], 0, []) for name in ways}
+        for run in range(runs):
+            for name in ways:
+                found[name].runs.append([])
+            for question, nearest in zip(self._questions, case.nearest, strict=True):
+                for name, ask in ways.items():
+                    started = time.perf_counter()
+                    distances = await ask(question)
+                    found[name].runs[-1].append((time.perf_counter() - started) * 1000)
+                    if run == 0:
+                        found[name].recalls.append(_recall(distances, nearest))
+                        found[name].missing += max(0, len(nearest) - len(distances))
+        return list(found.values())
+
+
+def _recall(found: Sequence[float], nearest: Sequence[float]) -> float:
+    """Share of the ten nearest that is among the first ten found, by how near they are."""
+    wanted = nearest[:NEAREST]
+    return sum(distance <= wanted[-1] + SAME for distance in found[:NEAREST]) / len(wanted) if wanted else 1.0

@@ -1,0 +1,155 @@
+"""Search by meaning behind an index: when products are compared, that filters lose nothing, and whose stock counts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.small_shop import as_owner
+from zava_cli.data import search
+from zava_cli.data.callers import Caller
+from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.embed import embedding_store
+from zava_cli.data.search import Filters, VectorModel, by_meaning
+from zava_cli.data.session import Session
+from zava_cli.data.target import Target
+from zava_cli.models.embed import EmbedRequest
+from zava_cli.services.embed import embed_products
+from zava_cli.services.embedding import embedder_from_settings
+
+MODEL = VectorModel("wordllama-l2-256", 256, is_indexed=True)
+EVERYTHING = Filters(category=None, min_price=None, max_price=None, in_stock=False, store=None)
+CHEAP = replace(EVERYTHING, max_price=Decimal(2))
+SHADES = """
+INSERT INTO products (sku, name, category_id, type_id, price)
+SELECT 'SHADE' || n, 'Paint, shade ' || n, category_id, type_id, 1 FROM generate_series(1, 3000) n,
+       (SELECT * FROM products WHERE sku = 'PFIP003800')
+"""
+"""All nearer to a question for paint than anything else."""
+
+
+class Heard(Session):
+    """A session that notes in which order the two ways were taken."""
+
+    ways: list[str]
+
+    @classmethod
+    def of(cls, session: Session) -> Heard:
+        """The same session, listened to."""
+        heard = cls(session._connection, session._deadline)
+        heard.ways = []
+        return heard
+
+    async def rows(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
+        """As those of the session."""
+        self.ways.append("compared" if "passing" in sql else "index")
+        return await super().rows(sql, *arguments)
+
+
+@pytest.fixture
+async def shades(seeded_copy: Target) -> Target:
+    """The seeded catalogue with 3,000 paints more, and an index."""
+    await as_owner(seeded_copy, SHADES)
+    await embed_products(seeded_copy, EmbedRequest())
+    async with embedding_store(seeded_copy) as store:
+        assert await store.build_index(MODEL.model, MODEL.dimensions, minimum=1)
+    return seeded_copy
+
+
+@pytest.fixture
+async def pools(shades: Target) -> AsyncIterator[PostgreSQLProvider]:
+    """The gateway's pools on it."""
+    provider = PostgreSQLProvider(shades)
+    yield provider
+    await provider.close()
+
+
+@pytest.fixture
+async def seattle(pools: PostgreSQLProvider) -> Caller:
+    """The manager of one store."""
+    return await pools.identify("seattle")
+
+
+async def nearest(
+    pools: PostgreSQLProvider, caller: Caller, filters: Filters, limit: int = 50, model: VectorModel = MODEL
+) -> tuple[list[float], list[str]]:
+    """Scores of the nearest to a question for paint, and the ways that were taken to find them."""
+    embedder = embedder_from_settings(pools.settings)
+    vector = await embedder.embed_query("paint")
+    async with pools.reader(caller) as session:
+        heard = Heard.of(session)
+        found = await by_meaning(heard, vector, model, [], filters, limit)
+    return [round(match.score, 6) for match in found.values()], heard.ways
+
+
+async def category(target: Target, name: str) -> Filters:
+    rows = await as_owner(target, "SELECT category_id FROM categories WHERE name = $1", name)
+    return replace(EVERYTHING, category=rows[0]["category_id"])
+
+
+async def test_without_filters_the_index_alone_is_asked(pools: PostgreSQLProvider, seattle: Caller) -> None:
+    scores, ways = await nearest(pools, seattle, EVERYTHING)
+    assert ways == ["index"]
+    exact, _ = await nearest(pools, seattle, EVERYTHING, model=replace(MODEL, is_indexed=False))
+    assert scores[:10] == exact[:10]
+
+
+async def test_few_products_are_compared_and_many_are_looked_up(
+    pools: PostgreSQLProvider, seattle: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await nearest(pools, seattle, CHEAP))[1] == ["compared"]
+    monkeypatch.setattr(search, "COMPARED", 3_000)
+    scores, ways = await nearest(pools, seattle, CHEAP)
+    assert (len(scores), ways) == (50, ["compared", "index"])
+
+
+async def test_filters_against_the_question_find_all_that_there_is(
+    pools: PostgreSQLProvider, seattle: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plumbing = await category(pools.target, "PLUMBING")
+    expected, _ = await nearest(pools, seattle, plumbing, limit=1_000)
+    monkeypatch.setattr(search, "COMPARED", 1)
+    rows = await as_owner(pools.target, "SELECT count(*) FROM products WHERE category_id = $1", plumbing.category)
+    for filters, passing in [(plumbing, rows[0][0]), (replace(plumbing, min_price=Decimal(10**6)), 0)]:
+        for limit in (1_000, 50):
+            scores, ways = await nearest(pools, seattle, filters, limit=limit)
+            assert scores == (expected[:limit] if passing else [])
+            assert len(scores) == min(passing, limit)
+            assert ways[-1] == "compared"
+
+
+async def test_stock_of_another_store_neither_counts_nor_ranks(
+    pools: PostgreSQLProvider, seattle: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_stock = replace(EVERYTHING, in_stock=True)
+    other = "(SELECT store_id FROM stores WHERE name = 'Zava Retail Tacoma')"
+    for most in (1, search.COMPARED):
+        monkeypatch.setattr(search, "COMPARED", most)
+        await as_owner(pools.target, f"DELETE FROM inventory WHERE store_id = {other}")
+        before, _ = await nearest(pools, seattle, in_stock, limit=300)
+        await as_owner(
+            pools.target,
+            f"INSERT INTO inventory (store_id, product_id, stock_level) SELECT {other}, product_id, 5 FROM products",
+        )
+        after, _ = await nearest(pools, seattle, in_stock, limit=300)
+        assert before == after
+        assert 0 < len(before) <= 424
+
+
+async def test_the_build_tells_its_memory_and_how_far_it_is(seeded_copy: Target) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    await as_owner(seeded_copy, SHADES)
+    await embed_products(seeded_copy, EmbedRequest())
+    small = Target(seeded_copy.settings.model_copy(update={"index_memory": "17MB"}))
+    async with embedding_store(small) as store:
+        built = await store.build_index(MODEL.model, 256, lambda *said: told.append(said), minimum=1)
+    assert built is not None
+    assert built.memory == 17 << 20 < built.estimate
+    assert {what for what, _, _ in told} == {"building the index in 17 MB of the 20 MB that would be fastest"}
+    assert told[0][1:] == (0, 3_424)
+    assert told[-1][1:] == (3_424, 3_424)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)

@@ -1,0 +1,15 @@
+-- name: nearest
+-- All products compared with a question's vector, nearest first.
+-- $1 question vector, $2 rows integer, $3 model text, $4 unwanted words text[]
+SELECT near.product_id, 1 - near.distance AS score, p.type_id,
+       EXISTS (SELECT FROM unnest($4::text[]) AS word
+               WHERE ts_filter(p.search_text, '{a}') @@ plainto_tsquery('english', word)) AS is_unwanted
+FROM (
+    SELECT product_id, description_embedding <=> $1::vector AS distance
+    FROM product_description_embeddings
+    WHERE model = $3
+    ORDER BY description_embedding <=> $1::vector
+    LIMIT $2
+) AS near
+JOIN products p ON p.product_id = near.product_id
+ORDER BY near.distance
