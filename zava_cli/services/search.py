@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,8 @@ from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_ranking import Found
-from zava_cli.services.search_terms import MOST_SLIPS, Terms, corrected, correction, terms_of, words_to_check
+from zava_cli.services.search_reading import OPERATORS, Asked, likely, read, to_check
+from zava_cli.services.search_terms import Terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,6 @@ CANDIDATES = 50
 """Length of each list at least; longer than the answer, so that a product low in both lists can rise."""
 FOLLOWERS = 2 / 3
 """Where the nearest product reaches the model's threshold, others count down to this part of it."""
-OPERATORS = re.compile(r'(?:^|\s)(?:-\w|"[^"]+"|OR\s)')
 
 
 async def search_products(
@@ -58,22 +57,21 @@ async def _search(
         filters = await filters_of(session, request)
         question = await _likely_question(request, filters, source)
         seen = await _at_once(session, request, question) if question else None
-        text, active = await _read(session, request.query_description, filters, found, seen)
-        source.last_used = active
-        if seen and question and text == question.text and question.is_by(active):
+        asked, active = await read(session, request.query_description, filters, found, seen, source)
+        if seen and question and asked == question.asked and question.is_by(active):
             _take(found, seen, question)
             order = found.order(request.limit)
             rows = seen.details(order)
         else:
             question = None
             if request.mode is not SearchMode.KEYWORD:
-                if is_slow := not source.is_at_hand(active, text):
+                if is_slow := not source.is_at_hand(active, asked.meaning):
                     # No transaction stays open while a provider thinks.
                     await stack.aclose()
-                question = await _question_or_notice(text, request, active, source, found)
+                question = await _question_or_notice(asked, request, active, source, found)
                 if is_slow:
                     session = await stack.enter_async_context(provider.reader(caller))
-            order, rows = await _look_up(session, request, terms_of(text), filters, question, found)
+            order, rows = await _look_up(session, request, asked.terms, filters, question, found)
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
     current_operation().row_count = len(hits)
@@ -90,7 +88,7 @@ async def _search(
 class _Question:
     """The question, its vector by the active model, and the lowest similarity of the nearest and of the others."""
 
-    text: str
+    asked: Asked
     vector: NDArray[np.float32]
     active: ActiveModel
     entry: float
@@ -134,11 +132,11 @@ async def filters_of(session: Session, request: ProductFilters) -> Filters:
 
 
 async def _question_or_notice(
-    text: str, request: SearchRequest, active: ActiveModel | None, source: EmbedderSource, found: Found
+    asked: Asked, request: SearchRequest, active: ActiveModel | None, source: EmbedderSource, found: Found
 ) -> _Question | None:
     """The question by meaning; where a hybrid search must do without it, that is among the notices."""
     try:
-        question = await _question(text, request.threshold, active, source)
+        question = await _question(asked, request.threshold, active, source)
     except EmbeddingError as error:
         if request.mode is SearchMode.SEMANTIC:
             raise
@@ -150,41 +148,21 @@ async def _question_or_notice(
 
 
 async def _question(
-    text: str, threshold: float | None, active: ActiveModel | None, source: EmbedderSource
+    asked: Asked, threshold: float | None, active: ActiveModel | None, source: EmbedderSource
 ) -> _Question:
     """The question as the active model sees it; EmbeddingError where that cannot be had."""
     if active is None:
         raise EmbeddingError("No product is embedded yet.", hint="Run `zava embed` once, as the administrator.")
     embedder = source.of(active)
-    vector = await source.embed_query(active, text)
+    vector = await source.embed_query(active, asked.meaning)
     if len(vector) != active.dimensions:
         raise EmbeddingError(
             f"The question got {len(vector)} dimensions from {active.model}; the products have {active.dimensions}.",
             hint="Set embedding_dimensions and run `zava embed`, or use the service that embedded the products.",
         )
     if threshold is not None:
-        return _Question(text, vector, active, threshold, threshold)
-    return _Question(text, vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
-
-
-async def _read(
-    session: Session, question: str, filters: Filters, found: Found, seen: Seen | None
-) -> tuple[str, ActiveModel | None]:
-    """The question as the catalogue would spell it, and the model for it; what was changed is among the notices."""
-    words, neighbours = _to_check(question)
-    reading = seen.reading if seen else await data.reading(session, question, filters, words, neighbours)
-    found.exact = reading.exact
-    corrections: dict[str, str] = {}
-    if reading.unknown:
-        vocabulary = await data.vocabulary(session, max(map(len, reading.unknown)) + MOST_SLIPS)
-        corrections = {word: meant for word in reading.unknown if (meant := correction(word, vocabulary))}
-    found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
-    return corrected(question, corrections, reading.compounds) if words else question, reading.active
-
-
-def _to_check(question: str) -> tuple[list[str], list[str]]:
-    words, neighbours = words_to_check(question)
-    return ([], []) if OPERATORS.search(question) or not words else (words, neighbours)
+        return _Question(asked, vector, active, threshold, threshold)
+    return _Question(asked, vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
 
 
 async def _likely_question(request: SearchRequest, filters: Filters, source: EmbedderSource) -> _Question | None:
@@ -193,11 +171,11 @@ async def _likely_question(request: SearchRequest, filters: Filters, source: Emb
     is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not OPERATORS.search(text)
     if model is None or model.is_indexed or not is_plain:
         return None
-    text = corrected(text, {}, ()) if _to_check(text)[0] else text
-    if not source.is_at_hand(model, text):
+    asked = likely(text, source.known_words)
+    if not source.is_at_hand(model, asked.meaning):
         return None
     try:
-        question = await _question(text, request.threshold, model, source)
+        question = await _question(asked, request.threshold, model, source)
     except EmbeddingError:
         # Told where it matters: search may use another model by now.
         return None
@@ -205,8 +183,8 @@ async def _likely_question(request: SearchRequest, filters: Filters, source: Emb
 
 
 async def _at_once(session: Session, request: SearchRequest, question: _Question) -> Seen:
-    words, neighbours = _to_check(request.query_description)
-    terms = terms_of(question.text)
+    words, neighbours = to_check(request.query_description)
+    terms = question.asked.terms
     guess = Guess(
         request.query_description, words, neighbours, terms.wanted, terms.unwanted, question.vector, question.active
     )

@@ -10,7 +10,7 @@ from uuid import UUID
 from zava_cli.data.search import Match
 from zava_cli.models.search import SearchMode
 
-MEANING, WORDS, TYPE = 0.7, 0.3, 0.3
+MEANING, WORDS, TYPE = 0.7, 0.3, 0.5
 """What similarity, the share of the words and the product's type weigh in a hybrid search (`scripts/bench search`)."""
 SPEAKERS = 2
 """How many of a type's products speak for it: one may be there by chance."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+
+from zava_cli.services.thesaurus import Name
 
 WORD = re.compile(r"[^\W\d_]{4,30}")
 """A word whose spelling can be checked."""
@@ -58,18 +60,36 @@ _EMPTY = frozenset({
 
 @dataclass(frozen=True)
 class Terms:
-    """A question for search by words: each wanted term with its spellings between bars, and unwanted words."""
+    """A question for search by words: each wanted term with its spellings between bars, unwanted words, and what
+    the thesaurus added to the wanted terms.
+    """
 
     wanted: list[str]
     unwanted: list[str]
+    added: list[str]
 
 
-def terms_of(question: str) -> Terms:
-    """What a question asks for, in its order; each term's first spelling is the question's own."""
+def terms_of(question: str, names: Sequence[Name] = ()) -> Terms:
+    """What a question asks for, in its order; each term's first spelling is the question's own.
+
+    `names` of the question get their others as further spellings, and those of several words become one term in
+    place of these; where a name is not wanted, neither are the others.
+    """
     text = _FRACTIONS.sub(_plain_fraction, question)
     text = re.sub(r"\bhalf[ -](?=inch|gallon|pint)", "1/2 ", text, flags=re.IGNORECASE)
     wanted = {spellings[0].lower(): spellings for match in _TOKEN.finditer(text) if (spellings := _spellings(match))}
-    return Terms(["|".join(spellings) for spellings in wanted.values()], _unwanted(text))
+    unwanted, added = _unwanted(text), list[str]()
+    for name in names:
+        if set(_plain_words(name.phrase)) <= set(unwanted):
+            unwanted += name.others
+            continue
+        own = wanted.get(name.phrase, [name.phrase])
+        for word in name.phrase.split():
+            if word != name.phrase:
+                wanted.pop(word, None)
+        wanted[name.phrase] = [*own, *name.others]
+        added += name.others
+    return Terms(["|".join(spellings) for spellings in wanted.values()], unwanted, list(dict.fromkeys(added)))
 
 
 def words_to_check(question: str) -> tuple[list[str], list[str]]:
