@@ -128,6 +128,14 @@ class EmbedderSource:
         """The configured embedder; ConfigurationError as for embedder_from_settings."""
         return self._kept("", self.settings)
 
+    def chosen(self, active: RecordedModel | None) -> tuple[Embedder, Settings]:
+        """The embedder to bring products up to date with, and its settings: the configured one, or that of the model
+        which search uses where the settings name a provider alone. Errors as for `of`.
+        """
+        if active is None or active.provider != self.settings.embedding_provider or _name_a_model(self.settings):
+            return self.get(), self.settings
+        return self.of(active), settings_for(active, self.settings)
+
     def of(self, recorded: RecordedModel) -> Embedder:
         """The embedder of a model on record; errors as for settings_for, also for a local one that zava has not."""
         try:
@@ -168,6 +176,11 @@ class EmbedderSource:
     ) -> None:
         for embedder in self._embedders.values():
             await embedder.aclose()
+
+
+def _name_a_model(settings: Settings) -> bool:
+    prefixes = (settings.embedding_query_prefix, settings.embedding_document_prefix)
+    return settings.embedding_model is not None or settings.embedding_dimensions is not None or any(prefixes)
 
 
 def _key(recorded: RecordedModel, text: str) -> tuple[str, str]:

@@ -52,6 +52,7 @@ _FRACTIONS = re.compile(r"(\d?)\s*([¼½¾⅐-⅞])")
 _CUE = re.compile(r"\b(?:not|no|without|except|never|nor)\b|n['’]t\b", re.IGNORECASE)
 # Where what is not wanted ends, and the words that say nothing about a product.
 _END = re.compile(r"[,.;:!?]|\b(?:for|but|with|in|on|at|to|that|who|when)\b", re.IGNORECASE)
+_LEADING = re.compile(r"\s*(?:(?:for|with|in|on|at|to)\s+)*", re.IGNORECASE)
 _EMPTY = frozenset({
     "a", "an", "any", "the", "my", "our", "of", "from", "it", "is", "be", "been", "has", "have", "based", "made",
     "make", "need", "needs", "use", "used", "using",
@@ -170,7 +171,8 @@ def _unwanted(text: str) -> list[str]:
     wanted, *negated = _CUE.split(text)
     unwanted: list[str] = []
     for part in negated:
-        phrase, *rest = _END.split(part.lstrip(), maxsplit=1)
+        # "not for wood" begins with a word that ends such a phrase elsewhere.
+        phrase, *rest = _END.split(_LEADING.sub("", part, count=1), maxsplit=1)
         unwanted += _plain_words(phrase)
         wanted = " ".join([wanted, *rest])
     passed_over = _EMPTY.union(_plain_words(wanted))
