@@ -19,7 +19,7 @@ from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_ranking import Found
-from zava_cli.services.search_reading import OPERATORS, Asked, likely, read, to_check
+from zava_cli.services.search_reading import OPERATORS, Asked, Written, likely, read
 from zava_cli.services.search_terms import Terms
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ async def search_products(
 async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
 ) -> SearchResult:
-    found = Found(mode=request.mode)
+    found, written = Found(mode=request.mode), Written(request.query_description)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
         filters = await filters_of(session, request)
-        question = await _likely_question(request, filters, source)
-        seen = await _at_once(session, request, question) if question else None
-        asked, active = await read(session, request.query_description, filters, found, seen, source)
+        question = await _likely_question(written, request, filters, source)
+        seen = await _at_once(session, written, request, question) if question else None
+        asked, active = await read(session, written, filters, found, seen, source)
         if seen and question and asked == question.asked and question.is_by(active):
             _take(found, seen, question)
             order = found.order(request.limit)
@@ -165,13 +165,15 @@ async def _question(
     return _Question(asked, vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
 
 
-async def _likely_question(request: SearchRequest, filters: Filters, source: EmbedderSource) -> _Question | None:
+async def _likely_question(
+    written: Written, request: SearchRequest, filters: Filters, source: EmbedderSource
+) -> _Question | None:
     """The question as it stands, by the model that the last search used; None where one statement cannot answer it."""
-    model, text = source.last_used, request.query_description
-    is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not OPERATORS.search(text)
+    model = source.last_used
+    is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not written.has_operators
     if model is None or model.is_indexed or not is_plain:
         return None
-    asked = likely(text, source.known_words)
+    asked = likely(written, source.known_words)
     if not source.is_at_hand(model, asked.meaning):
         return None
     try:
@@ -182,12 +184,10 @@ async def _likely_question(request: SearchRequest, filters: Filters, source: Emb
     return question if question.vector.any() else None
 
 
-async def _at_once(session: Session, request: SearchRequest, question: _Question) -> Seen:
-    words, neighbours = to_check(request.query_description)
+async def _at_once(session: Session, written: Written, request: SearchRequest, question: _Question) -> Seen:
+    words, others = written.to_check
     terms = question.asked.terms
-    guess = Guess(
-        request.query_description, words, neighbours, terms.wanted, terms.unwanted, question.vector, question.active
-    )
+    guess = Guess(written.text, words, others, terms.wanted, terms.unwanted, question.vector, question.active)
     return await at_once(session, guess, _length(request))
 
 
