@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from zava_cli.data import search as data
-from zava_cli.data.search import ActiveModel, Filters
-from zava_cli.data.search_at_once import Seen
+from zava_cli.data.search import ActiveModel, Filters, Reading
 from zava_cli.data.session import Session
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_ranking import Found
@@ -17,6 +16,7 @@ from zava_cli.services.search_terms import MOST_SLIPS, Terms, corrected, correct
 from zava_cli.services.thesaurus import Name, names_in, names_known, words_of, words_of_thesaurus
 
 OPERATORS = re.compile(r'(?:^|\s)(?:-\w|"[^"]+"|OR\s)')
+"""What makes a question one for PostgreSQL's own web search syntax, which nothing is changed in."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,16 @@ def likely(question: Written, known: Collection[str]) -> Asked:
 
 
 async def read(
-    session: Session, question: Written, filters: Filters, found: Found, seen: Seen | None, source: EmbedderSource
+    session: Session, question: Written, filters: Filters, found: Found, reading: Reading | None, source: EmbedderSource
 ) -> tuple[Asked, ActiveModel | None]:
     """The question as the database understands it, and the model for it; what was changed is among the notices.
 
-    What is learned of the catalogue stays with `source` for the next guess.
+    `reading` is what the database has said of it already. What is learned of the catalogue stays with `source` for
+    the next guess.
     """
     words, others = question.to_check
-    reading = seen.reading if seen else await data.reading(session, question.text, filters, words, others)
+    if reading is None:
+        reading = await data.reading(session, question.text, filters, words, others)
     found.exact, source.last_used = reading.exact, reading.active
     if not words:
         return Asked(question.text, []), reading.active
