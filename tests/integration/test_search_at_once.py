@@ -36,13 +36,13 @@ async def ask(
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The statements of searches from here on; they run as ever."""
     asked: list[str] = []
-    rows = Session.rows
+    records = Session.records
 
-    async def noted(self: Session, sql: str, *arguments: Any) -> list[dict[str, Any]]:
+    async def noted(self: Session, sql: str, *arguments: Any) -> list[Any]:
         asked.append(sql)
-        return await rows(self, sql, *arguments)
+        return await records(self, sql, *arguments)
 
-    monkeypatch.setattr(Session, "rows", noted)
+    monkeypatch.setattr(Session, "records", noted)
     return asked
 
 

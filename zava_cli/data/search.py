@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from zava_cli.data.named_sql import named_sql
@@ -86,8 +86,7 @@ class Reading:
     active: ActiveModel | None
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """A product in a list: what it is ordered by, its type, and whether its name holds an unwanted word."""
 
     score: float

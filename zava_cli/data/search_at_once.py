@@ -31,7 +31,7 @@ class Seen:
     reading: Reading
     by_keyword: dict[UUID, Match]
     by_meaning: dict[UUID, Match]
-    products: Mapping[UUID, Mapping[str, Any]]
+    products: Mapping[UUID, Any]
 
     def details(self, products: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
         """What is shown of those of these products that were found, as from `search.details`."""
@@ -60,13 +60,13 @@ async def at_once(session: Session, plain: PlainQuestion, limit: int) -> Seen:
     """
     texts = [list(part) for part in (plain.words, plain.neighbours, plain.terms, plain.unwanted)]
     arguments = (plain.question, *texts, limit, plain.vector, plain.model.model)
-    rows = await session.rows(_statement(), *arguments)
+    rows = await session.records(_statement(), *arguments)
     products = {row["product_id"]: row for row in rows if row["product_id"] is not None}
     reading = reading_of(json.loads(rows[0]["reading"]))
     return Seen(reading, _list(products, "keyword"), _list(products, "meaning"), products)
 
 
-def _list(products: Mapping[UUID, Mapping[str, Any]], kind: str) -> dict[UUID, Match]:
+def _list(products: Mapping[UUID, Any], kind: str) -> dict[UUID, Match]:
     place, score = f"{kind}_place", f"{kind}_score"
     found = sorted((row[place], product) for product, row in products.items() if row[place] is not None)
     rows = ((product, products[product]) for _, product in found)

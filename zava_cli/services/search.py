@@ -19,7 +19,7 @@ from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_at_once import guessed
 from zava_cli.services.search_meaning import Question, question_by
 from zava_cli.services.search_ranking import Found
-from zava_cli.services.search_reading import OPERATORS, Asked, read
+from zava_cli.services.search_reading import OPERATORS, Asked, Written, read
 from zava_cli.services.search_terms import Terms
 
 CANDIDATES = 50
@@ -45,13 +45,13 @@ async def search_products(
 async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
 ) -> SearchResult:
-    found = Found(mode=request.mode)
+    found, written = Found(mode=request.mode), Written(request.query_description)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
         filters = await filters_of(session, request)
-        guess = await guessed(session, request, filters, source, length_for(request.limit))
+        guess = await guessed(session, written, request, filters, source, length_for(request.limit))
         reading = guess.seen.reading if guess else None
-        asked, active = await read(session, request.query_description, filters, found, reading, source)
+        asked, active = await read(session, written, filters, found, reading, source)
         if guess and guess.holds(asked, active):
             question = guess.question
             found.by_keyword, found.by_meaning = guess.seen.by_keyword, question.near_enough(guess.seen.by_meaning)

@@ -17,7 +17,7 @@ from zava_cli.infra.errors import EmbeddingError
 from zava_cli.models.search import SearchMode, SearchRequest
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_meaning import Question, question_by
-from zava_cli.services.search_reading import OPERATORS, Asked, likely, to_check
+from zava_cli.services.search_reading import Asked, Written, likely
 
 
 @dataclass(frozen=True)
@@ -33,27 +33,27 @@ class Guess:
 
 
 async def guessed(
-    session: Session, request: SearchRequest, filters: Filters, source: EmbedderSource, length: int
+    session: Session, written: Written, request: SearchRequest, filters: Filters, source: EmbedderSource, length: int
 ) -> Guess | None:
     """A guess with lists of `length`; None where one statement cannot answer the question."""
-    question = await _likely_question(request, filters, source)
+    question = await _likely_question(written, request, filters, source)
     if question is None:
         return None
-    words, neighbours = to_check(request.query_description)
+    words, others = written.to_check
     terms = question.asked.terms
-    plain = PlainQuestion(
-        request.query_description, words, neighbours, terms.wanted, terms.unwanted, question.vector, question.active
-    )
+    plain = PlainQuestion(written.text, words, others, terms.wanted, terms.unwanted, question.vector, question.active)
     return Guess(question, await at_once(session, plain, length))
 
 
-async def _likely_question(request: SearchRequest, filters: Filters, source: EmbedderSource) -> Question | None:
+async def _likely_question(
+    written: Written, request: SearchRequest, filters: Filters, source: EmbedderSource
+) -> Question | None:
     """The question as it stands, by the model that the last search used."""
-    model, text = source.last_used, request.query_description
-    is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not OPERATORS.search(text)
+    model = source.last_used
+    is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not written.has_operators
     if model is None or model.is_indexed or not is_plain:
         return None
-    asked = likely(text, source.known_words)
+    asked = likely(written, source.known_words)
     if not source.is_at_hand(model, asked.meaning):
         return None
     try:

@@ -45,14 +45,9 @@ class Found:
         """
         if self.mode is not SearchMode.HYBRID:
             return {product: match.score for product, match in self._matches.items()}
-        own = {
-            product: sum(
-                weight * matches[product].score
-                for weight, matches in ((MEANING, self.by_meaning), (WORDS, self.by_keyword))
-                if product in matches
-            )
-            for product in self._matches
-        }
+        own = {product: MEANING * match.score for product, match in self.by_meaning.items()}
+        for product, match in self.by_keyword.items():
+            own[product] = own.get(product, 0.0) + WORDS * match.score
         types: dict[UUID, list[float]] = {}
         for product in sorted(own, key=own.__getitem__, reverse=True):
             types.setdefault(self._matches[product].type_id, []).append(own[product])

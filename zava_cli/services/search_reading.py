@@ -37,40 +37,60 @@ class Asked:
         return " ".join([self.text, *self.terms.added])
 
 
-def to_check(question: str) -> tuple[list[str], list[str]]:
-    """Words whose spelling is checked, and words of which only those matter that the catalogue has; see `reading`."""
-    words, neighbours = words_to_check(question)
-    if OPERATORS.search(question) or not words:
-        return [], []
-    return words, [*neighbours, *words_of(names_in(question))]
+@dataclass(frozen=True)
+class Written:
+    """A question as somebody wrote it, taken apart once for all who look into it."""
+
+    text: str
+
+    @cached_property
+    def has_operators(self) -> bool:
+        """Whether it says itself how its words belong together."""
+        return OPERATORS.search(self.text) is not None
+
+    @cached_property
+    def to_check(self) -> tuple[list[str], list[str]]:
+        """Words whose spelling is checked, and words that matter only where the catalogue has them; see `reading`."""
+        words, neighbours = words_to_check(self.text)
+        if self.has_operators or not words:
+            return [], []
+        return words, [*neighbours, *words_of(self._names)]
+
+    def names_in(self, text: str) -> list[Name]:
+        """The names of the thesaurus in the question as it is spelled by now."""
+        return self._names if text == self.text else names_in(text)
+
+    @cached_property
+    def _names(self) -> list[Name]:
+        return names_in(self.text)
 
 
-def likely(question: str, known: Collection[str]) -> Asked:
+def likely(question: Written, known: Collection[str]) -> Asked:
     """The question when nothing in it is a slip, and the catalogue has these words of the thesaurus."""
-    if not to_check(question)[0]:
-        return Asked(question, [])
-    text = corrected(question, {}, ())
-    return Asked(text, names_known(names_in(text), known))
+    if not question.to_check[0]:
+        return Asked(question.text, [])
+    text = corrected(question.text, {}, ())
+    return Asked(text, names_known(question.names_in(text), known))
 
 
 async def read(
-    session: Session, question: str, filters: Filters, found: Found, reading: Reading | None, source: EmbedderSource
+    session: Session, question: Written, filters: Filters, found: Found, reading: Reading | None, source: EmbedderSource
 ) -> tuple[Asked, ActiveModel | None]:
     """The question as the database understands it, and the model for it; what was changed is among the notices.
 
     `reading` is what the database has said of it already. What is learned of the catalogue stays with `source` for
     the next guess.
     """
-    words, others = to_check(question)
+    words, others = question.to_check
     if reading is None:
-        reading = await data.reading(session, question, filters, words, others)
+        reading = await data.reading(session, question.text, filters, words, others)
     found.exact, source.last_used = reading.exact, reading.active
     if not words:
-        return Asked(question, []), reading.active
+        return Asked(question.text, []), reading.active
     corrections = await _corrections(session, reading.unknown)
     found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
-    text = corrected(question, corrections, reading.compounds)
-    names, known = names_in(text), reading.compounds
+    text = corrected(question.text, corrections, reading.compounds)
+    names, known = question.names_in(text), reading.compounds
     looked_up = words_of(names)
     if not set(looked_up) <= set(others):
         known = (await data.reading(session, text, filters, [], looked_up)).compounds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -55,7 +55,8 @@ def words_of(names: Iterable[Name]) -> list[str]:
 
 def names_known(names: Iterable[Name], known: Collection[str]) -> list[Name]:
     """The names with those others alone whose words are among the known ones, as `words_of` asks for them."""
-    singulars = {_singular(word) for word in known}
+    names = list(names)
+    singulars = {_singular(word) for word in words_of(names) if word in known}
     found: list[Name] = []
     for name in names:
         others = tuple(o for o in name.others if all(_singular(word) in singulars for word in _letters(o)))
@@ -136,6 +137,7 @@ def _forms(word: str) -> tuple[str, ...]:
     return word, _singular(word), f"{_singular(word)}s"
 
 
+@lru_cache(maxsize=10_000)
 def _singular(word: str) -> str:
     if len(word) <= 3 or not word.endswith("s") or word.endswith("ss"):
         return word
