@@ -31,17 +31,29 @@ def test_names_do_not_take_from_each_other_whatever_is_in_them(tmp_path: Path) -
     assert all(file.parent == tmp_path for file in tmp_path.rglob("*"))
 
 
-def test_a_process_by_itself_counts_for_each_name_and_forgets_who_stays_away() -> None:
+def test_a_process_by_itself_counts_for_each_name() -> None:
     rate = OwnRate(Rate(NEVER_AGAIN, BURST))
     assert sum(rate.may_ask("seattle") for _ in range(100)) == BURST
     assert rate.may_ask("tacoma")
-    quick = OwnRate(Rate(1_000_000, 1))
-    assert all(quick.may_ask("seattle") for _ in range(5))
 
 
-def test_who_has_waited_may_ask_again(tmp_path: Path) -> None:
-    rate = SharedRate(tmp_path, Rate(1_000_000, 1))
-    assert all(rate.may_ask("seattle") for _ in range(5))
+def asked_at(rate: Rate, *moments: float) -> list[bool]:
+    """Which of the requests at those moments, in seconds, get through."""
+    full_at, answers = 0.0, list[bool]()
+    for now in moments:
+        after = rate.full_after(full_at, now)
+        answers.append(after is not None)
+        full_at = full_at if after is None else after
+    return answers
+
+
+def test_who_has_waited_may_ask_again() -> None:
+    assert asked_at(Rate(2, 3), 100, 100, 100, 100) == [True, True, True, False]
+    assert asked_at(Rate(2, 3), 100, 100, 100, 100.4, 100.5, 100.6) == [True, True, True, False, True, False]
+
+
+def test_who_stays_away_has_no_more_than_a_burst_again() -> None:
+    assert asked_at(Rate(2, 1), 100, 1_000, 1_000) == [True, True, False]
 
 
 def test_a_folder_that_was_tidied_away_is_made_again_for_nobody_else(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -159,12 +159,12 @@ async def by_keyword(
 ) -> dict[UUID, Match]:
     """Products but `without` that hold what was asked for, best first; a term's spellings are joined by bars."""
     arguments = (list(terms), *filters.values, limit, list(unwanted), without)
-    return _matches(await session.rows(named_sql("search")["by_keyword"], *arguments))
+    return matches_in(await session.rows(named_sql("search")["by_keyword"], *arguments))
 
 
 async def by_operators(session: Session, question: str, filters: Filters, limit: int) -> dict[UUID, Match]:
     """Products that fit a question with quotes, OR or a minus sign, best first."""
-    return _matches(await session.rows(named_sql("search")["by_operators"], question, *filters.values, limit))
+    return matches_in(await session.rows(named_sql("search")["by_operators"], question, *filters.values, limit))
 
 
 async def by_meaning(
@@ -188,11 +188,11 @@ async def by_meaning(
         if filters.are_any:
             few = await _compared(session, arguments, COMPARED)
             if few is not None:
-                return _matches(few)
+                return matches_in(few)
         rows = await session.rows(nearest_statement(model.dimensions), *arguments, horizon(filters, limit))
         if len(rows) == limit:
-            return _matches(rows)
-    return _matches(await _compared(session, arguments, None) or [])
+            return matches_in(rows)
+    return matches_in(await _compared(session, arguments, None) or [])
 
 
 async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:
@@ -200,11 +200,16 @@ async def _compared(session: Session, arguments: Sequence[Any], most: int | None
     rows = await session.rows(named_sql("search")["by_comparing"], *arguments, most)
     if most is not None and rows[0]["passed"] >= most:
         return None
-    return [row for row in rows if row["product_id"] is not None]
+    return rows
 
 
-def _matches(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, Match]:
-    return {row["product_id"]: Match(row["score"], row["type_id"], row["is_unwanted"]) for row in rows}
+def matches_in(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, Match]:
+    """The products in rows of a `by_…` statement, in their order; that of `by_comparing` may have a row without one."""
+    return {
+        row["product_id"]: Match(row["score"], row["type_id"], row["is_unwanted"])
+        for row in rows
+        if row["product_id"] is not None
+    }
 
 
 def horizon(filters: Filters, limit: int) -> int:

@@ -40,8 +40,8 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Guess:
-    """A question as it stands: words and neighbours as for `reading`, terms as for `by_keyword`, and its vector."""
+class PlainQuestion:
+    """A question without filters: words and neighbours as for `reading`, terms as for `by_keyword`, and its vector."""
 
     question: str
     words: Sequence[str]
@@ -52,14 +52,14 @@ class Guess:
     model: VectorModel
 
 
-async def at_once(session: Session, guess: Guess, limit: int) -> Seen:
+async def at_once(session: Session, plain: PlainQuestion, limit: int) -> Seen:
     """Both lists of an unfiltered search, by a model whose vectors have no index.
 
     The caller compares the reading: a question with a slip, or another model that search uses by now, takes another
     search.
     """
-    texts = [list(part) for part in (guess.words, guess.neighbours, guess.terms, guess.unwanted)]
-    arguments = (guess.question, *texts, limit, guess.vector, guess.model.model)
+    texts = [list(part) for part in (plain.words, plain.neighbours, plain.terms, plain.unwanted)]
+    arguments = (plain.question, *texts, limit, plain.vector, plain.model.model)
     rows = await session.rows(_statement(), *arguments)
     products = {row["product_id"]: row for row in rows if row["product_id"] is not None}
     reading = reading_of(json.loads(rows[0]["reading"]))

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from zava_cli.data import search as data
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.retries import retried
-from zava_cli.data.search import NO_FILTERS, ActiveModel, Filters, Match
-from zava_cli.data.search_at_once import Guess, Seen, at_once
+from zava_cli.data.search import ActiveModel, Filters
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource
+from zava_cli.services.search_at_once import guessed
+from zava_cli.services.search_meaning import Question, question_by
 from zava_cli.services.search_ranking import Found
-from zava_cli.services.search_reading import OPERATORS, Asked, likely, read, to_check
+from zava_cli.services.search_reading import OPERATORS, Asked, read
 from zava_cli.services.search_terms import Terms
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 CANDIDATES = 50
 """Length of each list at least; longer than the answer, so that a product low in both lists can rise."""
-FOLLOWERS = 2 / 3
-"""Where the nearest product reaches the model's threshold, others count down to this part of it."""
 
 
 async def search_products(
@@ -55,13 +49,14 @@ async def _search(
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
         filters = await filters_of(session, request)
-        question = await _likely_question(request, filters, source)
-        seen = await _at_once(session, request, question) if question else None
-        asked, active = await read(session, request.query_description, filters, found, seen, source)
-        if seen and question and asked == question.asked and question.is_by(active):
-            _take(found, seen, question)
+        guess = await guessed(session, request, filters, source, length_for(request.limit))
+        reading = guess.seen.reading if guess else None
+        asked, active = await read(session, request.query_description, filters, found, reading, source)
+        if guess and guess.holds(asked, active):
+            question = guess.question
+            found.by_keyword, found.by_meaning = guess.seen.by_keyword, question.near_enough(guess.seen.by_meaning)
             order = found.order(request.limit)
-            rows = seen.details(order)
+            rows = guess.seen.details(order)
         else:
             question = None
             if request.mode is not SearchMode.KEYWORD:
@@ -72,6 +67,8 @@ async def _search(
                 if is_slow:
                     session = await stack.enter_async_context(provider.reader(caller))
             order, rows = await _look_up(session, request, asked.terms, filters, question, found)
+    if question and active:
+        found.notices += _behind(active)
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
     current_operation().row_count = len(hits)
@@ -82,27 +79,6 @@ async def _search(
         hits=hits,
         notices=found.notices,
     )
-
-
-@dataclass(frozen=True)
-class _Question:
-    """The question, its vector by the active model, and the lowest similarity of the nearest and of the others."""
-
-    asked: Asked
-    vector: NDArray[np.float32]
-    active: ActiveModel
-    entry: float
-    threshold: float
-
-    def is_by(self, active: ActiveModel | None) -> bool:
-        """Whether that is its model, however many products changed meanwhile."""
-        return active is not None and replace(active, behind=self.active.behind) == self.active
-
-    def near_enough(self, nearest: dict[UUID, Match]) -> dict[UUID, Match]:
-        """Those of the nearest products that are hits."""
-        if not any(match.score >= self.entry for match in nearest.values()):
-            return {}
-        return {key: match for key, match in nearest.items() if match.score >= self.threshold}
 
 
 async def filters_of(session: Session, request: ProductFilters) -> Filters:
@@ -133,69 +109,16 @@ async def filters_of(session: Session, request: ProductFilters) -> Filters:
 
 async def _question_or_notice(
     asked: Asked, request: SearchRequest, active: ActiveModel | None, source: EmbedderSource, found: Found
-) -> _Question | None:
+) -> Question | None:
     """The question by meaning; where a hybrid search must do without it, that is among the notices."""
     try:
-        question = await _question(asked, request.threshold, active, source)
+        return await question_by(active, asked, request.threshold, source)
     except EmbeddingError as error:
         if request.mode is SearchMode.SEMANTIC:
             raise
         found.mode = SearchMode.KEYWORD
         found.notices.append(f"Searched by keyword only: {error.message} {error.hint or ''}".strip())
         return None
-    found.notices += _behind(question.active)
-    return question
-
-
-async def _question(
-    asked: Asked, threshold: float | None, active: ActiveModel | None, source: EmbedderSource
-) -> _Question:
-    """The question as the active model sees it; EmbeddingError where that cannot be had."""
-    if active is None:
-        raise EmbeddingError("No product is embedded yet.", hint="Run `zava embed` once, as the administrator.")
-    embedder = source.of(active)
-    vector = await source.embed_query(active, asked.meaning)
-    if len(vector) != active.dimensions:
-        raise EmbeddingError(
-            f"The question got {len(vector)} dimensions from {active.model}; the products have {active.dimensions}.",
-            hint="Set embedding_dimensions and run `zava embed`, or use the service that embedded the products.",
-        )
-    if threshold is not None:
-        return _Question(asked, vector, active, threshold, threshold)
-    return _Question(asked, vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
-
-
-async def _likely_question(request: SearchRequest, filters: Filters, source: EmbedderSource) -> _Question | None:
-    """The question as it stands, by the model that the last search used; None where one statement cannot answer it."""
-    model, text = source.last_used, request.query_description
-    is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not OPERATORS.search(text)
-    if model is None or model.is_indexed or not is_plain:
-        return None
-    asked = likely(text, source.known_words)
-    if not source.is_at_hand(model, asked.meaning):
-        return None
-    try:
-        question = await _question(asked, request.threshold, model, source)
-    except EmbeddingError:
-        # Told where it matters: search may use another model by now.
-        return None
-    return question if question.vector.any() else None
-
-
-async def _at_once(session: Session, request: SearchRequest, question: _Question) -> Seen:
-    words, neighbours = to_check(request.query_description)
-    terms = question.asked.terms
-    guess = Guess(
-        request.query_description, words, neighbours, terms.wanted, terms.unwanted, question.vector, question.active
-    )
-    return await at_once(session, guess, _length(request))
-
-
-def _take(found: Found, seen: Seen, question: _Question) -> None:
-    """Takes both lists, and what is to be said of the vectors by now."""
-    found.by_keyword, found.by_meaning = seen.by_keyword, question.near_enough(seen.by_meaning)
-    if seen.reading.active is not None:
-        found.notices += _behind(seen.reading.active)
 
 
 def _behind(active: ActiveModel) -> list[str]:
@@ -209,21 +132,21 @@ def _behind(active: ActiveModel) -> list[str]:
     ]
 
 
-def _length(request: SearchRequest) -> int:
-    return max(CANDIDATES, 2 * request.limit)
+def length_for(limit: int) -> int:
+    """Length of each list for an answer of `limit` products."""
+    return max(CANDIDATES, 2 * limit)
 
 
 async def _look_up(
-    session: Session, request: SearchRequest, terms: Terms, filters: Filters, question: _Question | None, found: Found
+    session: Session, request: SearchRequest, terms: Terms, filters: Filters, question: Question | None, found: Found
 ) -> tuple[list[UUID], dict[UUID, dict[str, Any]]]:
     """The order of what is found, statement by statement, and what is shown of each product."""
-    text, length = request.query_description, _length(request)
+    text, length = request.query_description, length_for(request.limit)
     if found.mode is not SearchMode.SEMANTIC and OPERATORS.search(text):
         found.by_keyword = await data.by_operators(session, text, filters, length)
     elif found.mode is not SearchMode.SEMANTIC:
         found.by_keyword = await data.by_keyword(session, terms.wanted, terms.unwanted, filters, length)
-    # The cosine distance to a zero vector is NaN: such a question has no meaning to the model.
-    if question is not None and question.vector.any():
+    if question is not None and question.has_meaning():
         nearest = await data.by_meaning(session, question.vector, question.active, terms.unwanted, filters, length)
         found.by_meaning = question.near_enough(nearest)
     order = found.order(request.limit)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from zava_cli.data import search as data
-from zava_cli.data.search import ActiveModel, Filters
-from zava_cli.data.search_at_once import Seen
+from zava_cli.data.search import ActiveModel, Filters, Reading
 from zava_cli.data.session import Session
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_ranking import Found
@@ -17,6 +16,7 @@ from zava_cli.services.search_terms import MOST_SLIPS, Terms, corrected, correct
 from zava_cli.services.thesaurus import Name, names_in, names_known, words_of, words_of_thesaurus
 
 OPERATORS = re.compile(r'(?:^|\s)(?:-\w|"[^"]+"|OR\s)')
+"""What makes a question one for PostgreSQL's own web search syntax, which nothing is changed in."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,16 @@ def likely(question: str, known: Collection[str]) -> Asked:
 
 
 async def read(
-    session: Session, question: str, filters: Filters, found: Found, seen: Seen | None, source: EmbedderSource
+    session: Session, question: str, filters: Filters, found: Found, reading: Reading | None, source: EmbedderSource
 ) -> tuple[Asked, ActiveModel | None]:
     """The question as the database understands it, and the model for it; what was changed is among the notices.
 
-    What is learned of the catalogue stays with `source` for the next guess.
+    `reading` is what the database has said of it already. What is learned of the catalogue stays with `source` for
+    the next guess.
     """
     words, others = to_check(question)
-    reading = seen.reading if seen else await data.reading(session, question, filters, words, others)
+    if reading is None:
+        reading = await data.reading(session, question, filters, words, others)
     found.exact, source.last_used = reading.exact, reading.active
     if not words:
         return Asked(question, []), reading.active
