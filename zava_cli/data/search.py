@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,6 +21,7 @@ COMPARED = 20_000
 """Products that pass the filters from which on the index is asked; fewer are compared one by one, which misses none."""
 HORIZON = 1_000
 """Nearest products among which those that pass the filters are looked for; pgvector's most candidates."""
+BEYOND_PRICES = Decimal(10**10)
 SCAN = ("plan_anew", "scan_further", "scan_wider")
 
 
@@ -67,7 +70,14 @@ class Filters:
     @property
     def values(self) -> tuple[Any, ...]:
         """As parameters $2 to $6 of the `by_…` statements."""
-        return (self.category, self.min_price, self.max_price, self.in_stock, self.store)
+        lowest = None if self.min_price is None else math.ceil(_key(self.min_price))
+        highest = None if self.max_price is None else math.floor(_key(self.max_price))
+        return (self.category, lowest, highest, self.in_stock, self.store)
+
+
+def _key(price: Decimal) -> Fraction:
+    """As the column price_key has it; beyond the prices that a product may have it stays there."""
+    return Fraction(max(-BEYOND_PRICES, min(price, BEYOND_PRICES))) * 10_000
 
 
 NO_FILTERS = Filters(category=None, min_price=None, max_price=None, in_stock=False, store=None)
