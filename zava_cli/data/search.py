@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -190,19 +191,21 @@ async def by_meaning(
     """Products but `without` nearest to `vector` (of the model's dimensions), nearest first, by cosine similarity.
 
     Few products are compared one by one. Among many, the model's index gives the nearest of all, and where fewer than
-    `limit` of those pass the filters, all that pass are compared: never less is found than there is.
+    `limit` of those pass the filters, all that pass are compared: never less is found than there is. There products
+    with an unwanted word make room for the others among the nearest `HORIZON`.
     """
-    arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
-    if model.is_indexed:
-        await session.configure(*scan_settings())
-        if filters.are_any:
-            few = await _compared(session, arguments, COMPARED)
-            if few is not None:
-                return _matches(few)
-        rows = await session.rows(nearest_statement(model.dimensions), *arguments, horizon(filters, limit))
-        if len(rows) == limit:
-            return _matches(rows)
-    return _matches(await _compared(session, arguments, None) or [])
+    if not model.is_indexed:
+        arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
+        return _matches(await _compared(session, arguments, None) or [])
+    wide = max(HORIZON, limit) if unwanted else limit
+    arguments = (vector, *filters.values, wide, model.model, list(unwanted), without)
+    await session.configure(*scan_settings())
+    rows = await _compared(session, arguments, COMPARED) if filters.are_any else None
+    if rows is None:
+        rows = await session.rows(nearest_statement(model.dimensions), *arguments, horizon(filters, wide))
+        if len(rows) < limit:
+            rows = await _compared(session, arguments, None) or []
+    return _matches(sorted(rows, key=itemgetter("is_unwanted"))[:limit])
 
 
 async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:
