@@ -105,18 +105,35 @@ class Database:
 def seeded_database(customers: int = 2_000) -> Iterator[Database]:
     """A migrated and seeded one, with the floors' logins."""
     with scratch_data_directory() as folder:
-        zava("db", "migrate", data_directory=folder)
+        yield _seeded(folder, customers)
+
+
+@contextmanager
+def database_at(folder: Path, customers: int = 200) -> Iterator[Database]:
+    """One that stays, with its server stopped: seeded at first, later as it was left, but for newer migrations."""
+    folder.mkdir(mode=0o711, exist_ok=True)
+    try:
+        yield _seeded(folder, customers)
+    finally:
+        zava("db", "stop", data_directory=folder)
+
+
+def _seeded(folder: Path, customers: int) -> Database:
+    is_new = not any(folder.iterdir())
+    zava("db", "migrate", data_directory=folder)
+    if is_new:
         zava("seed", "--customers", str(customers), "--json", data_directory=folder)
-        admin_url = zava("db", "url", "--admin", data_directory=folder).strip()
-        store_id = asyncio.run(_prepare_floors(admin_url))
-        floor, careful = (admin_url.replace("://postgres@", f"://{role}@") for role in ("bench_floor", "bench_careful"))
-        yield Database(folder, admin_url, floor, careful, store_id)
+    admin_url = zava("db", "url", "--admin", data_directory=folder).strip()
+    store_id = asyncio.run(_prepare_floors(admin_url, is_new=is_new))
+    floor, careful = (admin_url.replace("://postgres@", f"://{role}@") for role in ("bench_floor", "bench_careful"))
+    return Database(folder, admin_url, floor, careful, store_id)
 
 
-async def _prepare_floors(url: str) -> str:
-    """Makes their logins; the id of the manager's store."""
+async def _prepare_floors(url: str, *, is_new: bool) -> str:
+    """Makes their logins in a new database; the id of the manager's store."""
     connection = await asyncpg.connect(url)
-    await connection.execute(_FLOOR + _CAREFUL_FLOOR)
+    if is_new:
+        await connection.execute(_FLOOR + _CAREFUL_FLOOR)
     store_id: str = await connection.fetchval(_STORE, MANAGER)
     await connection.close()
     return store_id

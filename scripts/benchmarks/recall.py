@@ -14,13 +14,14 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
 import asyncpg
 
 from benchmarks.common import Goal, Measure, Report
-from benchmarks.databases import Database, seeded_database
+from benchmarks.databases import Database, database_at, seeded_database
 from benchmarks.generated import SHARES, STOCKED, fill
 from tests.judged import judged_queries
 from zava_cli.data.admin import admin_connection
@@ -47,6 +48,7 @@ from zava_cli.services.seed.catalogue import key
 LEAST_RECALL = 0.99
 MOST_RATIO = 1.3
 NEAREST = 10
+BUILT = "embedded.json"
 ASKED = 50
 """Rows that search asks for at least."""
 SAME = 1e-6
@@ -89,19 +91,28 @@ class Found:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """How many products there are."""
+    """How many products there are, and whether they are kept."""
     parser.add_argument("--products", type=int, default=100_000, help="products beside the sample's (100,000)")
+    parser.add_argument("--at", type=Path, metavar="DIR", help="build it there and keep it, or measure it again")
     parser.add_argument("--questions", type=int, default=60, help="questions of each case (60)")
 
 
 def measure(arguments: argparse.Namespace) -> Report:
     """Builds the catalogue, asks every question of every case, and looks for the crossover."""
     products, runs = (12_000, 1) if arguments.quick else (arguments.products, arguments.runs)
-    with seeded_database(200) as database:
+    questions = 10 if arguments.quick else arguments.questions
+    with database_at(arguments.at) if arguments.at else seeded_database(200) as database:
+        return asyncio.run(measured(database, _built(database, products), questions, runs))
+
+
+def _built(database: Database, products: int) -> EmbedReport:
+    """What building the catalogue took, now or when it was built."""
+    report = database.folder / BUILT
+    if not report.exists():
         target = Target(Settings.model_validate({"data_dir": database.folder}))
         asyncio.run(fill(target, products))
-        embedded = asyncio.run(embed_products(target, EmbedRequest()))
-        return asyncio.run(measured(database, embedded, 10 if arguments.quick else arguments.questions, runs))
+        report.write_text(asyncio.run(embed_products(target, EmbedRequest())).model_dump_json(), encoding="utf-8")
+    return EmbedReport.model_validate_json(report.read_text(encoding="utf-8"))
 
 
 async def measured(database: Database, embedded: EmbedReport, questions: int, runs: int) -> Report:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.small_shop import as_owner
@@ -19,6 +20,7 @@ from zava_cli.data.search import NO_FILTERS, Filters, VectorModel, by_meaning
 from zava_cli.data.session import Session
 from zava_cli.data.target import Target
 from zava_cli.models.embed import EmbedRequest
+from zava_cli.models.identity import ManagerRole
 from zava_cli.services.embed import embed_products
 from zava_cli.services.embedding import embedder_from_settings
 
@@ -138,6 +140,70 @@ async def test_stock_of_another_store_neither_counts_nor_ranks(
         after, _ = await nearest(pools, seattle, in_stock, limit=300)
         assert before == after
         assert 0 < len(before) <= 424
+
+
+async def test_products_with_an_unwanted_word_do_not_fill_the_list(
+    pools: PostgreSQLProvider, seattle: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vector = await embedder_from_settings(pools.settings).embed_query("paint")
+    async with pools.reader(seattle) as session:
+        nearest_ones = await by_meaning(session, vector, MODEL, [], CHEAP, 200)
+    await as_owner(
+        pools.target,
+        "UPDATE products SET name = replace(name, 'shade', 'tone') WHERE sku LIKE 'SHADE%'"
+        " AND product_id <> ALL ($1::uuid[])",
+        list(nearest_ones),
+    )
+    for most in (1, search.COMPARED):
+        monkeypatch.setattr(search, "COMPARED", most)
+        for filters in (NO_FILTERS, CHEAP):
+            async with pools.reader(seattle) as session:
+                found = await by_meaning(session, vector, MODEL, ["shade"], filters, 50)
+            assert len(found) == 50
+            assert not any(match.is_unwanted for match in found.values())
+            assert not found.keys() & nearest_ones.keys()
+
+
+async def test_the_product_whose_like_is_wanted_makes_room_for_another(
+    pools: PostgreSQLProvider, seattle: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vector = await embedder_from_settings(pools.settings).embed_query("paint")
+    for most in (1, search.COMPARED):
+        monkeypatch.setattr(search, "COMPARED", most)
+        for filters in (NO_FILTERS, CHEAP):
+            async with pools.reader(seattle) as session:
+                first = next(iter(await by_meaning(session, vector, MODEL, [], filters, 50)))
+                others = await by_meaning(session, vector, MODEL, [], filters, 50, without=first)
+            assert len(others) == 50
+            assert first not in others
+
+
+@pytest.mark.parametrize(("index", "filters"), [("products_by_price", CHEAP), ("products_by_category", None)])
+async def test_a_filter_reaches_its_index_under_row_security(
+    pools: PostgreSQLProvider, seattle: Caller, index: str, filters: Filters | None
+) -> None:
+    filters = filters or replace(await category(pools.target, "PLUMBING"), max_price=Decimal(9))
+    explain = f"EXPLAIN {named_sql('search')['by_comparing']}"
+    vector = await embedder_from_settings(pools.settings).embed_query("paint")
+    async with pools.reader(seattle) as session:
+        # What cannot use an index would read the whole table all the same.
+        await session.configure("SET LOCAL enable_seqscan = off", *search.scan_settings())
+        rows = await session.rows(explain, vector, *filters.values, 50, MODEL.model, [], None, 20_000)
+    plan = "\n".join(row["QUERY PLAN"] for row in rows)
+    conditions = plan.split(index, 1)[1].split("Index Cond:", 1)[1].splitlines()[0]
+    assert "price_key" in conditions
+
+
+async def test_without_a_signed_context_the_ways_past_row_security_find_nothing(pools: PostgreSQLProvider) -> None:
+    asked = "SELECT security.products_holding('paint'), security.products_of_sku('PFIP003800')"
+    connection = await asyncpg.connect(pools.target.gateway_dsn)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetch(asked)
+        await connection.execute(f'SET ROLE "{pools.target.roles.of(ManagerRole.HEAD_OFFICE)}"')
+        assert await connection.fetch(asked) == []
+    finally:
+        await connection.close()
 
 
 async def test_the_build_tells_its_memory_and_how_far_it_is(seeded_copy: Target) -> None:

@@ -22,6 +22,8 @@ REVIEWED_DEFINER_FUNCTIONS = [
     "security.embedding_backlog",
     "security.key_versions",
     "security.migration_state",
+    "security.products_holding",
+    "security.products_of_sku",
     "security.reading_state",
     "security.require_token",
     "security.resolve_identity",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from fractions import Fraction
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -19,6 +22,7 @@ COMPARED = 20_000
 """Products that pass the filters from which on the index is asked; fewer are compared one by one, which misses none."""
 HORIZON = 1_000
 """Nearest products among which those that pass the filters are looked for; pgvector's most candidates."""
+BEYOND_PRICES = Decimal(10**10)
 SCAN = ("plan_anew", "scan_further", "scan_wider")
 
 
@@ -67,7 +71,14 @@ class Filters:
     @property
     def values(self) -> tuple[Any, ...]:
         """As parameters $2 to $6 of the `by_…` statements."""
-        return (self.category, self.min_price, self.max_price, self.in_stock, self.store)
+        lowest = None if self.min_price is None else math.ceil(_key(self.min_price))
+        highest = None if self.max_price is None else math.floor(_key(self.max_price))
+        return (self.category, lowest, highest, self.in_stock, self.store)
+
+
+def _key(price: Decimal) -> Fraction:
+    """As the column price_key has it; beyond the prices that a product may have it stays there."""
+    return Fraction(max(-BEYOND_PRICES, min(price, BEYOND_PRICES))) * 10_000
 
 
 NO_FILTERS = Filters(category=None, min_price=None, max_price=None, in_stock=False, store=None)
@@ -179,19 +190,21 @@ async def by_meaning(
     """Products but `without` nearest to `vector` (of the model's dimensions), nearest first, by cosine similarity.
 
     Few products are compared one by one. Among many, the model's index gives the nearest of all, and where fewer than
-    `limit` of those pass the filters, all that pass are compared: never less is found than there is.
+    `limit` of those pass the filters, all that pass are compared: never less is found than there is. There products
+    with an unwanted word make room for the others among the nearest `HORIZON`.
     """
-    arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
-    if model.is_indexed:
-        await session.configure(*scan_settings())
-        if filters.are_any:
-            few = await _compared(session, arguments, COMPARED)
-            if few is not None:
-                return matches_in(few)
-        rows = await session.rows(nearest_statement(model.dimensions), *arguments, horizon(filters, limit))
-        if len(rows) == limit:
-            return matches_in(rows)
-    return matches_in(await _compared(session, arguments, None) or [])
+    if not model.is_indexed:
+        arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
+        return matches_in(await _compared(session, arguments, None) or [])
+    wide = max(HORIZON, limit) if unwanted else limit
+    arguments = (vector, *filters.values, wide, model.model, list(unwanted), without)
+    await session.configure(*scan_settings())
+    rows = await _compared(session, arguments, COMPARED) if filters.are_any else None
+    if rows is None:
+        rows = await session.rows(nearest_statement(model.dimensions), *arguments, horizon(filters, wide))
+        if len(rows) < limit:
+            rows = await _compared(session, arguments, None) or []
+    return matches_in(sorted(rows, key=itemgetter("is_unwanted"))[:limit])
 
 
 async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:

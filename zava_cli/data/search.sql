@@ -3,19 +3,18 @@
 -- catalogue writes as one word, the products with exactly this SKU that pass the filters, and the model whose vectors
 -- search uses, whether they have the index that embed's `index_plan` builds, and how many products wait for a vector
 -- of it, up to a thousand.
--- $1 question text, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
+-- $1 question text, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
 WITH known AS (SELECT word FROM search_words WHERE word = ANY ($7::text[] || $8::text[]))
 SELECT ARRAY(SELECT word FROM unnest($7::text[]) AS word, plainto_tsquery('english', word) AS query
              WHERE numnode(query) > 0
                AND word <> ALL (ARRAY(SELECT word FROM known))
-               AND NOT EXISTS (SELECT FROM products p WHERE p.search_text @@ query)) AS unknown,
+               AND NOT EXISTS (SELECT security.products_holding(query))) AS unknown,
        ARRAY(SELECT word FROM known WHERE word = ANY ($8::text[])) AS compounds,
        ARRAY(SELECT p.product_id::text FROM products p
-             -- The index on search_text finds the few products that may have it.
-             WHERE p.search_text @@ (SELECT plainto_tsquery('simple', $1)) AND lower(p.sku) = (SELECT lower($1))
+             WHERE p.product_id IN (SELECT security.products_of_sku($1))
                AND ($2::uuid IS NULL OR p.category_id = $2)
-               AND ($3::numeric IS NULL OR p.price >= $3)
-               AND ($4::numeric IS NULL OR p.price <= $4)
+               AND ($3::bigint IS NULL OR p.price_key >= $3)
+               AND ($4::bigint IS NULL OR p.price_key <= $4)
                AND (NOT $5::boolean OR EXISTS (
                    SELECT FROM inventory i
                    WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
@@ -46,7 +45,7 @@ SELECT p.product_id, p.sku, p.name, m.model, m.dimensions, e.description_embeddi
 FROM products p
 LEFT JOIN embedding_models m ON m.is_active
 LEFT JOIN product_description_embeddings e ON e.product_id = p.product_id AND e.model = m.model
-WHERE lower(p.sku) = lower($1)
+WHERE p.product_id IN (SELECT security.products_of_sku($1))
 ORDER BY p.sku <> $1, p.sku
 LIMIT 1
 
@@ -59,7 +58,7 @@ SELECT word FROM search_words WHERE length(word) <= $1
 -- Products that hold what was asked for: by the share of it, where a term weighs more the fewer products hold it,
 -- and more in a name than in a description or in the name of the type. Products with less than half of the best
 -- one's share are left out.
--- $1 terms text[], each with its spellings between bars, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 unwanted words text[], $9 product to leave out uuid
+-- $1 terms text[], each with its spellings between bars, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 unwanted words text[], $9 product to leave out uuid
 WITH asked AS (
     SELECT place, string_agg(form::text, ' | ')::tsquery AS term
     FROM unnest($1::text[]) WITH ORDINALITY AS terms (spellings, place),
@@ -70,14 +69,15 @@ WITH asked AS (
     SELECT type_id, search_text AS words FROM product_types
 ), held AS (
     -- Every mention of a table costs a check of who asks: what is needed of a product is carried along.
-    SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price, p.search_text,
+    SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price_key, p.search_text,
            CASE WHEN ts_filter(p.search_text, '{a}') @@ asked.term THEN 1.0 ELSE 0.7 END AS worth
     -- What holds any term is found first: that is one look at the catalogue instead of one for each term.
-    FROM (SELECT * FROM products
-          WHERE search_text @@ (SELECT string_agg(term::text, ' | ')::tsquery FROM asked)) AS p
+    FROM products p
     JOIN asked ON p.search_text @@ asked.term
+    WHERE p.product_id IN (
+        SELECT security.products_holding((SELECT string_agg(term::text, ' | ')::tsquery FROM asked)))
     UNION ALL
-    SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price, p.search_text, 0.7
+    SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price_key, p.search_text, 0.7
     FROM asked
     JOIN kinds ON kinds.words @@ asked.term
     JOIN products p ON p.type_id = kinds.type_id
@@ -86,8 +86,8 @@ WITH asked AS (
     FROM held
     WHERE ($9::uuid IS NULL OR product_id <> $9)
       AND ($2::uuid IS NULL OR category_id = $2)
-      AND ($3::numeric IS NULL OR price >= $3)
-      AND ($4::numeric IS NULL OR price <= $4)
+      AND ($3::bigint IS NULL OR price_key >= $3)
+      AND ($4::bigint IS NULL OR price_key <= $4)
       AND (NOT $5::boolean OR EXISTS (
           SELECT FROM inventory i
           WHERE i.product_id = held.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
@@ -112,14 +112,14 @@ LIMIT $7
 
 -- name: by_operators
 -- Products that fit a question with quotes, OR or a minus sign, those that fit best first.
--- $1 question text, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer
+-- $1 question text, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer
 WITH found AS (
     SELECT p.product_id, p.sku, p.type_id, ts_rank_cd(p.search_text, query) AS rank
-    FROM products p, websearch_to_tsquery('english', $1) AS query
-    WHERE p.search_text @@ query
-      AND ($2::uuid IS NULL OR p.category_id = $2)
-      AND ($3::numeric IS NULL OR p.price >= $3)
-      AND ($4::numeric IS NULL OR p.price <= $4)
+    FROM websearch_to_tsquery('english', $1) AS query, security.products_holding(query) AS held (product_id)
+    JOIN products p ON p.product_id = held.product_id
+    WHERE ($2::uuid IS NULL OR p.category_id = $2)
+      AND ($3::bigint IS NULL OR p.price_key >= $3)
+      AND ($4::bigint IS NULL OR p.price_key <= $4)
       AND (NOT $5::boolean OR EXISTS (
           SELECT FROM inventory i
           WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
@@ -132,13 +132,13 @@ LIMIT $7
 -- The products that pass the filters, each compared with a question's vector: the nearest, and in every row how many
 -- passed. Where there are too many there is one row with that number and no product. A stock filter has a branch of
 -- its own, which starts from the stock; as a condition of the other one it would be asked of every product.
--- $1 question vector, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 too many integer
+-- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 too many integer
 WITH passing AS MATERIALIZED (
     (SELECT p.product_id FROM products p
      WHERE NOT $5::boolean
        AND ($2::uuid IS NULL OR p.category_id = $2)
-       AND ($3::numeric IS NULL OR p.price >= $3)
-       AND ($4::numeric IS NULL OR p.price <= $4)
+       AND ($3::bigint IS NULL OR p.price_key >= $3)
+       AND ($4::bigint IS NULL OR p.price_key <= $4)
        AND ($10::uuid IS NULL OR p.product_id <> $10)
      UNION ALL
      SELECT p.product_id FROM products p
@@ -146,8 +146,8 @@ WITH passing AS MATERIALIZED (
        AND p.product_id IN (SELECT i.product_id FROM inventory i
                             WHERE i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6))
        AND ($2::uuid IS NULL OR p.category_id = $2)
-       AND ($3::numeric IS NULL OR p.price >= $3)
-       AND ($4::numeric IS NULL OR p.price <= $4)
+       AND ($3::bigint IS NULL OR p.price_key >= $3)
+       AND ($4::bigint IS NULL OR p.price_key <= $4)
        AND ($10::uuid IS NULL OR p.product_id <> $10))
     LIMIT $11
 )
@@ -170,7 +170,7 @@ ORDER BY near.score DESC
 -- the filters, in order by the vectors themselves, since the index holds half precision. The inner order is by the
 -- distance operator on the index's own expression, or no index would serve it. The filters stand outside: a scan that
 -- goes on until enough rows have passed them is slow where they go against the question, and finds a part.
--- $1 question vector, $2 category uuid, $3 lowest price numeric, $4 highest price numeric, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 horizon integer
+-- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 horizon integer
 SELECT p.product_id, 1 - near.distance AS score, p.type_id,
        EXISTS (SELECT FROM unnest($9::text[]) AS word
                WHERE ts_filter(p.search_text, '{a}') @@ plainto_tsquery('english', word)) AS is_unwanted
@@ -183,8 +183,8 @@ FROM (
 ) AS near
 JOIN products p ON p.product_id = near.product_id
 WHERE ($2::uuid IS NULL OR p.category_id = $2)
-  AND ($3::numeric IS NULL OR p.price >= $3)
-  AND ($4::numeric IS NULL OR p.price <= $4)
+  AND ($3::bigint IS NULL OR p.price_key >= $3)
+  AND ($4::bigint IS NULL OR p.price_key <= $4)
   AND (NOT $5::boolean OR (
       -- No EXISTS: the planner may answer that by reading all stock first.
       SELECT true FROM inventory i
