@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import asyncpg
 import pytest
 
 from tests.attacks import extended
@@ -165,10 +166,14 @@ async def test_a_statement_gets_what_its_request_has_left(gateway: PostgreSQLPro
 
 async def test_nothing_of_the_set_up_survives_the_transaction(walls: Walls, gateway: PostgreSQLProvider) -> None:
     caller = await gateway.identify("Sam Seattle")
+
+    async def begin(connection: asyncpg.Connection) -> None:
+        await connection.execute("BEGIN")
+
     for kind, reader in (("own", gateway.reader), ("text", gateway.text_reader)):
         async with reader(caller):
             pass
-        async with gateway._pools.connection(kind) as connection:
+        async with gateway._pools.connection(kind, begin) as connection:
             row = await connection.fetchrow(
                 "SELECT current_user::text, current_setting('zava.context', true), current_setting('search_path'),"
                 " current_setting('default_transaction_read_only'), current_setting('statement_timeout')"

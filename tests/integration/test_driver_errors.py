@@ -134,16 +134,21 @@ async def test_a_closed_connection_and_a_closed_pool_are_unavailable(own_walls: 
 
 @pytest.mark.parametrize("method", [KERBEROS, GSSAPI])
 async def test_a_login_that_the_driver_cannot_do_is_not_tried_again(method: int) -> None:
+    is_closed = asyncio.Event()
+
     async def wants_it(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.write(b"R" + (8).to_bytes(4, "big") + method.to_bytes(4, "big"))
         await writer.drain()
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        is_closed.set()
 
     door = await asyncio.start_server(wants_it, "127.0.0.1", 0)
     port = door.sockets[0].getsockname()[1]
     async with door:
         with pytest.raises(DatabaseUnusableError) as caught, translated():
             await asyncpg.connect(f"postgresql://zava_gateway@127.0.0.1:{port}/zava?sslmode=disable", timeout=5)
+        await is_closed.wait()
     assert caught.value.retry_after is None
