@@ -152,3 +152,17 @@ async def test_a_login_that_the_driver_cannot_do_is_not_tried_again(method: int)
             await asyncpg.connect(f"postgresql://zava_gateway@127.0.0.1:{port}/zava?sslmode=disable", timeout=5)
         await is_closed.wait()
     assert caught.value.retry_after is None
+
+
+async def test_a_database_that_lacks_what_this_zava_needs_says_what_to_run(own_walls: Walls) -> None:
+    provider = PostgreSQLProvider(own_walls.target)
+    seattle = await provider.identify("Sam Seattle")
+    await own_walls.as_superuser("ALTER FUNCTION security.reading_state() RENAME TO state_of_another_version")
+    try:
+        for reader in (provider.reader, provider.text_reader):
+            with pytest.raises(DatabaseUnusableError, match="does not have what this zava needs") as caught:
+                async with reader(seattle):
+                    pass
+            assert "zava db migrate" in str(caught.value.hint)
+    finally:
+        await provider.close()

@@ -22,6 +22,7 @@ from zava_cli.infra.settings import Settings
 from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
 from zava_cli.server.http.health import HealthRoutes
 from zava_cli.server.state import ServerState
+from zava_cli.services import health
 from zava_cli.services.health import check_health
 
 OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
@@ -146,6 +147,13 @@ async def test_missing_embeddings_are_a_warning(own_walls: Walls, sql: str, deta
     report, found = await health_of(own_walls.target)
     assert (report.healthy, found["embeddings"].status, found["embeddings"].fix) == (True, WARN, "Run `zava embed`.")
     assert detail in found["embeddings"].detail
+
+
+async def test_many_vectors_without_an_index_are_a_warning(own_walls: Walls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "INDEX_ROWS", 5)
+    _, found = await health_of(own_walls.target)
+    assert (found["embeddings"].status, found["embeddings"].fix) == (WARN, "Run `zava embed`.")
+    assert "no index" in found["embeddings"].detail
 
 
 async def test_audit_records_that_wait_for_the_database_are_a_warning_until_it_has_them(own_walls: Walls) -> None:

@@ -117,6 +117,10 @@ async def test_a_minus_sign_and_quotes_are_obeyed(provider: PostgreSQLProvider, 
     assert paints
     assert not [name for name in paints if "Exterior" in name]
     assert names(await find(provider, seattle, '"claw hammer"', mode="keyword")) == ["16 oz Curved Claw Hammer"]
+    for mode in ("hybrid", "semantic"):
+        assert "16 oz Curved Claw Hammer" in names(await find(provider, seattle, "hammer", mode=mode))
+        hammers = names(await find(provider, seattle, "hammer -claw", mode=mode))
+        assert hammers and not [name for name in hammers if "Claw" in name]
 
 
 async def test_words_that_are_operators_elsewhere_do_no_harm(provider: PostgreSQLProvider, seattle: Caller) -> None:

@@ -153,7 +153,9 @@ def _invalid_request(exc: Exception) -> MCPError | None:
         return None
     first = exc.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or exc.title
-    return ValidationError(field, None, first["msg"], hint="See --help for what it may be.")
+    return ValidationError(
+        field, None, first["msg"].removeprefix("Value error, "), hint="See --help for what it may be."
+    )
 
 
 def _unforeseen(exc: Exception) -> InternalError:

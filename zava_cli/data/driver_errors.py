@@ -42,6 +42,8 @@ _NOT_SET_UP = (
     asyncpg.InvalidSchemaNameError,
 )
 
+_NOT_THERE = (asyncpg.UndefinedFunctionError, asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+
 _PASSING = (
     asyncpg.DeadlockDetectedError,
     # Also what a standby says when it had to cancel a query in order to keep up.
@@ -99,6 +101,11 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
         return DatabaseUnusableError(
             "This database is not set up, or did not accept the login.",
             hint="A new one needs `zava db migrate`; otherwise check user and password in ZAVA_DATABASE_URL.",
+        )
+    if isinstance(exc, _NOT_THERE) and query is None:
+        return DatabaseUnusableError(
+            "This database does not have what this zava needs.",
+            hint="Run `zava db migrate`; when there is nothing to apply, the database is newer: upgrade zava.",
         )
     if isinstance(exc, asyncpg.ClientConfigurationError):
         return ConfigurationError(f"The database URL cannot be used: {exc}", hint="Check ZAVA_DATABASE_URL.")

@@ -16,6 +16,7 @@ from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.embed_index import BuiltIndex, IndexBuild
 from zava_cli.data.named_sql import named_sql
+from zava_cli.data.search import INDEX_ROWS
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import EmbeddingError, ValidationError
 from zava_cli.infra.progress import Progress, no_progress
@@ -23,9 +24,6 @@ from zava_cli.infra.progress import Progress, no_progress
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-INDEX_ROWS = 10_000
-"""Vectors of one model from which on its index is faster than an exact scan, which finds everything."""
 
 
 @dataclass(frozen=True)

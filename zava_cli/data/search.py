@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+INDEX_ROWS = 10_000
+"""Vectors of one model from which on its index is faster than an exact scan, which finds everything."""
 COMPARED = 20_000
 """Products that pass the filters from which on the index is asked; fewer are compared one by one, which misses none."""
 HORIZON = 1_000

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from zava_cli.data import health as facts
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.search import INDEX_ROWS
+from zava_cli.infra.deadline import bounded
 from zava_cli.infra.errors import EmbeddingError, MCPError
 from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
 from zava_cli.services.embedding import EmbedderSource
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 OLDEST_SERVER = 160_000
 OLDEST_VECTOR = (0, 8)
+MOST_SECONDS = 5.0
+"""How long a database that does not answer may keep whoever asks about it."""
 LOW_DISK = 1 << 30
 NO_DISK = 100 << 20
 OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
@@ -34,7 +38,8 @@ async def check_health(
     A server has a `source`, the embedder that searches go to, which may be leaving a provider alone that has failed
     too often. The `cache` is that of a server, or one that leads to the Redis of the settings.
     """
-    found = [component async for component in _components(provider, who)]
+    with bounded(MOST_SECONDS):
+        found = [component async for component in _components(provider, who)]
     if source is None:
         async with EmbedderSource(provider.settings) as own:
             found.append(await _provider_answers(own))
@@ -194,12 +199,14 @@ async def _embeddings(provider: PostgreSQLProvider, caller: Caller) -> Component
             component="embeddings", status=WARN, detail="nothing is embedded", fix="Run `zava embed`."
         )
     waiting, failed, oldest = coverage["waiting"], coverage["failed"], coverage["oldest"]
-    complete = coverage["embedded"] == coverage["products"] and not waiting + failed
+    has_index = coverage["is_indexed"] or coverage["embedded"] < INDEX_ROWS
+    complete = coverage["embedded"] == coverage["products"] and not waiting + failed and has_index
     age = f", newest {coverage['last_updated']:%Y-%m-%d %H:%M}" if coverage["last_updated"] else ""
     backlog = f"; {waiting} wait and {failed} failed, since {oldest:%Y-%m-%d %H:%M}" if oldest else ""
     return ComponentHealth(
         component="embeddings", status=OK if complete else WARN,
-        detail=f"{coverage['embedded']} of {coverage['products']} products with {coverage['model']}{age}{backlog}",
+        detail=f"{coverage['embedded']} of {coverage['products']} products with {coverage['model']}{age}{backlog}"
+        + ("" if has_index else "; they have no index, and search compares them all"),
         fix=None if complete else "Run `zava embed`; `zava embed status` tells why some failed."
         if failed
         else "Run `zava embed`.",

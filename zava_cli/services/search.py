@@ -149,6 +149,9 @@ async def _look_up(
     if question is not None and question.has_meaning():
         nearest = await data.by_meaning(session, question.vector, question.active, terms.unwanted, filters, length)
         found.by_meaning = question.near_enough(nearest)
+    if OPERATORS.search(text):
+        # A minus sign excludes; "not" and "without" only put last.
+        found.by_meaning = {key: match for key, match in found.by_meaning.items() if not match.is_unwanted}
     order = found.order(request.limit)
     wanted = [] if found.mode is SearchMode.SEMANTIC else terms.wanted
     return order, await data.details(session, order, wanted, filters)

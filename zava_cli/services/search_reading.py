@@ -12,7 +12,15 @@ from zava_cli.data.search import ActiveModel, Filters, Reading
 from zava_cli.data.session import Session
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_ranking import Found
-from zava_cli.services.search_terms import MOST_SLIPS, Terms, corrected, correction, terms_of, words_to_check
+from zava_cli.services.search_terms import (
+    MOST_SLIPS,
+    Terms,
+    corrected,
+    correction,
+    terms_of,
+    without_minus,
+    words_to_check,
+)
 from zava_cli.services.thesaurus import Name, names_in, names_known, words_of, words_of_thesaurus
 
 OPERATORS = re.compile(r'(?:^|\s)(?:-\w|"[^"]+"|OR\s)')
@@ -34,7 +42,7 @@ class Asked:
     @property
     def meaning(self) -> str:
         """What to embed: the question, and the other names behind it."""
-        return " ".join([self.text, *self.terms.added])
+        return " ".join([without_minus(self.text) or self.text, *self.terms.added])
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _FRACTIONS = re.compile(r"(\d?)\s*([¼½¾⅐-⅞])")
+_MINUS = re.compile(r"(?:^|\s)-(\w[\w-]*)")
 _CUE = re.compile(r"\b(?:not|no|without|except|never|nor)\b|n['’]t\b", re.IGNORECASE)
 # Where what is not wanted ends, and the words that say nothing about a product.
 _END = re.compile(r"[,.;:!?]|\b(?:for|but|with|in|on|at|to|that|who|when)\b", re.IGNORECASE)
@@ -76,10 +77,10 @@ def terms_of(question: str, names: Sequence[Name] = ()) -> Terms:
     `names` of the question get their others as further spellings, and those of several words become one term in
     place of these; where a name is not wanted, neither are the others.
     """
-    text = _FRACTIONS.sub(_plain_fraction, question)
+    text = _FRACTIONS.sub(_plain_fraction, without_minus(question))
     text = re.sub(r"\bhalf[ -](?=inch|gallon|pint)", "1/2 ", text, flags=re.IGNORECASE)
     wanted = {spellings[0].lower(): spellings for match in _TOKEN.finditer(text) if (spellings := _spellings(match))}
-    unwanted, added = _unwanted(text), list[str]()
+    unwanted, added = [*map(str.lower, _MINUS.findall(question)), *_unwanted(text)], list[str]()
     for name in names:
         if set(_plain_words(name.phrase)) <= set(unwanted):
             unwanted += name.others
@@ -91,6 +92,11 @@ def terms_of(question: str, names: Sequence[Name] = ()) -> Terms:
         wanted[name.phrase] = [*own, *name.others]
         added += name.others
     return Terms(["|".join(spellings) for spellings in wanted.values()], unwanted, list(dict.fromkeys(added)))
+
+
+def without_minus(question: str) -> str:
+    """The question without the words that a minus sign excludes."""
+    return _MINUS.sub(" ", question).strip()
 
 
 def words_to_check(question: str) -> tuple[list[str], list[str]]:
