@@ -54,7 +54,7 @@ _WITHOUT_INDEX = """
 from zava_cli.data.embed import EmbeddingStore
 
 async def none(*_, **__):
-    return False
+    return None
 
 assert EmbeddingStore.build_index
 EmbeddingStore.build_index = none

@@ -28,7 +28,16 @@ from zava_cli.data.admin import admin_connection
 from zava_cli.data.connections import prepare_own_connection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.search import COMPARED, Filters, VectorModel, by_meaning, horizon, nearest_statement, scan_settings
+from zava_cli.data.search import (
+    COMPARED,
+    NO_FILTERS,
+    Filters,
+    VectorModel,
+    by_meaning,
+    horizon,
+    nearest_statement,
+    scan_settings,
+)
 from zava_cli.data.target import Target
 from zava_cli.infra.settings import Settings
 from zava_cli.models.embed import EmbedReport, EmbedRequest
@@ -45,7 +54,6 @@ ASKED = 50
 SAME = 1e-6
 WIDTHS = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 """Products that pass a filter, for the place where the index becomes the faster way."""
-EVERYTHING = Filters(category=None, min_price=None, max_price=None, in_stock=False, store=None)
 _TRUTH = """
 SELECT e.description_embedding <=> $1::vector AS distance
 FROM product_description_embeddings e JOIN products p USING (product_id)
@@ -159,7 +167,7 @@ class _Bench:
                     found = await by_meaning(session, question, self._model, [], filters, ASKED)
                 return [1 - match.score for match in found.values()]
 
-            is_index = case.filters == EVERYTHING or case.passing >= COMPARED
+            is_index = case.filters == NO_FILTERS or case.passing >= COMPARED
             raw = await self._by_index(case.filters) if is_index else await self._by_comparing(case.filters)
             plain, zava = await self._interleaved(case, {"plain SQL": raw, "zava": ask}, runs)
             name = f"{case.name} ({case.passing:,}, {'index' if is_index else 'compared'})"
@@ -185,7 +193,7 @@ class _Bench:
         total = await self._plain.fetchval("SELECT count(*) FROM products")
         for width in [width for width in WIDTHS if width < total]:
             price = await self._plain.fetchval(_PRICE, width)
-            case = await self._case(f"price, {width:,} pass", replace(EVERYTHING, max_price=price))
+            case = await self._case(f"price, {width:,} pass", replace(NO_FILTERS, max_price=price))
             ways = {"compared": await self._by_comparing(case.filters), "index": await self._by_index(case.filters)}
             compared, index = await self._interleaved(case, ways, 1)
             measures.append(Measure(case.name, "ms", {"compared": compared.p(0.5), "index": index.p(0.5)}))
@@ -198,14 +206,14 @@ class _Bench:
 
     async def _filters(self) -> list[tuple[str, Filters]]:
         total = await self._plain.fetchval("SELECT count(*) FROM products")
-        found = [("no filter", EVERYTHING)]
+        found = [("no filter", NO_FILTERS)]
         for category, share in SHARES.items():
-            found.append((f"category {share:.1%}", replace(EVERYTHING, category=key("category", category))))
+            found.append((f"category {share:.1%}", replace(NO_FILTERS, category=key("category", category))))
         for share in SHARES.values():
             price = await self._plain.fetchval(_PRICE, int(share * total))
-            found.append((f"price {share:.1%}", replace(EVERYTHING, max_price=price)))
+            found.append((f"price {share:.1%}", replace(NO_FILTERS, max_price=price)))
         for store, share in STOCKED.items():
-            found.append((f"in stock {share:.1%}", replace(EVERYTHING, in_stock=True, store=key("store", store))))
+            found.append((f"in stock {share:.1%}", replace(NO_FILTERS, in_stock=True, store=key("store", store))))
         return found
 
     async def _case(self, name: str, filters: Filters) -> Case:

@@ -17,6 +17,7 @@ import pytest
 from tests.certificates import self_signed
 from tests.command_line import CommandLine
 from tests.http_serving import ACCEPT, HttpServer, calling, http_server
+from tests.stdio_serving import INITIALIZE
 from zava_cli.data.target import Target
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -123,19 +124,37 @@ async def test_what_follows_the_last_request_of_a_connection_is_not_answered(ser
     writer.close()
 
 
-async def test_an_offer_to_change_the_protocol_is_passed_over(server: HttpServer) -> None:
-    body = json.dumps(PING).encode()
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+@pytest.mark.parametrize("pause", [0.0, 0.1])
+async def test_an_offer_to_change_the_protocol_is_passed_over(server: HttpServer, framing: str, pause: float) -> None:
+    body = json.dumps({"jsonrpc": "2.0", **INITIALIZE}).encode()
+    said = f"content-length: {len(body)}" if framing == "length" else "transfer-encoding: chunked"
     head = (
         f"POST /mcp HTTP/1.1\r\nhost: localhost\r\naccept: {ACCEPT}\r\ncontent-type: application/json\r\n"
-        f"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP\r\n"
-        f"content-length: {len(body)}\r\n\r\n"
+        f"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP\r\n{said}\r\n\r\n"
     )
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     for _ in range(2):
-        writer.write(head.encode() + body)
+        writer.write(head.encode())
+        # A client may send the body by itself, as soon as it has one.
+        await asyncio.sleep(pause)
+        writer.write(body if framing == "length" else b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
         answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
         length = re.search(rb"content-length: (\d+)", answer)
-        assert length and b"jsonrpc" in await asyncio.wait_for(reader.readexactly(int(length[1])), 5)
+        assert length and b'"serverInfo"' in await asyncio.wait_for(reader.readexactly(int(length[1])), 5)
+    writer.close()
+
+
+@pytest.mark.parametrize("offer", [b"GET", b"CONNECT"])
+async def test_what_a_proxy_takes_for_a_body_is_no_request(server: HttpServer, offer: bytes) -> None:
+    hidden = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    place = b"localhost:80" if offer == b"CONNECT" else b"/health/live"
+    head = b"%b %b HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: anything\r\n" % (offer, place)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(head + b"content-length: %d\r\n\r\n" % len(hidden))
+    await asyncio.sleep(0.1)
+    writer.write(hidden)
+    assert (await asyncio.wait_for(reader.read(), 20)).count(b"HTTP/1.1 ") == 1
     writer.close()
 
 

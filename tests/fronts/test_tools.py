@@ -265,9 +265,11 @@ async def test_health_is_a_table_of_components(target: Target) -> None:
 
 async def test_an_administrator_fills_an_empty_database_with_the_tools_and_sees_progress(fresh_target: Target) -> None:
     seen: list[tuple[float, str | None]] = []
+    whole: dict[str | None, float | None] = {}
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         seen.append((progress, message))
+        whole[message] = total
 
     server = build_server(fresh_target, identity="head office", administrator=True)
     async with Client(server) as client:
@@ -284,7 +286,8 @@ async def test_an_administrator_fills_an_empty_database_with_the_tools_and_sees_
     seeding = [progress for progress, message in seen if message in ("orders", "statistics")]
     assert len(seeding) > 1
     assert seeding == sorted(set(seeding))
-    assert {"orders", "statistics", "building the index"} <= {message for _, message in seen}
+    assert {"orders", "statistics", "embedding"} <= {message for _, message in seen}
+    assert whole["embedding"] == report.row_counts["products"]
 
 
 async def test_a_server_answers_as_whoever_owns_its_key_file(target: Target, tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from tests.attacks import genuine, seen
 from tests.conftest import new_profile, settings_for
+from tests.signing_keys import identified
 from tests.small_data import MANAGERS, Walls, expected
 from zava_cli.data.admin import admin_connection
-from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embedded import SUPERUSER
 from zava_cli.data.keys import register_keys, rotate_keys
@@ -23,15 +23,6 @@ from zava_cli.data.migrate import migrate
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import AuthorizationError
 from zava_cli.infra.keys import manager_key
-
-
-async def identified(target: Target, who: str = "Sam Seattle") -> Caller:
-    """Somebody as a process that starts now sees them."""
-    provider = PostgreSQLProvider(target)
-    try:
-        return await provider.identify(who)
-    finally:
-        await provider.close()
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,10 @@ from zava_cli.data.embed import embedding_store
 from zava_cli.data.embed_queue import EmbeddingQueue
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import EmbeddingError
-from zava_cli.models.embed import EmbedRequest
+from zava_cli.models.embed import DrainReport, EmbedReport, EmbedRequest
 from zava_cli.services.embed import embed_products
+from zava_cli.services.embed_check import switch_model
+from zava_cli.services.embed_estimate import estimate_embedding
 from zava_cli.services.embed_models import embed_status
 from zava_cli.services.embed_queue import drain_queue
 
@@ -107,6 +111,19 @@ async def test_a_change_is_queued_for_every_model_that_there_is(embedded: Target
     assert (await drain_queue(embedded, ONCE)).embedded == 1
     status = {row.model: (row.stale, row.waiting) for row in (await embed_status(embedded)).models}
     assert status == {LOCAL: (0, 0), "test-model": (1, 1)}
+
+
+@pytest.mark.parametrize("bring_up_to_date", [drain_queue, embed_products])
+async def test_settings_that_name_no_model_keep_the_one_true_that_search_uses(
+    embedded: Target, bring_up_to_date: Callable[[Target, EmbedRequest], Awaitable[DrainReport | EmbedReport]]
+) -> None:
+    small = replace(embedded, settings=embedded.settings.model_copy(update={"embedding_dimensions": 64}))
+    await embed_products(small, ONCE)
+    await switch_model(embedded, "wordllama-l2-64", force=True)
+    await as_owner(embedded, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
+    assert (await estimate_embedding(embedded, ONCE)).model == "wordllama-l2-64"
+    report = await bring_up_to_date(embedded, ONCE)
+    assert (report.model, report.embedded) == ("wordllama-l2-64", 1)
 
 
 async def test_draining_embeds_what_changed_and_nothing_else(embedded: Target) -> None:

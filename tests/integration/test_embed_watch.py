@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from zava_cli.data.target import Target
 from zava_cli.infra.errors import EmbeddingError, MCPError
 from zava_cli.infra.settings import Settings
 from zava_cli.models.embed import EmbedRequest
+from zava_cli.services import embed_queue
 from zava_cli.services.embed import embed_products
+from zava_cli.services.embed_check import switch_model
 from zava_cli.services.embed_queue import watch_queue
 
 ONCE = EmbedRequest()
@@ -60,6 +63,20 @@ async def watching(target: Target) -> AsyncGenerator[asyncio.Queue[MCPError]]:
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
+
+
+async def test_a_watcher_follows_search_to_another_model(embedded: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed_queue, "ROUNDS", 1)
+    small = replace(embedded, settings=embedded.settings.model_copy(update={"embedding_dimensions": 64}))
+    await embed_products(small, ONCE)
+
+    async def is_embedded() -> bool:
+        return ("wordllama-l2-64", "Maul") in await vectors(embedded)
+
+    async with watching(embedded):
+        await switch_model(embedded, "wordllama-l2-64", force=True)
+        await as_owner(embedded, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
+        await until(is_embedded)
 
 
 async def test_a_watcher_embeds_changes_as_they_come_and_outlives_a_provider_that_is_away(

@@ -39,7 +39,7 @@ async def test_a_shoppers_question_finds_the_product_and_says_why(
     best = result.hits[0]
     assert best.name == "Weatherproof Outlet Box, 1-Gang"
     assert (result.mode, result.model, result.notices) == (SearchMode.HYBRID, "wordllama-l2-256", [])
-    assert best.why.startswith("box, outdoor, outlet (words #1); 0.")
+    assert best.why.startswith("waterproof, box, outdoor, outlet (words #1); 0.")
     assert best.price == Decimal("11.98")
     assert best.units is None
 

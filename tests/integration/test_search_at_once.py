@@ -36,13 +36,13 @@ async def ask(
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The statements of searches from here on; they run as ever."""
     asked: list[str] = []
-    rows = Session.rows
+    records = Session.records
 
-    async def noted(self: Session, sql: str, *arguments: Any) -> list[dict[str, Any]]:
+    async def noted(self: Session, sql: str, *arguments: Any) -> list[Any]:
         asked.append(sql)
-        return await rows(self, sql, *arguments)
+        return await records(self, sql, *arguments)
 
-    monkeypatch.setattr(Session, "rows", noted)
+    monkeypatch.setattr(Session, "records", noted)
     return asked
 
 
@@ -50,7 +50,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     "text",
     [
         "waterproof box for an outdoor outlet", " hthm001700 ", "light switch, not a dimmer", "½ plywood", "%", "🔨",
-        "fawcet", "dry wall screws", "zzqx", "paint -exterior", '"claw hammer"',
+        "fawcet", "dry wall screws", "zzqx", "red box cutter", "secatuers", "paint -exterior", '"claw hammer"',
     ],
 )  # fmt: skip
 async def test_the_answer_is_that_of_a_first_search(
@@ -65,10 +65,20 @@ async def test_the_answer_is_that_of_a_first_search(
 async def test_a_plain_question_is_one_statement_and_a_slip_of_the_pen_goes_through_the_steps(
     provider: PostgreSQLProvider, seattle: Caller, used: EmbedderSource, statements: list[str]
 ) -> None:
-    assert (await ask(provider, seattle, used, "waterproof box for an outdoor outlet")).hits
+    assert (await ask(provider, seattle, used, "box beam")).hits
     assert len(statements) == 1
     assert (await ask(provider, seattle, used, "fawcet")).hits
     assert len(statements) > 2
+
+
+async def test_other_names_are_looked_up_once_and_then_part_of_the_one_statement(
+    provider: PostgreSQLProvider, seattle: Caller, used: EmbedderSource, statements: list[str]
+) -> None:
+    first = await ask(provider, seattle, used, "sheetrock")
+    assert len(statements) > 2
+    statements.clear()
+    assert await ask(provider, seattle, used, "sheetrock") == first
+    assert len(statements) == 1
 
 
 async def test_what_changed_since_the_search_before_is_found_as_it_is_now(seeded_copy: Target) -> None:

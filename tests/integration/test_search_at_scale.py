@@ -16,7 +16,7 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embed import embedding_store
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.search import Filters, VectorModel, by_meaning
+from zava_cli.data.search import NO_FILTERS, Filters, VectorModel, by_meaning
 from zava_cli.data.session import Session
 from zava_cli.data.target import Target
 from zava_cli.models.embed import EmbedRequest
@@ -25,8 +25,7 @@ from zava_cli.services.embed import embed_products
 from zava_cli.services.embedding import embedder_from_settings
 
 MODEL = VectorModel("wordllama-l2-256", 256, is_indexed=True)
-EVERYTHING = Filters(category=None, min_price=None, max_price=None, in_stock=False, store=None)
-CHEAP = replace(EVERYTHING, max_price=Decimal(2))
+CHEAP = replace(NO_FILTERS, max_price=Decimal(2))
 SHADES = """
 INSERT INTO products (sku, name, category_id, type_id, price)
 SELECT 'SHADE' || n, 'Paint, shade ' || n, category_id, type_id, 1 FROM generate_series(1, 3000) n,
@@ -49,7 +48,7 @@ class Heard(Session):
 
     async def rows(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
         """As those of the session."""
-        self.ways.append("compared" if "passing" in sql else "index")
+        self.ways.append("compared" if sql == named_sql("search")["by_comparing"] else "index")
         return await super().rows(sql, *arguments)
 
 
@@ -91,13 +90,13 @@ async def nearest(
 
 async def category(target: Target, name: str) -> Filters:
     rows = await as_owner(target, "SELECT category_id FROM categories WHERE name = $1", name)
-    return replace(EVERYTHING, category=rows[0]["category_id"])
+    return replace(NO_FILTERS, category=rows[0]["category_id"])
 
 
 async def test_without_filters_the_index_alone_is_asked(pools: PostgreSQLProvider, seattle: Caller) -> None:
-    scores, ways = await nearest(pools, seattle, EVERYTHING)
+    scores, ways = await nearest(pools, seattle, NO_FILTERS)
     assert ways == ["index"]
-    exact, _ = await nearest(pools, seattle, EVERYTHING, model=replace(MODEL, is_indexed=False))
+    exact, _ = await nearest(pools, seattle, NO_FILTERS, model=replace(MODEL, is_indexed=False))
     assert scores[:10] == exact[:10]
 
 
@@ -128,7 +127,7 @@ async def test_filters_against_the_question_find_all_that_there_is(
 async def test_stock_of_another_store_neither_counts_nor_ranks(
     pools: PostgreSQLProvider, seattle: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_stock = replace(EVERYTHING, in_stock=True)
+    in_stock = replace(NO_FILTERS, in_stock=True)
     other = "(SELECT store_id FROM stores WHERE name = 'Zava Retail Tacoma')"
     for most in (1, search.COMPARED):
         monkeypatch.setattr(search, "COMPARED", most)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from itertools import islice, product
 from statistics import mean
@@ -63,8 +64,16 @@ def test_quantiles_are_as_exact_as_they_say() -> None:
     [query] = seen(*(record("select 1", seconds) for seconds in times)).queries
     times.sort()
     for part, found in ((0.5, query.p50), (0.95, query.p95), (0.99, query.p99)):
-        assert found == pytest.approx(times[int(part * (len(times) - 1))], rel=ACCURACY, abs=1e-6)
+        assert found == pytest.approx(times[math.ceil(part * len(times)) - 1], rel=ACCURACY, abs=1e-6)
     assert query.avg == pytest.approx(mean(times), abs=1e-6)
+
+
+@pytest.mark.parametrize(("answers", "middle"), [(1, 1), (2, 1), (5, 3), (19, 10)])
+def test_of_few_answers_the_slowest_is_the_99th_percentile(answers: int, middle: int) -> None:
+    [query] = seen(*(record("select 1", float(seconds)) for seconds in range(1, answers + 1))).queries
+    assert query.p50 == pytest.approx(middle, rel=ACCURACY)
+    assert query.p95 == pytest.approx(answers, rel=ACCURACY)
+    assert query.p99 == pytest.approx(answers, rel=ACCURACY)
 
 
 def test_two_processes_together_say_what_one_would_have_said() -> None:

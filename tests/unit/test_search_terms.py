@@ -59,6 +59,8 @@ def test_any_text_can_be_taken_apart(text: str) -> None:
         ("grill, no gas, for the balcony", ["gas"]),
         ("flooring that isn't tile", ["tile"]),
         ("hammer, not a claw hammer", ["claw"]),
+        ("screws not for wood", ["wood"]),
+        ("paint, but not in white, for the hall", ["white"]),
         ("a hammer", []),
         ("nothing but nails", []),
     ],

@@ -126,6 +126,10 @@ class EmbeddingStore:
         async with self._as_owner():
             return [ModelRow(**dict(row)) for row in await self.connection.fetch(self._sql["models"])]
 
+    async def active(self) -> ModelRow | None:
+        """The model that search uses; None before anything was embedded."""
+        return next((row for row in await self.models() if row.is_active), None)
+
     async def backlog(self) -> list[dict[str, Any]]:
         """What each model on record has and what waits for it, the active one first; see the statement `backlog`."""
         async with self._as_owner():

@@ -11,7 +11,7 @@ from uuid import UUID
 from zava_cli.data.admin import owner_transaction
 from zava_cli.data.embed import EmbeddingStore, ModelRow, ProductRow
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.search import Filters, Match, nearest_statement, scan_settings
+from zava_cli.data.search import NO_FILTERS, Match, horizon, matches_in, nearest_statement, scan_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 TYPES = 25
 QUERIES = 50
 SAMPLE = 500
-EVERYTHING = Filters(category=None, min_price=None, max_price=None, in_stock=False, store=None)
 
 
 @dataclass(frozen=True)
@@ -60,15 +59,15 @@ class CheckStore:
         self, row: ModelRow, vector: NDArray[np.float32], limit: int, *, exact: bool
     ) -> dict[UUID, Match]:
         """Products nearest to a vector, nearest first, as search finds them or compared one by one."""
-        arguments: tuple[Any, ...] = (vector, *EVERYTHING.values, limit, row.model, [], None)
+        arguments: tuple[Any, ...] = (vector, *NO_FILTERS.values, limit, row.model, [], None)
         async with self._as_owner():
             if exact:
                 rows = await self._connection.fetch(named_sql("search")["by_comparing"], *arguments, None)
-                rows = [found for found in rows if found["product_id"] is not None]
             else:
                 await self._connection.execute("; ".join(scan_settings()))
-                rows = await self._connection.fetch(nearest_statement(row.dimensions), *arguments, 2 * limit)
-        return {found["product_id"]: Match(found["score"], found["type_id"], found["is_unwanted"]) for found in rows}
+                nearest, candidates = nearest_statement(row.dimensions), horizon(NO_FILTERS, limit)
+                rows = await self._connection.fetch(nearest, *arguments, candidates)
+        return matches_in(map(dict, rows))
 
     async def sample(self, model: str) -> list[ProductRow]:
         """Some products that have a vector of the model."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from zava_cli.data.named_sql import named_sql
@@ -97,8 +97,7 @@ class Reading:
     active: ActiveModel | None
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """A product in a list: what it is ordered by, its type, and whether its name holds an unwanted word."""
 
     score: float
@@ -170,12 +169,12 @@ async def by_keyword(
 ) -> dict[UUID, Match]:
     """Products but `without` that hold what was asked for, best first; a term's spellings are joined by bars."""
     arguments = (list(terms), *filters.values, limit, list(unwanted), without)
-    return _matches(await session.rows(named_sql("search")["by_keyword"], *arguments))
+    return matches_in(await session.rows(named_sql("search")["by_keyword"], *arguments))
 
 
 async def by_operators(session: Session, question: str, filters: Filters, limit: int) -> dict[UUID, Match]:
     """Products that fit a question with quotes, OR or a minus sign, best first."""
-    return _matches(await session.rows(named_sql("search")["by_operators"], question, *filters.values, limit))
+    return matches_in(await session.rows(named_sql("search")["by_operators"], question, *filters.values, limit))
 
 
 async def by_meaning(
@@ -196,7 +195,7 @@ async def by_meaning(
     """
     if not model.is_indexed:
         arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
-        return _matches(await _compared(session, arguments, None) or [])
+        return matches_in(await _compared(session, arguments, None) or [])
     wide = max(HORIZON, limit) if unwanted else limit
     arguments = (vector, *filters.values, wide, model.model, list(unwanted), without)
     await session.configure(*scan_settings())
@@ -205,7 +204,7 @@ async def by_meaning(
         rows = await session.rows(nearest_statement(model.dimensions), *arguments, horizon(filters, wide))
         if len(rows) < limit:
             rows = await _compared(session, arguments, None) or []
-    return _matches(sorted(rows, key=itemgetter("is_unwanted"))[:limit])
+    return matches_in(sorted(rows, key=itemgetter("is_unwanted"))[:limit])
 
 
 async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:
@@ -213,11 +212,16 @@ async def _compared(session: Session, arguments: Sequence[Any], most: int | None
     rows = await session.rows(named_sql("search")["by_comparing"], *arguments, most)
     if most is not None and rows[0]["passed"] >= most:
         return None
-    return [row for row in rows if row["product_id"] is not None]
+    return rows
 
 
-def _matches(rows: Sequence[Mapping[str, Any]]) -> dict[UUID, Match]:
-    return {row["product_id"]: Match(row["score"], row["type_id"], row["is_unwanted"]) for row in rows}
+def matches_in(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, Match]:
+    """The products in rows of a `by_…` statement, in their order; that of `by_comparing` may have a row without one."""
+    return {
+        row["product_id"]: Match(row["score"], row["type_id"], row["is_unwanted"])
+        for row in rows
+        if row["product_id"] is not None
+    }
 
 
 def horizon(filters: Filters, limit: int) -> int:

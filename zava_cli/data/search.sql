@@ -66,7 +66,7 @@ WITH asked AS (
     WHERE numnode(form) > 0
     GROUP BY place
 ), kinds AS MATERIALIZED (
-    SELECT type_id, to_tsvector('english', name) AS words FROM product_types
+    SELECT type_id, search_text AS words FROM product_types
 ), held AS (
     -- Every mention of a table costs a check of who asks: what is needed of a product is carried along.
     SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price_key, p.search_text,

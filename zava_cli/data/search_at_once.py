@@ -31,7 +31,7 @@ class Seen:
     reading: Reading
     by_keyword: dict[UUID, Match]
     by_meaning: dict[UUID, Match]
-    products: Mapping[UUID, Mapping[str, Any]]
+    products: Mapping[UUID, Any]
 
     def details(self, products: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
         """What is shown of those of these products that were found, as from `search.details`."""
@@ -40,8 +40,8 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Guess:
-    """A question as it stands: words and neighbours as for `reading`, terms as for `by_keyword`, and its vector."""
+class PlainQuestion:
+    """A question without filters: words and neighbours as for `reading`, terms as for `by_keyword`, and its vector."""
 
     question: str
     words: Sequence[str]
@@ -52,21 +52,21 @@ class Guess:
     model: VectorModel
 
 
-async def at_once(session: Session, guess: Guess, limit: int) -> Seen:
+async def at_once(session: Session, plain: PlainQuestion, limit: int) -> Seen:
     """Both lists of an unfiltered search, by a model whose vectors have no index.
 
     The caller compares the reading: a question with a slip, or another model that search uses by now, takes another
     search.
     """
-    texts = [list(part) for part in (guess.words, guess.neighbours, guess.terms, guess.unwanted)]
-    arguments = (guess.question, *texts, limit, guess.vector, guess.model.model)
-    rows = await session.rows(_statement(), *arguments)
+    texts = [list(part) for part in (plain.words, plain.neighbours, plain.terms, plain.unwanted)]
+    arguments = (plain.question, *texts, limit, plain.vector, plain.model.model)
+    rows = await session.records(_statement(), *arguments)
     products = {row["product_id"]: row for row in rows if row["product_id"] is not None}
     reading = reading_of(json.loads(rows[0]["reading"]))
     return Seen(reading, _list(products, "keyword"), _list(products, "meaning"), products)
 
 
-def _list(products: Mapping[UUID, Mapping[str, Any]], kind: str) -> dict[UUID, Match]:
+def _list(products: Mapping[UUID, Any], kind: str) -> dict[UUID, Match]:
     place, score = f"{kind}_place", f"{kind}_score"
     found = sorted((row[place], product) for product, row in products.items() if row[place] is not None)
     rows = ((product, products[product]) for _, product in found)

@@ -9,21 +9,18 @@ import struct
 import time
 from pathlib import Path
 
+from zava_cli.infra.rate import Rate
+
 _HOW = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _MOMENT = struct.Struct("d")
 
 
 class SharedRate:
-    """`rate` requests a second for each name, and `burst` of them at once, whichever process is asked.
+    """The same rate whichever process is asked: the monotonic clock is one for all processes of a machine."""
 
-    This is the generic cell rate algorithm (ITU-T I.371, "virtual scheduling"): all that has to be kept is when the
-    bucket will be full again. The monotonic clock is the same in every process of a machine.
-    """
-
-    def __init__(self, folder: Path, rate: float, burst: int) -> None:
+    def __init__(self, folder: Path, rate: Rate) -> None:
         self._folder = folder
-        self._interval = 1 / rate
-        self._tolerance = (burst - 1) / rate
+        self._rate = rate
 
     def may_ask(self, name: str) -> bool:
         """Whether there is room for one more request under that name, which is taken then. Raises OSError."""
@@ -31,13 +28,11 @@ class SharedRate:
         try:
             # Held for microseconds; with the file closed, or its process dead, it is free.
             fcntl.flock(file, fcntl.LOCK_EX)
-            now = time.monotonic()
             kept = os.pread(file, _MOMENT.size, 0)
-            full_at = max(_MOMENT.unpack(kept)[0], now) if kept else now
-            if full_at - now > self._tolerance:
-                return False
-            os.pwrite(file, _MOMENT.pack(full_at + self._interval), 0)
-            return True
+            full_at = self._rate.full_after(_MOMENT.unpack(kept)[0] if kept else 0.0, time.monotonic())
+            if full_at is not None:
+                os.pwrite(file, _MOMENT.pack(full_at), 0)
+            return full_at is not None
         finally:
             os.close(file)
 

@@ -28,7 +28,7 @@ InStock = Annotated[bool, Field(description="Only products on hand in a store th
 
 
 class SearchMode(StrEnum):
-    """By meaning, by words, or both lists fused by reciprocal rank."""
+    """By meaning, by words, or by both: similarity, the share of the words and the product's type in one score."""
 
     HYBRID = "hybrid"
     SEMANTIC = "semantic"

@@ -36,9 +36,9 @@ class _Reports:
 
     def __init__(self) -> None:
         self._what = ""
-        self._before = 0
+        self._before = -1
         self._done = 0
-        self._sent = 0
+        self._sent = -1
         self._unsent: dict[str, tuple[int, int | None]] = {}
 
     def __call__(self, what: str, done: int, total: int | None) -> None:

@@ -6,12 +6,15 @@ import os
 import select
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from itertools import count
 
 import anyio
 import anyio.lowlevel
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 CHUNK = 65_536
+PARTS_IN_A_TURN = 16
+"""Parts of a line that are written before others get their turn."""
 LONGEST_LINE = 8_000_000
 """Bytes; the longest query that can be allowed fits, also when every character of it is escaped."""
 
@@ -96,6 +99,8 @@ class LineWriter:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._room = select.poll()
+        self._room.register(descriptor, select.POLLOUT)
         self._turn = anyio.Lock()
         self._writing = anyio.CancelScope()
 
@@ -111,10 +116,13 @@ class LineWriter:
         data = memoryview(text.encode() + b"\n")
         async with self._turn:
             with anyio.CancelScope(shield=shield) as self._writing:
-                while data:
-                    await _when_ready(anyio.wait_writable, self._descriptor)
+                for part in count():
+                    if part % PARTS_IN_A_TURN == 0 or not self._room.poll(0):
+                        await _when_ready(anyio.wait_writable, self._descriptor)
                     # As much as a pipe takes without blocking once it is ready.
                     data = data[os.write(self._descriptor, data[: select.PIPE_BUF]) :]
+                    if not data:
+                        break
 
 
 async def _when_ready(wait: Callable[[int], Awaitable[None]], descriptor: int) -> None:

@@ -35,6 +35,8 @@ async def embed_products(
 ) -> EmbedReport:
     """Compares every product with its vector of the configured model, and brings all of them up to date.
 
+    Where the settings name no model, it is the one that search uses.
+
     The first model of a database is the one that search uses from then on; later ones wait for a switch. Every
     batch is a transaction of its own: after an interrupt or error the finished ones stay and the next run goes on
     from there. `on_call` hears of each call of the provider. Raises EmbeddingError, which says how many products are
@@ -42,10 +44,10 @@ async def embed_products(
     """
     started = time.monotonic()
     async with EmbedderSource(target.settings, on_call) as source, embedding_store(target) as store:
-        embedder = source.get()
-        model = stored_name(embedder, target.settings)
+        embedder, settings = source.chosen(await store.active())
+        model = stored_name(embedder, settings)
         async with store.alone(model):
-            run = _Run(store, embedder, model, target.settings, request, on_progress)
+            run = _Run(store, embedder, model, settings, request, on_progress)
             await run.embed()
             seconds = time.monotonic() - started
             # First the index, so that search by the new model is fast from its first question on.

@@ -21,10 +21,9 @@ Single texts reach from 3.0 to 5.3.
 
 
 async def estimate_embedding(target: Target, request: EmbedRequest) -> EmbedEstimate:
-    """Products, characters, tokens and cost of bringing the configured model up to date; calls no provider."""
-    settings = target.settings
-    async with EmbedderSource(settings) as source, embedding_store(target) as store:
-        embedder = source.get()
+    """Products, characters, tokens and cost of what `embed_products` would embed; calls no provider."""
+    async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
+        embedder, settings = source.chosen(await store.active())
         model = stored_name(embedder, settings)
         prefix = "" if embedder.provider == "local" else settings.embedding_document_prefix
         products = characters = size = 0

@@ -46,10 +46,11 @@ async def drain_queue(
 ) -> DrainReport:
     """Embeds what is due in the queue of the configured model; a model that is new gets all its products first.
 
+    Where the settings name no model, it is the one that search uses.
     Raises EmbeddingError when the provider cannot go on; what was finished stays, the rest stays queued.
     """
     async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
-        drain = _Drain(source.get(), target.settings, request, on_progress)
+        drain = _Drain(*source.chosen(await store.active()), request, on_progress)
         if await store.model(drain.model) is None:
             report = await embed_products(target, request, on_progress)
             return DrainReport(model=report.model, embedded=report.embedded, skipped=report.skipped)
@@ -63,6 +64,7 @@ async def watch_queue(
 ) -> None:
     """Completes the configured model, then embeds what changes as it changes, until it is cancelled.
 
+    Where the settings name no model, it is the one that search uses, also after a switch.
     Waits for a provider or database that is away, and tells `on_trouble` of it each time. Raises EmbeddingSetupError
     and ConfigurationError, which waiting does not mend.
     """
@@ -75,26 +77,27 @@ async def watch_queue(
         return True if wanted is None or wanted < POLL_SECONDS else min(wanted, MOST_WANTED_WAIT)
 
     async with EmbedderSource(target.settings) as source:
-        drain = _Drain(source.get(), target.settings, request, on_progress)
-        is_complete = was_there = False
+        complete: str | None = None
+        was_there = False
         while True:
             async for attempt in attempts(passes, ENDLESS, first=POLL_SECONDS, longest=LONGEST_WAIT, jitter=1.0):
                 with attempt:
-                    if not is_complete:
-                        await _complete(target, request, drain, on_progress)
-                        is_complete = True
                     async with embedding_store(target, revive=was_there) as store:
                         was_there = True
+                        drain = _Drain(*source.chosen(await store.active()), request, on_progress)
+                        if complete != drain.model:
+                            await _complete(target, request, drain, store, on_progress)
+                            complete = drain.model
                         for _ in range(ROUNDS):
                             await drain.run(store)
                             await asyncio.sleep(POLL_SECONDS)
 
 
-async def _complete(target: Target, request: EmbedRequest, drain: _Drain, on_progress: Progress) -> None:
+async def _complete(
+    target: Target, request: EmbedRequest, drain: _Drain, store: EmbeddingStore, on_progress: Progress
+) -> None:
     """Embeds what nobody noted: all products of a new model, and the rest after a run that was broken off."""
-    async with embedding_store(target) as store:
-        is_whole = await store.model(drain.model) is not None and not await store.count_missing(drain.model)
-    if not is_whole:
+    if await store.model(drain.model) is None or await store.count_missing(drain.model):
         await embed_products(target, request, on_progress)
 
 

@@ -110,12 +110,14 @@ class EmbedderSource:
     """Makes an embedder on first use and keeps it; as an async context manager it closes what it made.
 
     It also keeps the vectors of search texts: the same text has the same one for as long as the model is the same.
-    `last_used` is the model of the last search, whoever asked: no more than a guess at that of the next one.
+    `last_used` is the model of the last search, whoever asked, and `known_words` are those of the thesaurus that the
+    catalogue had when they were last looked up: no more than a guess at what the next one will find.
     """
 
     def __init__(self, settings: Settings, on_call: OnCall | None = None) -> None:
         self.settings = settings
         self.last_used: ActiveModel | None = None
+        self.known_words: set[str] = set()
         self._on_call = on_call
         self._embedders: dict[str, Embedder] = {}
         self._vectors: LRUCache[tuple[str, str], NDArray[np.float32]] = LRUCache(
@@ -125,6 +127,14 @@ class EmbedderSource:
     def get(self) -> Embedder:
         """The configured embedder; ConfigurationError as for embedder_from_settings."""
         return self._kept("", self.settings)
+
+    def chosen(self, active: RecordedModel | None) -> tuple[Embedder, Settings]:
+        """The embedder to bring products up to date with, and its settings: the configured one, or that of the model
+        which search uses where the settings name a provider alone. Errors as for `of`.
+        """
+        if active is None or active.provider != self.settings.embedding_provider or _name_a_model(self.settings):
+            return self.get(), self.settings
+        return self.of(active), settings_for(active, self.settings)
 
     def of(self, recorded: RecordedModel) -> Embedder:
         """The embedder of a model on record; errors as for settings_for, also for a local one that zava has not."""
@@ -166,6 +176,11 @@ class EmbedderSource:
     ) -> None:
         for embedder in self._embedders.values():
             await embedder.aclose()
+
+
+def _name_a_model(settings: Settings) -> bool:
+    prefixes = (settings.embedding_query_prefix, settings.embedding_document_prefix)
+    return settings.embedding_model is not None or settings.embedding_dimensions is not None or any(prefixes)
 
 
 def _key(recorded: RecordedModel, text: str) -> tuple[str, str]:

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from zava_cli.data import search as data
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.retries import retried
-from zava_cli.data.search import NO_FILTERS, ActiveModel, Filters, Match
-from zava_cli.data.search_at_once import Guess, Seen, at_once
+from zava_cli.data.search import ActiveModel, Filters
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource
+from zava_cli.services.search_at_once import guessed
+from zava_cli.services.search_meaning import Question, question_by
 from zava_cli.services.search_ranking import Found
-from zava_cli.services.search_terms import MOST_SLIPS, Terms, corrected, correction, terms_of, words_to_check
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from zava_cli.services.search_reading import OPERATORS, Asked, Written, read
+from zava_cli.services.search_terms import Terms
 
 CANDIDATES = 50
 """Length of each list at least; longer than the answer, so that a product low in both lists can rise."""
-FOLLOWERS = 2 / 3
-"""Where the nearest product reaches the model's threshold, others count down to this part of it."""
-OPERATORS = re.compile(r'(?:^|\s)(?:-\w|"[^"]+"|OR\s)')
 
 
 async def search_products(
@@ -52,28 +45,30 @@ async def search_products(
 async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
 ) -> SearchResult:
-    found = Found(mode=request.mode)
+    found, written = Found(mode=request.mode), Written(request.query_description)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
         filters = await filters_of(session, request)
-        question = await _likely_question(request, filters, source)
-        seen = await _at_once(session, request, question) if question else None
-        text, active = await _read(session, request.query_description, filters, found, seen)
-        source.last_used = active
-        if seen and question and text == question.text and question.is_by(active):
-            _take(found, seen, question)
+        guess = await guessed(session, written, request, filters, source, length_for(request.limit))
+        reading = guess.seen.reading if guess else None
+        asked, active = await read(session, written, filters, found, reading, source)
+        if guess and guess.holds(asked, active):
+            question = guess.question
+            found.by_keyword, found.by_meaning = guess.seen.by_keyword, question.near_enough(guess.seen.by_meaning)
             order = found.order(request.limit)
-            rows = seen.details(order)
+            rows = guess.seen.details(order)
         else:
             question = None
             if request.mode is not SearchMode.KEYWORD:
-                if is_slow := not source.is_at_hand(active, text):
+                if is_slow := not source.is_at_hand(active, asked.meaning):
                     # No transaction stays open while a provider thinks.
                     await stack.aclose()
-                question = await _question_or_notice(text, request, active, source, found)
+                question = await _question_or_notice(asked, request, active, source, found)
                 if is_slow:
                     session = await stack.enter_async_context(provider.reader(caller))
-            order, rows = await _look_up(session, request, terms_of(text), filters, question, found)
+            order, rows = await _look_up(session, request, asked.terms, filters, question, found)
+    if question and active:
+        found.notices += _behind(active)
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
     current_operation().row_count = len(hits)
@@ -84,27 +79,6 @@ async def _search(
         hits=hits,
         notices=found.notices,
     )
-
-
-@dataclass(frozen=True)
-class _Question:
-    """The question, its vector by the active model, and the lowest similarity of the nearest and of the others."""
-
-    text: str
-    vector: NDArray[np.float32]
-    active: ActiveModel
-    entry: float
-    threshold: float
-
-    def is_by(self, active: ActiveModel | None) -> bool:
-        """Whether that is its model, however many products changed meanwhile."""
-        return active is not None and replace(active, behind=self.active.behind) == self.active
-
-    def near_enough(self, nearest: dict[UUID, Match]) -> dict[UUID, Match]:
-        """Those of the nearest products that are hits."""
-        if not any(match.score >= self.entry for match in nearest.values()):
-            return {}
-        return {key: match for key, match in nearest.items() if match.score >= self.threshold}
 
 
 async def filters_of(session: Session, request: ProductFilters) -> Filters:
@@ -134,90 +108,17 @@ async def filters_of(session: Session, request: ProductFilters) -> Filters:
 
 
 async def _question_or_notice(
-    text: str, request: SearchRequest, active: ActiveModel | None, source: EmbedderSource, found: Found
-) -> _Question | None:
+    asked: Asked, request: SearchRequest, active: ActiveModel | None, source: EmbedderSource, found: Found
+) -> Question | None:
     """The question by meaning; where a hybrid search must do without it, that is among the notices."""
     try:
-        question = await _question(text, request.threshold, active, source)
+        return await question_by(active, asked, request.threshold, source)
     except EmbeddingError as error:
         if request.mode is SearchMode.SEMANTIC:
             raise
         found.mode = SearchMode.KEYWORD
         found.notices.append(f"Searched by keyword only: {error.message} {error.hint or ''}".strip())
         return None
-    found.notices += _behind(question.active)
-    return question
-
-
-async def _question(
-    text: str, threshold: float | None, active: ActiveModel | None, source: EmbedderSource
-) -> _Question:
-    """The question as the active model sees it; EmbeddingError where that cannot be had."""
-    if active is None:
-        raise EmbeddingError("No product is embedded yet.", hint="Run `zava embed` once, as the administrator.")
-    embedder = source.of(active)
-    vector = await source.embed_query(active, text)
-    if len(vector) != active.dimensions:
-        raise EmbeddingError(
-            f"The question got {len(vector)} dimensions from {active.model}; the products have {active.dimensions}.",
-            hint="Set embedding_dimensions and run `zava embed`, or use the service that embedded the products.",
-        )
-    if threshold is not None:
-        return _Question(text, vector, active, threshold, threshold)
-    return _Question(text, vector, active, embedder.threshold, embedder.threshold * FOLLOWERS)
-
-
-async def _read(
-    session: Session, question: str, filters: Filters, found: Found, seen: Seen | None
-) -> tuple[str, ActiveModel | None]:
-    """The question as the catalogue would spell it, and the model for it; what was changed is among the notices."""
-    words, neighbours = _to_check(question)
-    reading = seen.reading if seen else await data.reading(session, question, filters, words, neighbours)
-    found.exact = reading.exact
-    corrections: dict[str, str] = {}
-    if reading.unknown:
-        vocabulary = await data.vocabulary(session, max(map(len, reading.unknown)) + MOST_SLIPS)
-        corrections = {word: meant for word in reading.unknown if (meant := correction(word, vocabulary))}
-    found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
-    return corrected(question, corrections, reading.compounds) if words else question, reading.active
-
-
-def _to_check(question: str) -> tuple[list[str], list[str]]:
-    words, neighbours = words_to_check(question)
-    return ([], []) if OPERATORS.search(question) or not words else (words, neighbours)
-
-
-async def _likely_question(request: SearchRequest, filters: Filters, source: EmbedderSource) -> _Question | None:
-    """The question as it stands, by the model that the last search used; None where one statement cannot answer it."""
-    model, text = source.last_used, request.query_description
-    is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not OPERATORS.search(text)
-    if model is None or model.is_indexed or not is_plain:
-        return None
-    text = corrected(text, {}, ()) if _to_check(text)[0] else text
-    if not source.is_at_hand(model, text):
-        return None
-    try:
-        question = await _question(text, request.threshold, model, source)
-    except EmbeddingError:
-        # Told where it matters: search may use another model by now.
-        return None
-    return question if question.vector.any() else None
-
-
-async def _at_once(session: Session, request: SearchRequest, question: _Question) -> Seen:
-    words, neighbours = _to_check(request.query_description)
-    terms = terms_of(question.text)
-    guess = Guess(
-        request.query_description, words, neighbours, terms.wanted, terms.unwanted, question.vector, question.active
-    )
-    return await at_once(session, guess, _length(request))
-
-
-def _take(found: Found, seen: Seen, question: _Question) -> None:
-    """Takes both lists, and what is to be said of the vectors by now."""
-    found.by_keyword, found.by_meaning = seen.by_keyword, question.near_enough(seen.by_meaning)
-    if seen.reading.active is not None:
-        found.notices += _behind(seen.reading.active)
 
 
 def _behind(active: ActiveModel) -> list[str]:
@@ -231,21 +132,21 @@ def _behind(active: ActiveModel) -> list[str]:
     ]
 
 
-def _length(request: SearchRequest) -> int:
-    return max(CANDIDATES, 2 * request.limit)
+def length_for(limit: int) -> int:
+    """Length of each list for an answer of `limit` products."""
+    return max(CANDIDATES, 2 * limit)
 
 
 async def _look_up(
-    session: Session, request: SearchRequest, terms: Terms, filters: Filters, question: _Question | None, found: Found
+    session: Session, request: SearchRequest, terms: Terms, filters: Filters, question: Question | None, found: Found
 ) -> tuple[list[UUID], dict[UUID, dict[str, Any]]]:
     """The order of what is found, statement by statement, and what is shown of each product."""
-    text, length = request.query_description, _length(request)
+    text, length = request.query_description, length_for(request.limit)
     if found.mode is not SearchMode.SEMANTIC and OPERATORS.search(text):
         found.by_keyword = await data.by_operators(session, text, filters, length)
     elif found.mode is not SearchMode.SEMANTIC:
         found.by_keyword = await data.by_keyword(session, terms.wanted, terms.unwanted, filters, length)
-    # The cosine distance to a zero vector is NaN: such a question has no meaning to the model.
-    if question is not None and question.vector.any():
+    if question is not None and question.has_meaning():
         nearest = await data.by_meaning(session, question.vector, question.active, terms.unwanted, filters, length)
         found.by_meaning = question.near_enough(nearest)
     order = found.order(request.limit)

@@ -10,7 +10,7 @@ from uuid import UUID
 from zava_cli.data.search import Match
 from zava_cli.models.search import SearchMode
 
-MEANING, WORDS, TYPE = 0.7, 0.3, 0.3
+MEANING, WORDS, TYPE = 0.7, 0.3, 0.5
 """What similarity, the share of the words and the product's type weigh in a hybrid search (`scripts/bench search`)."""
 SPEAKERS = 2
 """How many of a type's products speak for it: one may be there by chance."""
@@ -45,14 +45,9 @@ class Found:
         """
         if self.mode is not SearchMode.HYBRID:
             return {product: match.score for product, match in self._matches.items()}
-        own = {
-            product: sum(
-                weight * matches[product].score
-                for weight, matches in ((MEANING, self.by_meaning), (WORDS, self.by_keyword))
-                if product in matches
-            )
-            for product in self._matches
-        }
+        own = {product: MEANING * match.score for product, match in self.by_meaning.items()}
+        for product, match in self.by_keyword.items():
+            own[product] = own.get(product, 0.0) + WORDS * match.score
         types: dict[UUID, list[float]] = {}
         for product in sorted(own, key=own.__getitem__, reverse=True):
             types.setdefault(self._matches[product].type_id, []).append(own[product])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+
+from zava_cli.services.thesaurus import Name
 
 WORD = re.compile(r"[^\W\d_]{4,30}")
 """A word whose spelling can be checked."""
@@ -50,6 +52,7 @@ _FRACTIONS = re.compile(r"(\d?)\s*([¼½¾⅐-⅞])")
 _CUE = re.compile(r"\b(?:not|no|without|except|never|nor)\b|n['’]t\b", re.IGNORECASE)
 # Where what is not wanted ends, and the words that say nothing about a product.
 _END = re.compile(r"[,.;:!?]|\b(?:for|but|with|in|on|at|to|that|who|when)\b", re.IGNORECASE)
+_LEADING = re.compile(r"\s*(?:(?:for|with|in|on|at|to)\s+)*", re.IGNORECASE)
 _EMPTY = frozenset({
     "a", "an", "any", "the", "my", "our", "of", "from", "it", "is", "be", "been", "has", "have", "based", "made",
     "make", "need", "needs", "use", "used", "using",
@@ -58,18 +61,36 @@ _EMPTY = frozenset({
 
 @dataclass(frozen=True)
 class Terms:
-    """A question for search by words: each wanted term with its spellings between bars, and unwanted words."""
+    """A question for search by words: each wanted term with its spellings between bars, unwanted words, and what
+    the thesaurus added to the wanted terms.
+    """
 
     wanted: list[str]
     unwanted: list[str]
+    added: list[str]
 
 
-def terms_of(question: str) -> Terms:
-    """What a question asks for, in its order; each term's first spelling is the question's own."""
+def terms_of(question: str, names: Sequence[Name] = ()) -> Terms:
+    """What a question asks for, in its order; each term's first spelling is the question's own.
+
+    `names` of the question get their others as further spellings, and those of several words become one term in
+    place of these; where a name is not wanted, neither are the others.
+    """
     text = _FRACTIONS.sub(_plain_fraction, question)
     text = re.sub(r"\bhalf[ -](?=inch|gallon|pint)", "1/2 ", text, flags=re.IGNORECASE)
     wanted = {spellings[0].lower(): spellings for match in _TOKEN.finditer(text) if (spellings := _spellings(match))}
-    return Terms(["|".join(spellings) for spellings in wanted.values()], _unwanted(text))
+    unwanted, added = _unwanted(text), list[str]()
+    for name in names:
+        if set(_plain_words(name.phrase)) <= set(unwanted):
+            unwanted += name.others
+            continue
+        own = wanted.get(name.phrase, [name.phrase])
+        for word in name.phrase.split():
+            if word != name.phrase:
+                wanted.pop(word, None)
+        wanted[name.phrase] = [*own, *name.others]
+        added += name.others
+    return Terms(["|".join(spellings) for spellings in wanted.values()], unwanted, list(dict.fromkeys(added)))
 
 
 def words_to_check(question: str) -> tuple[list[str], list[str]]:
@@ -150,7 +171,8 @@ def _unwanted(text: str) -> list[str]:
     wanted, *negated = _CUE.split(text)
     unwanted: list[str] = []
     for part in negated:
-        phrase, *rest = _END.split(part.lstrip(), maxsplit=1)
+        # "not for wood" begins with a word that ends such a phrase elsewhere.
+        phrase, *rest = _END.split(_LEADING.sub("", part, count=1), maxsplit=1)
         unwanted += _plain_words(phrase)
         wanted = " ".join([wanted, *rest])
     passed_over = _EMPTY.union(_plain_words(wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ddsketch.ddsketch import BaseDDSketch
@@ -64,5 +65,13 @@ class Series:
         return counted | {name: round(seconds, 6) for name, seconds in times.items()}
 
     def _quantile(self, part: float) -> float:
-        """Never beyond what was seen, which the middle of a bin may be."""
-        return min(max(self._sketch.get_quantile_value(part) or 0.0, self._least), self._most)
+        """Nearest rank: the time that so large a part took at most, never beyond what was seen.
+
+        The sketch by itself takes the rank below, which of two times calls the shorter one the 99th percentile.
+        """
+        last = round(self._sketch.count) - 1
+        place = math.ceil(part * (last + 1)) - 1
+        # Half a place further, so that no rounding leads to the place before.
+        value = self._sketch.get_quantile_value(min(1.0, (place + 0.5) / last) if last else 1.0)
+        # The middle of a bin may be beyond.
+        return min(max(value or 0.0, self._least), self._most)

@@ -9,7 +9,7 @@ from zava_cli.data.retries import retried
 from zava_cli.infra.errors import ValidationError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import SearchMode, SearchResult, SimilarRequest
-from zava_cli.services.search import CANDIDATES, filters_of, hit_of
+from zava_cli.services.search import filters_of, hit_of, length_for
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_terms import terms_of
 
@@ -28,7 +28,7 @@ async def similar_products(provider: PostgreSQLProvider, caller: Caller, request
 
 
 async def _similar(provider: PostgreSQLProvider, caller: Caller, request: SimilarRequest) -> SearchResult:
-    length = max(CANDIDATES, 2 * request.limit)
+    length = length_for(request.limit)
     async with provider.reader(caller) as session:
         filters = await filters_of(session, request)
         product = await data.product(session, request.sku)

@@ -23,7 +23,7 @@ from zava_cli.server.http.administration import AdministratorRoutes, administrat
 from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
 from zava_cli.server.http.health import HealthRoutes
 from zava_cli.server.http.limits import BoundedBody
-from zava_cli.server.http.rate import rate_limit
+from zava_cli.server.http.rate import RateLimit
 from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
 from zava_cli.server.http.traces import ContinuedTraces
@@ -59,7 +59,7 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     `state` was made for, which is for this machine alone.
     """
     settings = state.settings
-    server = server_of(state, auth=auth, middleware=[rate_limit(settings), CancelForTheDeparted()])
+    server = server_of(state, auth=auth, middleware=[RateLimit(settings), CancelForTheDeparted()])
     app = _transport(server, settings, is_open=auth is None)
     app.router.routes.extend(HealthRoutes(state, is_open=auth is None).routes())
     has_own_port = settings.metrics_port is not None

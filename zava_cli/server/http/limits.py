@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from httptools import HttpParserUpgrade, HttpRequestParser
 from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -58,6 +59,35 @@ class HeadTooLargeError(Exception):
     """A request's line and headers are larger than HEAD_BYTES."""
 
 
+class TunnelRefusedError(Exception):
+    """A request wants the rest of its connection to lead elsewhere."""
+
+
+class _Parser(HttpRequestParser):
+    """Reads a request that offers to change the protocol like any other one, since the offer is never taken up.
+
+    httptools counts on the change: it reads no body there, and what a proxy sent as one would be a request of its own.
+    """
+
+    def __init__(self, protocol: BoundedProtocol) -> None:
+        super().__init__(protocol)
+        self._protocol = protocol
+        # What follows a request that closes the connection is no further request.
+        self.set_dangerous_leniencies(lenient_data_after_close=False)
+
+    def feed_data(self, data: Any) -> None:
+        """Reads on."""
+        left = memoryview(data)
+        while left:
+            try:
+                super().feed_data(left)
+                return
+            except HttpParserUpgrade as offer:
+                # Up to there it is read: the end of the head.
+                left = left[offer.args[0] :]
+                super().feed_data(self._protocol.head_without_offer())
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Ends connections whose request line and headers are too large or do not come, or whose client does not read.
 
@@ -75,9 +105,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Starts the clock of the first request."""
         super().connection_made(transport)
-        assert self.parser is not None
-        # What follows a request that closes the connection is no further request.
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=False)
+        self.parser = _Parser(self)
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:
@@ -105,9 +133,20 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value.strip(b" \t"))
 
     def on_headers_complete(self) -> None:
-        """The request is handled from here on."""
+        """The request is handled from here on, unless its head is to be read once more."""
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise TunnelRefusedError
+            return
         self._has_head = True
         super().on_headers_complete()
+
+    def head_without_offer(self) -> bytes:
+        """The head of the current request without its offer to change the protocol."""
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
 
     def on_body(self, body: bytes) -> None:
         """Takes a piece of the body, which has a bound of its own."""
@@ -116,6 +155,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """What comes now belongs to the next request."""
+        if self.parser.should_upgrade():
+            return
         self._beside_body = 0
         super().on_message_complete()
 

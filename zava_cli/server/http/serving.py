@@ -121,6 +121,8 @@ def _config(application: HttpApplication, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         application.asgi,
         http=BoundedProtocol,
+        # Otherwise a request that was sent ahead begins in the context of the one before it, with its caller.
+        reset_contextvars=True,
         ws="none",
         # Entered by us instead, so that an error of the start is no more than that.
         lifespan="off",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from cachetools import TTLCache
-from fastmcp.server.middleware.rate_limiting import TokenBucketRateLimiter
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from zava_cli.infra.rate import OwnRate, Rate
 from zava_cli.server.state import MANAGER_CLAIM
 
 AT_ONCE = 500
 A_SECOND = 0.25
 """Of the 10,000 that the transport keeps for half an hour after their last request, nobody gets a tenth."""
-MOST_IDENTITIES = 10_000
 
 
 class BoundedSessions:
@@ -22,18 +20,12 @@ class BoundedSessions:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        # Whoever stays away for so long has a full bucket again.
-        self._buckets: TTLCache[str, TokenBucketRateLimiter] = TTLCache(MOST_IDENTITIES, AT_ONCE / A_SECOND)
+        self._rate = OwnRate(Rate(A_SECOND, AT_ONCE))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI connection."""
         who = _who(scope)
-        if who is None or not _may_open(Headers(scope=scope)):
-            await self._app(scope, receive, send)
-            return
-        bucket = self._buckets.pop(who, None) or TokenBucketRateLimiter(AT_ONCE, A_SECOND)
-        self._buckets[who] = bucket
-        if await bucket.consume():
+        if who is None or not _may_open(Headers(scope=scope)) or self._rate.may_ask(who):
             await self._app(scope, receive, send)
             return
         retry = {"retry-after": str(int(1 / A_SECOND))}
