@@ -194,6 +194,7 @@ async def test_a_database_that_does_not_answer_is_unhealthy_and_its_url_stays_hi
     settings = Settings.model_validate({"database_url": url, "data_dir": own_walls.target.settings.data_dir})
     report, found = await health_of(Target(settings))
     assert (report.healthy, found["database"].status) == (False, FAIL)
+    assert "zava db status" in str(found["database"].fix)
     assert list(found) == ["database", "audit log", "connection", "embedding provider"]
     assert "correct-horse" not in report.model_dump_json()
 

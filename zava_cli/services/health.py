@@ -11,7 +11,7 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.search import INDEX_ROWS
 from zava_cli.infra.deadline import bounded
-from zava_cli.infra.errors import EmbeddingError, MCPError
+from zava_cli.infra.errors import DatabaseUnavailableError, EmbeddingError, MCPError
 from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
 from zava_cli.services.embedding import EmbedderSource
 
@@ -22,6 +22,7 @@ OLDEST_SERVER = 160_000
 OLDEST_VECTOR = (0, 8)
 MOST_SECONDS = 5.0
 """How long a database that does not answer may keep whoever asks about it."""
+AWAY = "See whether PostgreSQL runs (`zava db status`), and whether ZAVA_DATABASE_URL leads to it."
 LOW_DISK = 1 << 30
 NO_DISK = 100 << 20
 OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
@@ -55,7 +56,9 @@ async def _components(provider: PostgreSQLProvider, who: str | None) -> AsyncIte
         state = await provider.state()
         found = await facts.catalog_facts(provider)
     except MCPError as error:
-        yield ComponentHealth(component="database", status=FAIL, detail=error.message, fix=error.hint)
+        # Its own hint leads here.
+        fix = AWAY if type(error) is DatabaseUnavailableError else error.hint
+        yield ComponentHealth(component="database", status=FAIL, detail=error.message, fix=fix)
     else:
         yield ComponentHealth(component="database", status=OK, detail=f"answers; time zone {state['time_zone']}")
         for component in (
