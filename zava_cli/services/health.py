@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 OLDEST_SERVER = 160_000
 OLDEST_VECTOR = (0, 8)
-MOST_SECONDS = 5.0
+MOST_SECONDS = 10.0
 """How long a database that does not answer may keep whoever asks about it."""
 AWAY = "See whether PostgreSQL runs (`zava db status`), and whether ZAVA_DATABASE_URL leads to it."
 LOW_DISK = 1 << 30
