@@ -6,7 +6,7 @@ import asyncio
 
 from fastmcp import Client
 
-from tests.stdio_serving import until
+from tests.stdio_serving import backends, until
 from zava_cli.data.target import Target
 from zava_cli.infra.operations import Way
 from zava_cli.server.app import server_of
@@ -41,3 +41,4 @@ async def test_a_server_that_ends_while_it_makes_itself_ready_leaves_no_connecti
     async with Client(server_of(ServerState(target, "seattle", Way.MCP_STDIO))) as client:
         await client.list_tools()
     await until(target, 0)
+    assert await backends(target) == 0

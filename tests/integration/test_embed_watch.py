@@ -68,6 +68,7 @@ async def test_a_watcher_follows_search_to_another_model(embedded: Target, monke
         await switch_model(embedded, "wordllama-l2-64", force=True)
         await as_owner(embedded, "UPDATE products SET name = 'Maul' WHERE name = 'Ladder'")
         await until(is_embedded)
+    assert await is_embedded()
 
 
 async def test_a_watcher_embeds_changes_as_they_come_and_outlives_a_provider_that_is_away(

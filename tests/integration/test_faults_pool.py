@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
 from tests.small_data import ORDERS, Walls
@@ -17,6 +18,7 @@ from zava_cli.services.query import open_query, run_query
 
 CALLERS = 200
 COUNT = QueryRequest(sql="select count(*) from orders")
+BEGINNING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 SLOW = QueryRequest(sql="select count(*) from (select generate_series(1, 1000000000000)) n")
 
 
@@ -100,6 +102,37 @@ async def test_callers_who_leave_while_they_wait_use_nothing_up(serving: Postgre
         await asyncio.wait(callers)
     counts = await asyncio.gather(*(count_of(serving, seattle) for _ in range(20)))
     assert counts == [ORDERS["Seattle"]] * 20
+
+
+async def test_who_leaves_or_runs_out_of_time_while_a_transaction_begins_leaves_nothing_to_the_next(
+    own_walls: Walls,
+) -> None:
+    settings = own_walls.target.settings.model_copy(update={"connect_timeout": 5.0, "read_attempts": 1})
+    provider = PostgreSQLProvider(Target(settings), serving=True)
+    callers = {city: await provider.identify(city) for city in ORDERS}
+    # The connections are there: what follows waits for nothing but its transaction.
+    await asyncio.gather(*(count_of(provider, callers["Seattle"]) for _ in range(4)))
+    lock = await asyncpg.connect(own_walls.superuser_dsn)
+    async with lock.transaction():
+        # What begins a transaction asks this table who the caller is.
+        await lock.execute("LOCK TABLE retail.managers IN ACCESS EXCLUSIVE MODE")
+        leaving, waiting = [
+            [asyncio.create_task(count_of(provider, callers["Seattle"])) for _ in range(2)] for _ in range(2)
+        ]
+        async with asyncio.timeout(20):
+            while await lock.fetchval(BEGINNING) < len(leaving + waiting):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        for task in leaving:
+            task.cancel()
+        await asyncio.wait(leaving + waiting)
+    await lock.close()
+    assert all(task.cancelled() for task in leaving)
+    assert {type(task.exception()) for task in waiting} == {DatabaseUnavailableError}
+    for city in ORDERS:
+        counts = await asyncio.gather(*(count_of(provider, callers[city]) for _ in range(12)))
+        assert counts == [ORDERS[city]] * 12
+    await provider.close()
+    await until_closed(own_walls)
 
 
 async def test_callers_whose_backends_are_ended_are_told_so_and_the_next_one_is_answered(

@@ -66,7 +66,8 @@ class TransactionConnection(asyncpg.Connection):
             await self.execute(BEGIN, timeout=timeout)
             rows = await self.fetch(named_sql("session")["begin"], *values, timeout=timeout)
         else:
-            # In one round trip: the server answers both once the second one asks it to.
+            # In one round trip: the server answers both once the second one asks it to. asyncpg keeps the last of
+            # two "command complete" messages; another version of it must do so too.
             self._transport.write(_BEGIN_MESSAGES)  # pyright: ignore
             rows, *_ = await self._protocol.bind_execute(self._set_up, values, "", 0, True, timeout)  # pyright: ignore
         return cast("str | None", rows[0]["reading_state"])

@@ -1,5 +1,6 @@
 -- name: nearest
--- All products compared with a question's vector, nearest first.
+-- All products compared with a question's vector, nearest first. Without filters to pass, unlike in by_comparing, only
+-- the nearest are looked up among the products.
 -- $1 question vector, $2 rows integer, $3 model text, $4 unwanted words text[]
 SELECT near.product_id, 1 - near.distance AS score, p.type_id,
        EXISTS (SELECT FROM unnest($4::text[]) AS word

@@ -100,6 +100,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _beside_body = 0
     """Bytes of the current request that are no part of its body."""
     _size = 0
+    """Bytes of its line and headers. The count above forgets a head that comes in one packet with all of its body, and
+    this one sees none of a header that does not end."""
     _has_head = False
 
     def connection_made(self, transport: Any) -> None:
