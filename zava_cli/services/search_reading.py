@@ -10,7 +10,7 @@ from functools import cached_property
 from zava_cli.data import search as data
 from zava_cli.data.search import ActiveModel, Filters, Reading
 from zava_cli.data.session import Session
-from zava_cli.services.embedding import EmbedderSource
+from zava_cli.services.search_memory import SearchMemory
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_terms import (
     MOST_SLIPS,
@@ -82,17 +82,17 @@ def likely(question: Written, known: Collection[str]) -> Asked:
 
 
 async def read(
-    session: Session, question: Written, filters: Filters, found: Found, reading: Reading | None, source: EmbedderSource
+    session: Session, question: Written, filters: Filters, found: Found, reading: Reading | None, memory: SearchMemory
 ) -> tuple[Asked, ActiveModel | None]:
     """The question as the database understands it, and the model for it; what was changed is among the notices.
 
-    `reading` is what the database has said of it already. What is learned of the catalogue stays with `source` for
+    `reading` is what the database has said of it already. What is learned of the catalogue stays in `memory` for
     the next guess.
     """
     words, others = question.to_check
     if reading is None:
         reading = await data.reading(session, question.text, filters, words, others)
-    found.exact, source.last_used = reading.exact, reading.active
+    found.exact, memory.model = reading.exact, reading.active
     if not words:
         return Asked(question.text, []), reading.active
     corrections = await _corrections(session, reading.unknown)
@@ -102,7 +102,7 @@ async def read(
     looked_up = words_of(names)
     if not set(looked_up) <= set(others):
         known = (await data.reading(session, text, filters, [], looked_up)).compounds
-    source.known_words = source.known_words.difference(looked_up) | known.intersection(looked_up)
+    memory.words = memory.words.difference(looked_up) | known.intersection(looked_up)
     return Asked(text, names_known(names, known)), reading.active
 
 
