@@ -164,8 +164,9 @@ async def test_a_run_whose_database_goes_away_says_what_is_kept(shop: Target, se
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     server.stop()
-    with pytest.raises(DatabaseUnavailableError, match=r"[24] products were embedded in this run") as caught:
+    with pytest.raises(DatabaseUnavailableError) as caught:
         await run
+    assert "products were embedded in this run" in caught.value.message
     assert "next `zava embed` goes on" in str(caught.value.hint)
     server.behaviour = "ok"
     assert (await embed_products(far, once)).embedded in (2, 4)

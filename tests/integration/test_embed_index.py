@@ -1,20 +1,14 @@
-"""The index of a model: what is told of it, and where it is built."""
+"""The index of a model: what is told of it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-from pathlib import Path
 
-import pytest
-
-from tests.command_line import ZAVA, CommandLine
+from tests.command_line import CommandLine
 from tests.small_shop import ADD, as_owner, until
 from zava_cli.data.admin import admin_connection
-from zava_cli.data.migrate import migrate
 from zava_cli.data.target import Target
-from zava_cli.infra.settings import Settings
 from zava_cli.models.embed import EmbedRequest, IndexState
 from zava_cli.services.embed import embed_products
 from zava_cli.services.embed_models import embed_status
@@ -53,21 +47,3 @@ async def test_status_and_migrate_say_of_a_missing_index_what_search_does_withou
     await until(seen_building)
     assert (await run).indexed
     assert (await state())[0] == "ready"
-
-
-@pytest.mark.usefixtures("small_disk")
-async def test_where_processes_cannot_share_the_index_it_is_built_in_one(folder: Path) -> None:
-    target = Target(Settings.model_validate({"data_dir": folder}))
-    await migrate(target)
-    await as_owner(target, ADD, THINGS)
-    assert target.embedded is not None
-    target.embedded.stop()
-    # What starts the server is what decides how much its processes share.
-    small = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=4m tmpfs /dev/shm && exec "$0" "$@"']
-    done = await asyncio.to_thread(
-        subprocess.run, [*small, *ZAVA, "embed", "--json"], env=CommandLine(target).environment(),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["indexed"]
-    assert "could not resize shared memory segment" in target.embedded.log.read_text()

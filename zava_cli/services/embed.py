@@ -156,24 +156,29 @@ class _Run:
         if not self.products:
             return
         try:
+            # The database may go away while it counts what a provider has left, too.
             with translated():
                 await self._embed_pending()
-        except EmbeddingError as error:
-            # With --all a product that is left may have its right vector from before: those are not counted.
-            left = sum([len(batch.texts) async for batch in self._pending(everything=False)])
-            error.message += f" {self.embedded} products were embedded in this run; {left} are missing or stale."
-            error.hint = f"{error.hint or ''} {GOES_ON}".strip()
-            raise
         except DatabaseUnavailableError as error:
             error.message = f"{error.message.rstrip('.')}. {self.embedded} products were embedded in this run."
             error.hint = f"{error.hint or ''} {GOES_ON}".strip()
             raise
 
     async def _embed_pending(self) -> None:
-        self.row = await recorded_model(self.store, self.embedder, self.settings)
-        # Or the first answer would say what is expected of the others, and it may be the one that is wrong.
-        self.embedder.dimensions = self.row.dimensions
-        await self._embed(self._pending(everything=self.request.all))
+        try:
+            self.row = await recorded_model(self.store, self.embedder, self.settings)
+            # Or the first answer would say what is expected of the others, and it may be the one that is wrong.
+            self.embedder.dimensions = self.row.dimensions
+            await self._embed(self._pending(everything=self.request.all))
+        except EmbeddingError as error:
+            await self._tell_what_is_left(error)
+            raise
+
+    async def _tell_what_is_left(self, error: EmbeddingError) -> None:
+        # With --all a product that is left may have its right vector from before: those are not counted.
+        left = sum([len(batch.texts) async for batch in self._pending(everything=False)])
+        error.message += f" {self.embedded} products were embedded in this run; {left} are missing or stale."
+        error.hint = f"{error.hint or ''} {GOES_ON}".strip()
 
     async def _embed(self, batches: AsyncIterator[Pending]) -> None:
         batch, ready = await anext(batches, None), None
