@@ -21,7 +21,9 @@ from zava_cli.services.search_meaning import Question, question_by
 from zava_cli.services.search_memory import SearchMemory
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_reading import OPERATORS, Asked, Written, read
+from zava_cli.services.search_reasons import words_shown
 from zava_cli.services.search_terms import Terms
+from zava_cli.services.thesaurus import thesaurus_of
 
 CANDIDATES = 50
 """Length of each list at least; longer than the answer, so that a product low in both lists can rise."""
@@ -48,7 +50,10 @@ async def search_products(
 async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource, memory: SearchMemory
 ) -> SearchResult:
-    found, written = Found(mode=request.mode), Written(request.query_description)
+    found, written = (
+        Found(mode=request.mode),
+        Written(request.query_description, thesaurus_of(provider.settings.thesaurus)),
+    )
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
         filters = await filters_of(session, request)
@@ -162,7 +167,7 @@ async def _look_up(
 
 def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
     """A found product as it is shown, with what spoke for it."""
-    words: list[str] = row.pop("words")
+    words = words_shown(row.pop("words"), f"{row['name']} {row['description']}")
     similarity = found.by_meaning[product].score if product in found.by_meaning else None
     semantic_rank, keyword_rank = found.meaning_places.get(product), found.keyword_places.get(product)
     reasons = ["this SKU"] if product in found.exact else []
