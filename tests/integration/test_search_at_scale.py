@@ -187,8 +187,8 @@ async def test_a_filter_reaches_its_index_under_row_security(
     vector = await embedder_from_settings(pools.settings).embed_query("paint")
     async with pools.reader(seattle) as session:
         # What cannot use an index would read the whole table all the same.
-        await session.configure("SET LOCAL enable_seqscan = off", *search.scan_settings())
-        rows = await session.rows(explain, vector, *filters.values, 50, MODEL.model, [], None, 20_000)
+        settings = ["SET LOCAL enable_seqscan = off", *search.scan_settings()]
+        rows = await session.rows_with(settings, explain, vector, *filters.values, 50, MODEL.model, [], None, 20_000)
     plan = "\n".join(row["QUERY PLAN"] for row in rows)
     conditions = plan.split(index, 1)[1].split("Index Cond:", 1)[1].splitlines()[0]
     assert "price_key" in conditions

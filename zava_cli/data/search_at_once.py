@@ -10,9 +10,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from zava_cli.data.connections import Opening
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.search import Match, Reading, VectorModel, reading_of
-from zava_cli.data.session import Session
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,15 +52,18 @@ class PlainQuestion:
     model: VectorModel
 
 
-async def at_once(session: Session, plain: PlainQuestion, limit: int) -> Seen:
-    """Both lists of an unfiltered search, by a model whose vectors have no index.
+def at_once(plain: PlainQuestion, limit: int) -> Opening:
+    """Asks for both lists of an unfiltered search, by a model whose vectors have no index; `seen` reads the answer.
 
     The caller compares the reading: a question with a slip, or another model that search uses by now, takes another
     search.
     """
     texts = [list(part) for part in (plain.words, plain.neighbours, plain.terms, plain.unwanted)]
-    arguments = (plain.question, *texts, limit, plain.vector, plain.model.model)
-    rows = await session.records(_statement(), *arguments)
+    return Opening(_statement(), (plain.question, *texts, limit, plain.vector, plain.model.model))
+
+
+def seen(rows: Sequence[Any]) -> Seen:
+    """What the statement found."""
     products = {row["product_id"]: row for row in rows if row["product_id"] is not None}
     reading = reading_of(json.loads(rows[0]["reading"]))
     return Seen(reading, _list(products, "keyword"), _list(products, "meaning"), products)
@@ -80,8 +83,8 @@ def _statement() -> str:
     question, words, neighbours, terms, unwanted, limit, vector, model = (f"${number}" for number in range(1, 9))
     reading = _part(sql["reading"], question, *_UNFILTERED, words, neighbours)
     keyword = _part(sql["by_keyword"], terms, *_UNFILTERED, limit, unwanted, "NULL")
-    meaning = _part(named_sql("search_at_once")["nearest"], vector, limit, model, unwanted)
-    shown = _part(sql["hits"], "ARRAY(SELECT product_id::text FROM found)", terms, "false", "NULL")
+    meaning = _part(named_sql("search_at_once")["nearest"], vector, limit, model)
+    shown = _part(named_sql("search_at_once")["shown"], "ARRAY(SELECT product_id FROM found)", terms, unwanted)
     # Only our own statements are put in.
     return (
         f"WITH reading AS MATERIALIZED (SELECT row_to_json(part)::text AS reading, exact FROM {reading}),"  # noqa: S608
@@ -90,8 +93,7 @@ def _statement() -> str:
         "found AS (SELECT product_id FROM keyword UNION ALL SELECT product_id FROM meaning"
         " UNION ALL SELECT unnest(exact)::uuid FROM reading) "
         "SELECT reading.reading, part.*, k.place AS keyword_place, k.score AS keyword_score,"
-        " m.place AS meaning_place, m.score AS meaning_score, coalesce(k.type_id, m.type_id) AS type_id,"
-        f" coalesce(k.is_unwanted, m.is_unwanted) AS is_unwanted FROM reading LEFT JOIN ({shown}"
+        f" m.place AS meaning_place, m.score AS meaning_score FROM reading LEFT JOIN ({shown}"
         " LEFT JOIN keyword k USING (product_id) LEFT JOIN meaning m USING (product_id)) ON true"
     )
 
