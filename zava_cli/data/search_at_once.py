@@ -84,7 +84,7 @@ def _statement() -> str:
     reading = _part(sql["reading"], question, *_UNFILTERED, words, neighbours)
     keyword = _part(sql["by_keyword"], terms, *_UNFILTERED, limit, unwanted, "NULL")
     meaning = _part(named_sql("search_at_once")["nearest"], vector, limit, model)
-    shown = _part(named_sql("search_at_once")["shown"], "ARRAY(SELECT product_id FROM found)", terms, unwanted)
+    shown = _part(named_sql("search_at_once")["shown"], "ARRAY(SELECT product_id::text FROM found)", terms, unwanted)
     # Only our own statements are put in.
     return (
         f"WITH reading AS MATERIALIZED (SELECT row_to_json(part)::text AS reading, exact FROM {reading}),"  # noqa: S608

@@ -13,7 +13,7 @@ ORDER BY distance
 
 -- name: shown
 -- The products of both lists, each looked up once: what `hits` shows of them, and what the order depends on.
--- $1 products uuid[], $2 terms text[], each with its spellings between bars, $3 unwanted words text[]
+-- $1 products text[], as for `hits`, $2 terms text[], each with its spellings between bars, $3 unwanted words text[]
 WITH asked AS MATERIALIZED (
     SELECT place, split_part(spellings, '|', 1) AS term,
            ARRAY(SELECT phraseto_tsquery('english', spelling)
@@ -28,4 +28,4 @@ SELECT p.product_id, p.sku, p.name, c.name AS category, t.name AS product_type, 
 FROM products p
 JOIN product_types t ON t.type_id = p.type_id
 JOIN categories c ON c.category_id = p.category_id
-WHERE p.product_id = ANY ($1::uuid[])
+WHERE p.product_id = ANY ($1::text[]::uuid[])
