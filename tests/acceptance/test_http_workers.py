@@ -18,6 +18,9 @@ from tests.http_serving import HttpServer, calling, http_server
 from tests.stdio_serving import PATIENCE, environment, until
 from zava_cli.data.target import Target
 
+UNANSWERED_SECONDS = 8
+"""More than a worker at work may be silent."""
+
 
 def workers(server: HttpServer) -> set[int]:
     """The processes that answer."""
@@ -70,6 +73,21 @@ async def test_a_worker_that_dies_is_replaced_while_the_others_answer(seeded: Ta
                 await asyncio.sleep(0.2)
         assert other in workers(server)
         await again(server.url)
+        assert await asyncio.to_thread(server.stop) == 0
+
+
+async def test_a_new_worker_may_take_longer_to_start_than_to_answer(seeded: Target) -> None:
+    with http_server(seeded, "--no-auth", "--workers", "2") as server:
+        before = workers(server)
+        os.kill(min(before), signal.SIGKILL)
+        async with asyncio.timeout(PATIENCE):
+            while not (new := workers(server) - before):
+                await asyncio.sleep(0.01)
+        os.kill(*new, signal.SIGSTOP)
+        await asyncio.sleep(UNANSWERED_SECONDS)
+        os.kill(*new, signal.SIGCONT)
+        await asyncio.sleep(2)
+        assert workers(server) - before == new
         assert await asyncio.to_thread(server.stop) == 0
 
 
