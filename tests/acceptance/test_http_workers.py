@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.http_serving import HttpServer, calling, http_server
+from tests.own_server import wait_until
 from tests.stdio_serving import PATIENCE, environment, until
 from zava_cli.data.target import Target
 
@@ -30,6 +31,12 @@ def workers(server: HttpServer) -> set[int]:
         with contextlib.suppress(psutil.NoSuchProcess):
             found |= {child.pid} if any("spawn_main" in word for word in child.cmdline()) else set()
     return found
+
+
+def newcomers(server: HttpServer, before: set[int]) -> set[int]:
+    """Those that were not there before, as soon as there are any."""
+    wait_until(lambda: bool(workers(server) - before))
+    return workers(server) - before
 
 
 async def answered(url: str, *, modern: bool = True) -> int:
@@ -80,9 +87,7 @@ async def test_a_new_worker_may_take_longer_to_start_than_to_answer(seeded: Targ
     with http_server(seeded, "--no-auth", "--workers", "2") as server:
         before = workers(server)
         os.kill(min(before), signal.SIGKILL)
-        async with asyncio.timeout(PATIENCE):
-            while not (new := workers(server) - before):
-                await asyncio.sleep(0.01)
+        new = await asyncio.to_thread(newcomers, server, before)
         os.kill(*new, signal.SIGSTOP)
         await asyncio.sleep(UNANSWERED_SECONDS)
         os.kill(*new, signal.SIGCONT)

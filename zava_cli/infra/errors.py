@@ -140,6 +140,7 @@ class ServerUnavailableError(MCPError):
     """No zava server answers where one was expected; trying again may help."""
 
     error_code = "SERVER_UNAVAILABLE"
+    retry_after = 2.0
 
 
 class ValidationError(MCPError):
