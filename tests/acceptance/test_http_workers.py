@@ -87,12 +87,12 @@ async def test_a_new_worker_may_take_longer_to_start_than_to_answer(seeded: Targ
     with http_server(seeded, "--no-auth", "--workers", "2") as server:
         before = workers(server)
         os.kill(min(before), signal.SIGKILL)
-        new = await asyncio.to_thread(newcomers, server, before)
-        os.kill(*new, signal.SIGSTOP)
+        [new] = await asyncio.to_thread(newcomers, server, before)
+        os.kill(new, signal.SIGSTOP)
         await asyncio.sleep(UNANSWERED_SECONDS)
-        os.kill(*new, signal.SIGCONT)
+        os.kill(new, signal.SIGCONT)
         await asyncio.sleep(2)
-        assert workers(server) - before == new
+        assert workers(server) - before == {new}
         assert await asyncio.to_thread(server.stop) == 0
 
 
