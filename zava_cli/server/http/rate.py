@@ -21,13 +21,17 @@ class RateLimit(Middleware):
     """A bucket per identity: `http_rate` requests a second, and four seconds' worth of them at once."""
 
     def __init__(self, settings: Settings) -> None:
-        self._may_ask = _asked(Rate(settings.http_rate, max(1, int(settings.http_rate * BURST_SECONDS))))
+        self._ask = _asked(Rate(settings.http_rate, max(1, int(settings.http_rate * BURST_SECONDS))))
 
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
         """Passes a message on; RateLimitError when there have been too many requests."""
-        if context.type == "request" and not self._may_ask(_who()):
+        if context.type == "request" and not self.may_ask():
             raise RateLimitError
         return await call_next(context)
+
+    def may_ask(self) -> bool:
+        """Counts a request of the current caller; whether it was not one too many."""
+        return self._ask(_who())
 
 
 def _asked(rate: Rate) -> Callable[[str], bool]:
