@@ -44,8 +44,8 @@ def _controller() -> Path:
 
 
 def _bound(group: Path, microseconds: int) -> None:
-    if (group / "cpu.max").exists():
-        (group / "cpu.max").write_text(f"{microseconds} {PERIOD}")
-    else:
-        (group / "cpu.cfs_period_us").write_text(str(PERIOD))
-        (group / "cpu.cfs_quota_us").write_text(str(microseconds))
+    # The greatest weights: otherwise a group is worth as much as any other process, and may not get its part.
+    first = {"cpu.cfs_period_us": PERIOD, "cpu.cfs_quota_us": microseconds, "cpu.shares": 262_144}
+    second = {"cpu.max": f"{microseconds} {PERIOD}", "cpu.weight": 10_000}
+    for name, value in (second if (group / "cpu.max").exists() else first).items():
+        (group / name).write_text(str(value))
