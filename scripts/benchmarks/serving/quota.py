@@ -16,7 +16,10 @@ PERIOD = 10_000
 
 def can_hold() -> bool:
     """Whether this user may make such groups."""
-    return os.access(_controller(), os.W_OK)
+    folder = _controller()
+    if not os.access(folder, os.W_OK):
+        return False
+    return folder != GROUPS or "cpu" in (GROUPS / "cgroup.subtree_control").read_text().split()
 
 
 @contextmanager
@@ -31,9 +34,9 @@ def held(processes: Sequence[psutil.Process], cores: float) -> Iterator[None]:
             (group / "cgroup.procs").write_text(str(process.pid))
         yield
     finally:
-        for group, process in groups.items():
-            if process.is_running():
-                (parent / "cgroup.procs").write_text(str(process.pid))
+        for group in filter(Path.is_dir, groups):
+            for pid in (group / "cgroup.procs").read_text().split():
+                (parent / "cgroup.procs").write_text(pid)
             group.rmdir()
 
 
