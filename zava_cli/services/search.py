@@ -20,6 +20,7 @@ from zava_cli.services.search_at_once import guessed
 from zava_cli.services.search_meaning import Question, question_by
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_reading import OPERATORS, Asked, Written, read
+from zava_cli.services.search_reranking import reranked, widened
 from zava_cli.services.search_terms import Terms
 
 CANDIDATES = 50
@@ -45,6 +46,7 @@ async def search_products(
 async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
 ) -> SearchResult:
+    limit, request = request.limit, widened(request, source)
     found, written = Found(mode=request.mode), Written(request.query_description)
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
@@ -69,6 +71,7 @@ async def _search(
             order, rows = await _look_up(session, request, asked.terms, filters, question, found)
     if question and active:
         found.notices += _behind(active)
+    order = (await reranked(order, rows, request, source, found))[:limit]
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
     current_operation().row_count = len(hits)
@@ -167,9 +170,12 @@ def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
         reasons.append(f"{', '.join(words) or 'its type'} (words #{keyword_rank})")
     if similarity is not None:
         reasons.append(f"{similarity:.2f} alike (meaning #{semantic_rank})")
+    relevance = found.relevance.get(product)
+    if relevance is not None:
+        reasons.append(f"{relevance:.2f} by the re-ranker")
     return SearchHit(
         **row,
-        score=found.scores.get(product, 0.0),
+        score=found.scores.get(product, 0.0) if relevance is None else relevance,
         similarity=similarity,
         semantic_rank=semantic_rank,
         keyword_rank=keyword_rank,
