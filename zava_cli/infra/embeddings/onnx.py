@@ -58,7 +58,7 @@ class OnnxEmbedder:
         # One thread call per batch: a cancelled caller waits for one batch, not for all of them.
         answers: list[tuple[list[int], NDArray[np.float32]]] = []
         for group in batches(tidied, self.batch_size, _BATCH_CHARACTERS):
-            with embedding_span(self.model):
+            with embedding_span(self._model.shown):
                 answers.append((group, await asyncio.to_thread(self._embed, [tidied[i] for i in group])))
         vectors = np.zeros((len(tidied), self.dimensions), dtype=np.float32)
         for group, rows in answers:
