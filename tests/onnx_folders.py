@@ -16,6 +16,7 @@ DIMENSIONS = 64
 
 def cross_encoder(folder: Path, words: Sequence[str]) -> Path:
     """Counts how often a word of the question that it knows is in the text, as a logit."""
+    _skip_without_the_extra()
     from onnx import TensorProto, helper
 
     node = helper.make_node
@@ -47,6 +48,7 @@ _INTEGERS = {"special": len(SPECIAL) - 1, "one": 1, "two": 2}
 
 def sentence_transformer(folder: Path, words: Sequence[str], **pooling: Any) -> Path:
     """Gives each word that it knows a direction of its own, and the words it does not know another one."""
+    _skip_without_the_extra()
     from onnx import helper, numpy_helper
 
     table = np.random.default_rng(7).normal(size=(len(SPECIAL) + len(words), DIMENSIONS)).astype(np.float32)
@@ -58,11 +60,15 @@ def sentence_transformer(folder: Path, words: Sequence[str], **pooling: Any) -> 
     return folder
 
 
+def _skip_without_the_extra() -> None:
+    pytest.importorskip("onnxruntime", reason="needs the extra: pip install 'zava[onnx]'")
+    pytest.importorskip("onnx", reason="makes the tiny models of these tests")
+
+
 def _write(
     folder: Path, words: Sequence[str], nodes: list[Any], constants: list[Any], output: tuple[str, list[str | int]]
 ) -> Path:
-    pytest.importorskip("onnxruntime", reason="needs the extra: pip install 'zava[onnx]'")
-    onnx = pytest.importorskip("onnx", reason="makes the tiny models of these tests")
+    import onnx
     from onnx import TensorProto, helper
 
     used = {name for node in nodes for name in node.input}
