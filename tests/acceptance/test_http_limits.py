@@ -203,17 +203,6 @@ async def test_after_a_malformed_body_the_next_request_is_answered(server: HttpS
         assert (await caller.request("ping"))["result"] == {}
 
 
-async def test_one_identity_may_only_ask_so_often(seeded: Target) -> None:
-    with http_server(seeded, "--no-auth", ZAVA_HTTP_RATE="2") as server:
-        async with calling(server.url, modern=True) as caller:
-            answers = [await caller.ask("select 1") for _ in range(20)]
-            refused = [a["content"][0]["text"] for a in answers if a["isError"]]
-            assert 5 <= len(refused) < 20
-            assert all(text.startswith("RATE_LIMITED") for text in refused)
-            await asyncio.sleep(1.5)
-            assert not (await caller.ask("select 1"))["isError"]
-
-
 async def test_two_hundred_clients_on_ten_connections_are_all_answered(server: HttpServer) -> None:
     async def one() -> bool:
         async with calling(server.url, modern=True) as caller:

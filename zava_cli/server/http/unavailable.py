@@ -1,14 +1,17 @@
-"""Requests whose caller cannot even be looked up, because the database is away, are told to come again."""
+"""Requests that no tool can answer, because the database is away or the server ends, are told to come again."""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zava_cli.infra.errors import MCPError
+from zava_cli.infra.errors import MCPError, ServerUnavailableError
+
+STOPPING = "The server is stopping; nothing came of this request."
 
 
 def failure(_: Request, error: Exception) -> Response:
@@ -21,12 +24,27 @@ def failure(_: Request, error: Exception) -> Response:
 
 
 class Answered:
-    """ASGI middleware: an error that `failure` has answered is none of uvicorn's, which would log it as a crash."""
+    """ASGI middleware: an error that `failure` has answered is none of uvicorn's, which would log it as a crash.
+
+    Who is still waiting when the server ends is told to come again, where uvicorn would say 500.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI connection."""
-        with suppress(MCPError):
-            await self._app(scope, receive, send)
+        has_begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            with suppress(MCPError):
+                await self._app(scope, receive, noted)
+        except asyncio.CancelledError:
+            if has_begun:
+                raise
+            await failure(Request(scope), ServerUnavailableError(STOPPING))(scope, receive, send)
