@@ -8,7 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, embedding_span, tidy, timed_call, unit_rows
+from zava_cli.infra.embeddings.base import (
+    EmbeddingConfig,
+    OnRefused,
+    batches,
+    embedding_span,
+    tidy,
+    timed_call,
+    unit_rows,
+)
 from zava_cli.infra.errors import ConfigurationError, EmbeddingSetupError
 from zava_cli.infra.onnx_models import OnnxModel
 
@@ -36,7 +44,7 @@ class OnnxEmbedder:
         self._config = config
         self._model = OnnxModel(config.model)
 
-    async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed_documents(self, texts: Sequence[str], on_refused: OnRefused | None = None) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), dimensions), in the order of `texts`. Raises EmbeddingError."""
         return await self._embed_all(texts, self._config.document_prefix)
 
