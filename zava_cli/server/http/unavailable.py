@@ -1,14 +1,19 @@
-"""Requests whose caller cannot even be looked up, because the database is away, are told to come again."""
+"""Who is told to come again later hears when: as a header too, and also where no tool runs yet that could say it."""
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zava_cli.infra.errors import MCPError
+from zava_cli.server.errors import RETRY_AFTER
+
+HEADER = "retry-after"
 
 
 def failure(_: Request, error: Exception) -> Response:
@@ -16,17 +21,30 @@ def failure(_: Request, error: Exception) -> Response:
     if not isinstance(error, MCPError) or error.retry_after is None:
         return PlainTextResponse("Internal Server Error", status_code=500)
     told = {"code": error.error_code, "message": error.message, "retryable": True, "retry_after": error.retry_after}
-    headers = {"retry-after": str(max(1, round(error.retry_after)))}
-    return JSONResponse({"error": told}, status_code=503, headers=headers)
+    return JSONResponse({"error": told}, status_code=503, headers={HEADER: _whole(error.retry_after)})
 
 
 class Answered:
-    """ASGI middleware: an error that `failure` has answered is none of uvicorn's, which would log it as a crash."""
+    """ASGI middleware: an error that `failure` has answered is none of uvicorn's, which would log it as a crash.
+
+    A tool leaves in the request's state after how many seconds its caller may come again.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI connection."""
+
+        async def told(message: Message) -> None:
+            wait = scope.get("state", {}).get(RETRY_AFTER)
+            if wait is not None and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = _whole(wait)
+            await send(message)
+
         with suppress(MCPError):
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, told)
+
+
+def _whole(seconds: float) -> str:
+    return str(max(1, math.ceil(seconds)))
