@@ -30,6 +30,9 @@ Behaviour = Literal[
     "server_error",
     "unauthorized",
     "bad_request",
+    "forbidden",
+    "not_found",
+    "too_large",
     "truncated",
     "not_json",
     "wrong_dimension",
@@ -43,7 +46,8 @@ Behaviour = Literal[
     "repeated_index",
     "slow",
 ]
-_STATUS = {"rate_limited": 429, "server_error": 500, "unauthorized": 401, "bad_request": 400}
+_STATUS = {"rate_limited": 429, "server_error": 500, "unauthorized": 401, "bad_request": 400,
+           "forbidden": 403, "not_found": 404, "too_large": 413}  # fmt: skip
 
 
 @lru_cache(maxsize=10_000)
@@ -60,14 +64,17 @@ def vector_of(text: str, dimensions: int) -> list[float]:
 @dataclass
 class EmbeddingServer:
     """The running server; change `behaviour` at any time. `requests` holds the JSON body of each request,
-    `headers` its headers in lower case and `paths` its path. `most_at_once` counts overlapping requests."""
+    `headers` its headers in lower case and `paths` its path. `most_at_once` counts overlapping requests. A request with
+    more than `most_texts` is too large. What is refused bears `retry_after`, or else the headers `limits`."""
 
     base_url: str
     dimensions: int
     behaviour: Behaviour = "ok"
     poison: str = ""
     gathering: int = 1
+    most_texts: int = 2_048
     retry_after: str | None = None
+    limits: dict[str, str] | None = None
     requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     headers: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     paths: list[str] = field(default_factory=list[str])
@@ -101,6 +108,8 @@ class EmbeddingServer:
 
     def behaviour_for(self, body: dict[str, Any]) -> Behaviour:
         """What a request meets: with `poison` only one that holds that text meets anything but "ok"."""
+        if len(body["input"]) > self.most_texts:
+            return "too_large"
         return self.behaviour if any(self.poison in text for text in body["input"]) else "ok"
 
     def stop(self) -> None:
@@ -169,6 +178,7 @@ def _handler(state: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
             if behaviour == "slow":
                 state.hold()
             wait = {"retry-after-ms": "10"} if state.retry_after is None else {"retry-after": state.retry_after}
+            wait = wait if state.limits is None else state.limits
             if behaviour == "rate_limited_once":
                 state.behaviour = "ok"
                 self._send(429, b"{}", wait)

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from statistics import fmean
 
+from benchmarks import common
 from benchmarks.common import Goal, Measure, Report
 from benchmarks.databases import scratch_data_directory, seeded_database, zava
 from benchmarks.serving import searches
@@ -45,7 +46,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     goals: list[Goal] = []
     for part, made in (("quality", _quality), ("speed", _speed)):
         if part in arguments.only:
-            report = made(arguments)
+            report = common.progress.part(made(arguments))
             measures += report.measures
             goals += report.goals
     return Report("search", measures, goals)
@@ -112,6 +113,7 @@ async def _ask_all(
     from zava_cli.models.search import SearchMode, SearchRequest
     from zava_cli.services.embedding import EmbedderSource
     from zava_cli.services.search import search_products
+    from zava_cli.services.search_memory import SearchMemory
 
     target = Target(Settings.model_validate({"profile": profile, "data_dir": folder}))
     async with admin_connection(target) as connection:
@@ -122,9 +124,10 @@ async def _ask_all(
     products = [Product(*row) for row in rows]
     provider = PostgreSQLProvider(target)
     async with EmbedderSource(target.settings) as source:
+        memory = SearchMemory()
         caller = await provider.identify(manager)
         # The first one loads the model.
-        await search_products(provider, caller, SearchRequest(query_description="warm up"), source)
+        await search_products(provider, caller, SearchRequest(query_description="warm up"), source, memory)
         for half, queries in halves.items():
             figures: dict[str, dict[str, list[float]]] = {}
             for mode in MODES:
@@ -133,7 +136,7 @@ async def _ask_all(
                 for query in queries:
                     request = SearchRequest(query_description=query.query, mode=SearchMode(mode), limit=10)
                     started = time.perf_counter()
-                    result = await search_products(provider, caller, request, source)
+                    result = await search_products(provider, caller, request, source, memory)
                     figures[mode]["time"].append((time.perf_counter() - started) * 1000)
                     found.append([hit.sku for hit in result.hits])
                 shown = f"{half} {mode}" if show and half == "tuning" else None
@@ -142,6 +145,7 @@ async def _ask_all(
                 unit = "ms" if name == "time" else "mean"
                 runs = {mode: figures[mode][name] for mode in MODES}
                 measures.append(Measure(f"{half} {name}", unit, runs))
+            common.progress.so_far("quality", Report("", [*measures]))
     await provider.close()
 
 

@@ -11,14 +11,15 @@ import sys
 import numpy as np
 import pytest
 
+from tests.command_line import CommandLine
 from tests.embedding_server import EmbeddingServer
 from tests.small_data import make_walls, remove_walls
-from tests.small_shop import ADD, NAMES, active, as_owner, remote, vectors
+from tests.small_shop import ADD, NAMES, active, as_owner, queued, remote, until, vectors
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.embed import ProductRow, embedding_store
 from zava_cli.data.search import nearest_statement
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import EmbeddingError
+from zava_cli.infra.errors import DatabaseUnavailableError, EmbeddingError
 from zava_cli.models.embed import EmbedReport, EmbedRequest
 from zava_cli.services.embed import embed_products, product_text
 from zava_cli.services.embed_models import embed_status
@@ -38,7 +39,7 @@ async def test_each_product_gets_the_vector_of_its_text(shop: Target) -> None:
 
 
 async def test_the_text_of_a_product_is_in_lower_case() -> None:
-    row = ProductRow(None, "Maul, 8 lb", "HAMMERS", "HAND TOOLS", "Splits logs.", None, None)  # type: ignore[arg-type]
+    row = ProductRow(None, "S1", "Maul, 8 lb", "HAMMERS", "HAND TOOLS", "Splits logs.", None, None)  # type: ignore[arg-type]
     assert product_text(row) == "maul, 8 lb. hammers. hand tools. splits logs."
 
 
@@ -107,6 +108,75 @@ async def test_a_failing_provider_leaves_finished_batches_and_the_active_model(
     assert sum(len(request["input"]) for request in server.requests) == left
 
 
+async def test_a_product_that_is_refused_waits_with_the_reason_and_the_others_are_embedded(
+    shop: Target, server: EmbeddingServer
+) -> None:
+    await as_owner(shop, "UPDATE products SET description = 'poison' WHERE name IN ('Ladder', 'Work light')")
+    server.behaviour, server.poison = "bad_request", "poison"
+    zava = CommandLine(shop)
+    far = {"ZAVA_EMBEDDING_PROVIDER": "openai", "ZAVA_EMBEDDING_BASE_URL": server.base_url}
+    done = await asyncio.to_thread(
+        zava, "embed", "--model", "test-model", "--batch", "4", ZAVA_EMBEDDING_ATTEMPTS="2", **far
+    )
+    assert done.code == 1
+    assert "Embedded 4 products with test-model" in done.out
+    assert "search uses this model now" in done.out
+    for told in (
+        "Refused: S6, Ladder. ",
+        "Refused: S4, Work light. ",
+        "(HTTP 400)",
+        "2 products were refused, 0 of them",
+    ):
+        assert told in done.err
+    status = (await embed_status(shop)).models[0]
+    assert (status.embedded, status.missing, status.waiting, status.failed) == (4, 2, 2, 0)
+    assert "HTTP 400" in str(status.failure)
+    again = await embed_products(remote(shop, server, embedding_attempts=2), EmbedRequest())
+    assert (again.embedded, again.put_off, again.given_up) == (0, 2, 2)
+    assert {refusal.sku for refusal in again.refused} == {"S4", "S6"}
+    server.behaviour = "ok"
+    report = await embed_products(remote(shop, server), EmbedRequest())
+    assert (report.embedded, report.put_off) == (2, 0)
+    assert await queued(shop) == []
+
+
+async def test_a_refused_product_keeps_the_vector_that_it_had(shop: Target, server: EmbeddingServer) -> None:
+    await embed_products(remote(shop, server), EmbedRequest())
+    before = await vectors(shop)
+    await as_owner(shop, "UPDATE products SET description = 'poison' WHERE name = 'Ladder'")
+    server.behaviour, server.poison = "bad_request", "poison"
+    report = await embed_products(remote(shop, server), EmbedRequest())
+    assert (report.embedded, report.unchanged, report.put_off) == (0, 5, 1)
+    assert await vectors(shop) == before
+    assert await queued(shop) == ["Ladder"]
+
+
+async def test_a_run_whose_database_goes_away_says_what_is_kept(shop: Target, server: EmbeddingServer) -> None:
+    far, once = remote(shop, server), EmbedRequest(batch=2)
+    await embed_products(far, EmbedRequest())
+    await as_owner(shop, "UPDATE products SET description = 'changed'")
+    server.behaviour, server.poison, server.most_at_once = "slow", "ladder", 0
+    run = asyncio.create_task(embed_products(far, once))
+    await until(lambda: some_are_embedded(shop))
+    async with admin_connection(shop) as connection:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    server.stop()
+    with pytest.raises(DatabaseUnavailableError) as caught:
+        await run
+    assert "products were embedded in this run" in caught.value.message
+    assert "next `zava embed` goes on" in str(caught.value.hint)
+    server.behaviour = "ok"
+    assert (await embed_products(far, once)).embedded in (2, 4)
+
+
+async def some_are_embedded(shop: Target) -> bool:
+    """Whether a part of the queue is settled."""
+    return len(await queued(shop)) < len(NAMES)
+
+
 _KILLED = """
 import asyncio, os, signal, sys
 from tests.conftest import settings_for
@@ -149,7 +219,7 @@ async def test_two_runs_at_once_embed_every_product_once(shop: Target) -> None:
 async def test_vectors_of_another_length_are_refused_under_the_same_name(shop: Target, server: EmbeddingServer) -> None:
     await embed_products(remote(shop, server), EmbedRequest())
     server.dimensions = 96
-    with pytest.raises(EmbeddingError, match="96 dimensions; those on record have 64") as caught:
+    with pytest.raises(EmbeddingError, match="96 dimensions for test-model; 64 were expected") as caught:
         await embed_products(remote(shop, server), EmbedRequest(all=True))
     assert "embedding_dimensions to 96" in str(caught.value.hint)
     report = await embed_products(remote(shop, server, embedding_dimensions=96), EmbedRequest())

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError as PydanticError
 
+from tests.small_shop import as_owner
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
@@ -39,7 +40,7 @@ async def test_a_shoppers_question_finds_the_product_and_says_why(
     best = result.hits[0]
     assert best.name == "Weatherproof Outlet Box, 1-Gang"
     assert (result.mode, result.model, result.notices) == (SearchMode.HYBRID, "wordllama-l2-256", [])
-    assert best.why.startswith("waterproof, box, outdoor, outlet (words #1); 0.")
+    assert best.why.startswith("weatherproof (asked: waterproof), box, outdoor, outlet (words #1); 0.")
     assert best.price == Decimal("11.98")
     assert best.units is None
 
@@ -94,6 +95,45 @@ async def test_a_sku_in_any_case_comes_first(provider: PostgreSQLProvider, seatt
     best = (await find(provider, seattle, " hthm001700 ", mode=mode)).hits[0]
     assert best.sku == "HTHM001700"
     assert best.why.startswith("this SKU")
+
+
+@pytest.mark.parametrize("written", ["ELEB 003800", "eleb-003800", "eleb.003800 "])
+@pytest.mark.parametrize("mode", list(SearchMode))
+async def test_a_sku_is_found_with_other_separators(
+    provider: PostgreSQLProvider, seattle: Caller, mode: SearchMode, written: str
+) -> None:
+    result = await find(provider, seattle, written, mode=mode)
+    assert (result.hits[0].sku, result.hits[0].why[:8], result.notices) == ("ELEB003800", "this SKU", [])
+
+
+async def test_a_sku_as_it_is_written_comes_before_one_with_other_separators(seeded_copy: Target) -> None:
+    await as_owner(seeded_copy, "UPDATE products SET sku = 'AB-1234' WHERE sku = 'HTHM001700'")
+    provider = PostgreSQLProvider(seeded_copy)
+    try:
+        seattle = await provider.identify("seattle")
+        assert (await find(provider, seattle, "ab 1234", mode="keyword")).hits[0].sku == "AB-1234"
+        await as_owner(seeded_copy, "UPDATE products SET sku = 'AB1234' WHERE sku = 'ELEB003800'")
+        for written in ("AB-1234", "ab1234"):
+            found = (await find(provider, seattle, written, mode="keyword")).hits
+            assert [hit.sku for hit in found if hit.why.startswith("this SKU")] == [written.upper()]
+    finally:
+        await provider.close()
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "why"),
+    [
+        ("clawed hammer", "16 oz Curved Claw Hammer", "claw (asked: clawed), hammer (words"),
+        ("sheetrock screws", "Drywall Screws", "drywall (asked: sheetrock), screws (words"),
+        ("hammers", "16 oz Curved Claw Hammer", "hammer (words"),
+        ("faucet without a sprayer", "Faucet", "faucet (words"),
+    ],
+)
+async def test_the_reason_is_the_word_that_a_product_has(
+    provider: PostgreSQLProvider, seattle: Caller, question: str, name: str, why: str
+) -> None:
+    hits = (await find(provider, seattle, question, mode="keyword", limit=100)).hits
+    assert next(hit.why for hit in hits if name in hit.name).startswith(why)
 
 
 async def test_a_rare_word_weighs_more_than_a_common_one(provider: PostgreSQLProvider, seattle: Caller) -> None:

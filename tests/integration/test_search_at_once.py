@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,20 +17,28 @@ from zava_cli.data.target import Target
 from zava_cli.models.search import SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search import search_products
+from zava_cli.services.search_memory import SearchMemory
+
+Kept = tuple[EmbedderSource, SearchMemory]
+
+
+@asynccontextmanager
+async def kept(provider: PostgreSQLProvider) -> AsyncGenerator[Kept]:
+    """What a server keeps between searches, before its first one."""
+    async with EmbedderSource(provider.settings) as source:
+        yield source, SearchMemory()
 
 
 @pytest.fixture
-async def used(provider: PostgreSQLProvider, seattle: Caller) -> AsyncIterator[EmbedderSource]:
+async def used(provider: PostgreSQLProvider, seattle: Caller) -> AsyncIterator[Kept]:
     """What a server keeps between searches, after its first one."""
-    async with EmbedderSource(provider.settings) as source:
-        await ask(provider, seattle, source, "hammer")
-        yield source
+    async with kept(provider) as searches:
+        await ask(provider, seattle, searches, "hammer")
+        yield searches
 
 
-async def ask(
-    provider: PostgreSQLProvider, caller: Caller, source: EmbedderSource, text: str, **options: Any
-) -> SearchResult:
-    return await search_products(provider, caller, SearchRequest(query_description=text, **options), source)
+async def ask(provider: PostgreSQLProvider, caller: Caller, searches: Kept, text: str, **options: Any) -> SearchResult:
+    return await search_products(provider, caller, SearchRequest(query_description=text, **options), *searches)
 
 
 @pytest.fixture
@@ -54,16 +63,16 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
 )  # fmt: skip
 async def test_the_answer_is_that_of_a_first_search(
-    provider: PostgreSQLProvider, seattle: Caller, used: EmbedderSource, text: str
+    provider: PostgreSQLProvider, seattle: Caller, used: Kept, text: str
 ) -> None:
     for options in ({}, {"limit": 100}, {"threshold": 0.9}, {"in_stock": True}, {"mode": "keyword"}):
-        async with EmbedderSource(provider.settings) as fresh:
+        async with kept(provider) as fresh:
             first = await ask(provider, seattle, fresh, text, **options)
         assert await ask(provider, seattle, used, text, **options) == first
 
 
 async def test_a_plain_question_is_one_statement_and_a_slip_of_the_pen_goes_through_the_steps(
-    provider: PostgreSQLProvider, seattle: Caller, used: EmbedderSource, statements: list[str]
+    provider: PostgreSQLProvider, seattle: Caller, used: Kept, statements: list[str]
 ) -> None:
     assert (await ask(provider, seattle, used, "box beam")).hits
     assert len(statements) == 1
@@ -72,7 +81,7 @@ async def test_a_plain_question_is_one_statement_and_a_slip_of_the_pen_goes_thro
 
 
 async def test_other_names_are_looked_up_once_and_then_part_of_the_one_statement(
-    provider: PostgreSQLProvider, seattle: Caller, used: EmbedderSource, statements: list[str]
+    provider: PostgreSQLProvider, seattle: Caller, used: Kept, statements: list[str]
 ) -> None:
     first = await ask(provider, seattle, used, "sheetrock")
     assert len(statements) > 2
@@ -85,12 +94,12 @@ async def test_what_changed_since_the_search_before_is_found_as_it_is_now(seeded
     provider = PostgreSQLProvider(seeded_copy)
     try:
         seattle = await provider.identify("seattle")
-        async with EmbedderSource(provider.settings) as source:
-            before = await ask(provider, seattle, source, "claw hammer")
+        async with kept(provider) as searches:
+            before = await ask(provider, seattle, searches, "claw hammer")
             async with admin_connection(seeded_copy) as connection, owner_transaction(connection, seeded_copy):
                 await connection.execute("UPDATE products SET name = 'Zimbelstern' WHERE sku = $1", before.hits[0].sku)
-            assert "1 product(s) changed" in (await ask(provider, seattle, source, "claw hammer")).notices[0]
-            assert (await ask(provider, seattle, source, "zimbelstern")).hits[0].sku == before.hits[0].sku
+            assert "1 product(s) changed" in (await ask(provider, seattle, searches, "claw hammer")).notices[0]
+            assert (await ask(provider, seattle, searches, "zimbelstern")).hits[0].sku == before.hits[0].sku
     finally:
         await provider.close()
 
@@ -101,27 +110,27 @@ async def test_an_index_that_came_or_embeddings_that_went_since_the_search_befor
     provider = PostgreSQLProvider(seeded_copy)
     try:
         seattle = await provider.identify("seattle")
-        async with EmbedderSource(provider.settings) as source:
-            before = await ask(provider, seattle, source, "claw hammer")
+        async with kept(provider) as searches:
+            before = await ask(provider, seattle, searches, "claw hammer")
             async with embedding_store(seeded_copy) as store:
                 assert await store.build_index("wordllama-l2-256", 256, minimum=1)
             for _ in range(2):
                 statements.clear()
-                after = await ask(provider, seattle, source, "claw hammer")
+                after = await ask(provider, seattle, searches, "claw hammer")
                 assert [hit.sku for hit in after.hits[:5]] == [hit.sku for hit in before.hits[:5]]
                 assert len(statements) > 2
             async with admin_connection(seeded_copy) as connection:
                 await connection.execute("TRUNCATE retail.product_description_embeddings, retail.embedding_models")
-            assert "Run `zava embed`" in (await ask(provider, seattle, source, "claw hammer")).notices[0]
+            assert "Run `zava embed`" in (await ask(provider, seattle, searches, "claw hammer")).notices[0]
     finally:
         await provider.close()
 
 
 async def test_callers_with_one_server_never_see_each_others_stock(
-    provider: PostgreSQLProvider, seattle: Caller, head_office: Caller, used: EmbedderSource
+    provider: PostgreSQLProvider, seattle: Caller, head_office: Caller, used: Kept
 ) -> None:
     mine = await ask(provider, seattle, used, "hammer drill", in_stock=True)
-    async with EmbedderSource(provider.settings) as fresh:
+    async with kept(provider) as fresh:
         theirs = await ask(provider, head_office, fresh, "hammer drill", in_stock=True)
     assert await ask(provider, head_office, used, "hammer drill", in_stock=True) == theirs
     assert await ask(provider, seattle, used, "hammer drill", in_stock=True) == mine

@@ -159,9 +159,62 @@ async def test_products_with_an_unwanted_word_do_not_fill_the_list(
         for filters in (NO_FILTERS, CHEAP):
             async with pools.reader(seattle) as session:
                 found = await by_meaning(session, vector, MODEL, ["shade"], filters, 50)
+                compared = await by_meaning(session, vector, replace(MODEL, is_indexed=False), ["shade"], filters, 50)
+            assert len(compared) == 50
+            assert not any(match.is_unwanted for match in compared.values())
             assert len(found) == 50
             assert not any(match.is_unwanted for match in found.values())
             assert not found.keys() & nearest_ones.keys()
+
+
+async def keyword(pools: PostgreSQLProvider, caller: Caller, terms: list[str], **options: Any) -> list[str]:
+    """Names of what is found by words, best first."""
+    unwanted, filters = options.get("unwanted", []), options.get("filters", NO_FILTERS)
+    async with pools.reader(caller) as session:
+        found = await search.by_keyword(session, terms, unwanted, filters, 50)
+        shown = await search.details(session, list(found), [], NO_FILTERS)
+    return [shown[product]["name"] for product in found]
+
+
+async def test_among_very_many_products_with_a_word_those_with_every_word_come_first(
+    pools: PostgreSQLProvider, seattle: Caller
+) -> None:
+    assert (await keyword(pools, seattle, ["paint", "chalkboard"]))[0] == "Chalkboard Paint, Black, 1 qt"
+    assert (await keyword(pools, seattle, ["paint", "shade", "2999"]))[0] == "Paint, shade 2999"
+    assert len(await keyword(pools, seattle, ["paint"])) == 50
+
+
+async def test_of_very_many_products_with_a_word_none_is_lost_to_a_filter_or_to_what_is_unwanted(
+    pools: PostgreSQLProvider, seattle: Caller
+) -> None:
+    rows = await as_owner(pools.target, "SELECT name FROM products WHERE name ~* '\\mpaints?\\M' AND name !~* 'shade'")
+    paints = {row["name"] for row in rows}
+    assert paints and paints <= set(await keyword(pools, seattle, ["paint"], unwanted=["shade"]))
+    dear = replace(NO_FILTERS, min_price=Decimal("1.01"))
+    assert paints <= set(await keyword(pools, seattle, ["paint"], filters=dear))
+    await as_owner(pools.target, "UPDATE products SET name = name || ', dim' WHERE sku LIKE 'SHADE29%'")
+    found = await keyword(pools, seattle, ["paint", "shade"], unwanted=["dim"])
+    assert len(found) == 50
+    assert not any("dim" in name for name in found)
+
+
+async def test_words_among_very_many_products_in_stock_are_those_of_ones_own_stores(
+    pools: PostgreSQLProvider, seattle: Caller
+) -> None:
+    in_stock = replace(NO_FILTERS, in_stock=True)
+    before = await keyword(pools, seattle, ["paint"], filters=in_stock)
+    await as_owner(
+        pools.target,
+        "INSERT INTO inventory (store_id, product_id, stock_level) SELECT store_id, product_id, 5 FROM products, stores"
+        " WHERE sku LIKE 'SHADE%' AND stores.name = 'Zava Retail Tacoma'",
+    )
+    assert await keyword(pools, seattle, ["paint"], filters=in_stock) == before
+    await as_owner(
+        pools.target,
+        "INSERT INTO inventory (store_id, product_id, stock_level) SELECT store_id, product_id, 5 FROM products, stores"
+        " WHERE sku = 'SHADE7' AND stores.name = 'Zava Retail Seattle'",
+    )
+    assert "Paint, shade 7" in await keyword(pools, seattle, ["paint", "shade"], filters=in_stock)
 
 
 async def test_the_product_whose_like_is_wanted_makes_room_for_another(
@@ -195,7 +248,11 @@ async def test_a_filter_reaches_its_index_under_row_security(
 
 
 async def test_without_a_signed_context_the_ways_past_row_security_find_nothing(pools: PostgreSQLProvider) -> None:
-    asked = "SELECT security.products_holding('paint'), security.products_of_sku('PFIP003800')"
+    asked = """
+        SELECT security.products_holding('paint'), security.products_of_sku('PFIP003800'),
+               security.products_named('{paint}'),
+               security.products_by_words('{paint}', '{}', NULL, NULL, NULL, NULL, NULL, 50)
+    """
     connection = await asyncpg.connect(pools.target.gateway_dsn)
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):

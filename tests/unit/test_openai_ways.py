@@ -15,7 +15,7 @@ from keyring.backend import KeyringBackend
 from tests.embedding_server import KEY, EmbeddingServer, embedder_for, embedding_server
 from zava_cli.infra.embeddings.base import EmbeddingConfig
 from zava_cli.infra.embeddings.providers import create_embedder
-from zava_cli.infra.errors import EmbeddingError
+from zava_cli.infra.errors import EmbeddingError, EmbeddingUnavailableError
 
 
 @pytest.fixture
@@ -102,6 +102,23 @@ async def test_a_wait_that_one_request_is_told_holds_every_other_back(server: Em
         # Less would be a request before its time, however slow the machine.
         assert loop.time() - started >= 0.5
     assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("reset", "seconds"), [("1m30s", 90), ("20ms", 0.02), ("6m0.5s", 360.5), ("7", 7), ("soon", None), ("", None)]
+)
+async def test_a_limit_that_is_used_up_says_when_to_come_back(
+    server: EmbeddingServer, reset: str, seconds: float | None
+) -> None:
+    server.behaviour = "rate_limited"
+    server.limits = {
+        "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": reset,
+        "x-ratelimit-remaining-tokens": "500", "x-ratelimit-reset-tokens": "6h",
+    }  # fmt: skip
+    async with embedder_for(server) as embedder:
+        with pytest.raises(EmbeddingUnavailableError) as caught:
+            await embedder.embed_documents(["hammer"])
+    assert caught.value.wanted_wait == seconds
 
 
 async def test_nobody_waits_longer_for_a_held_service_than_for_a_silent_one(server: EmbeddingServer) -> None:

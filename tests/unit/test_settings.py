@@ -121,6 +121,7 @@ GUARDED = {
     "metrics_token": "somebody-elses-token",
     "metrics_port": "9100",
     "metrics_file": "/var/tmp/elsewhere",
+    "thesaurus": "/etc/passwd",
 }
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from zava_cli.infra.errors import ConfigurationError
 from zava_cli.services.search_terms import terms_of
-from zava_cli.services.thesaurus import MOST_NAMES, MOST_WORDS, Name, entries, names_in, names_known, words_of
+from zava_cli.services.thesaurus import MOST_NAMES, MOST_WORDS, Name, entries, names_known, thesaurus_of, words_of
+
+names_in = thesaurus_of(None).names_in
 
 
 def others(question: str) -> dict[str, tuple[str, ...]]:
@@ -96,3 +100,41 @@ def test_every_name_of_the_file_is_written_as_a_question_is_looked_up() -> None:
             assert name == name.lower()
             assert not set(name) & set("|=>,")
             assert 1 <= len(re.findall(r"[^\W_]+", name)) <= MOST_WORDS
+
+
+def test_a_shops_own_names_stand_beside_those_of_the_product(tmp_path: Path) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("# ours\n\nGizmo = doohickey\nsheetrock, acme board > wall panel\n", encoding="utf-8")
+    found = {name.phrase: name.others for name in thesaurus_of(own).names_in("gizmos, doohickey, sheetrock")}
+    assert found["gizmos"] == ("doohickey",)
+    assert found["doohickey"] == ("gizmo",)
+    assert {"drywall", "wall panel"} <= set(found["sheetrock"])
+    assert "doohickey" in thesaurus_of(own).words - thesaurus_of(None).words
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("just words", "line 3 is neither"),
+        ("a > b > c", "line 3 is neither"),
+        ("a = b > c", "line 3 is neither"),
+        ("a, b = c", "line 3 is neither"),
+        ("a = ", "line 3 has ''"),
+        ("a, > b", "line 3 has ''"),
+        ("one two three four five = b", "line 3 has 'one two three four five'"),
+    ],
+)
+def test_a_line_that_says_nothing_is_named_by_its_number(tmp_path: Path, line: str, reason: str) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text(f"# ours\na = b\n{line}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=re.escape(reason)) as caught:
+        thesaurus_of(own)
+    assert str(own) in str(caught.value)
+
+
+def test_a_thesaurus_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="No such file"):
+        thesaurus_of(tmp_path / "none.txt")
+    (tmp_path / "old.txt").write_bytes("a = caf\xe9\n".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match="not UTF-8"):
+        thesaurus_of(tmp_path / "old.txt")

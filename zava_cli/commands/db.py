@@ -91,18 +91,24 @@ def migrate(
 
     Example: zava db migrate --sql > review.sql
     """
+    from zava_cli.commands.embed_models import note_no_index
     from zava_cli.data import migrate as migrations
+    from zava_cli.services.embed_models import models_without_index
 
     if sql:
         for migration in runtime.administrator(migrations.outstanding):
             print_line(f"-- {migration.name}\nBEGIN;\n{migration.sql}\nCOMMIT;\n")
         return
 
-    async def apply(target: Target) -> list[str]:
-        return await migrations.migrate(target, lambda name: diagnostics.note(f"Applying {name}"))
+    async def apply(target: Target) -> tuple[list[str], dict[str, int]]:
+        names = await migrations.migrate(target, lambda name: diagnostics.note(f"Applying {name}"))
+        # A migration may have dropped an index that it made useless.
+        return names, await models_without_index(target)
 
-    applied = runtime.administrator(apply)
+    applied, without_index = runtime.administrator(apply)
     print_line(f"Applied {len(applied)} migrations." if applied else "Up to date.")
+    for model, vectors in without_index.items():
+        note_no_index(model, vectors)
 
 
 @db_app.command(cls=ZavaCommand, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

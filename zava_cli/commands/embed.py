@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.exit_codes import ExitCode
 from zava_cli.commands.output.console import print_json, print_line
 from zava_cli.commands.shell import ZavaGroup, setting_callback
 
@@ -84,9 +85,9 @@ def _run(request: EmbedRequest, *, as_json: bool) -> None:
         report = runtime.administrator(work)
     if as_json:
         print_json(report)
-        return
-    print_line(_sentence(report))
-    _note_skipped(report.skipped)
+    else:
+        print_line(_sentence(report))
+    _note_left(report)
 
 
 def _drain(request: EmbedRequest, *, retry_failed: bool, as_json: bool) -> None:
@@ -100,13 +101,9 @@ def _drain(request: EmbedRequest, *, retry_failed: bool, as_json: bool) -> None:
         report = runtime.administrator(work)
     if as_json:
         print_json(report)
-        return
-    print_line(f"Embedded {report.embedded} changed products with {report.model}.")
-    _note_skipped(report.skipped)
-    if report.put_off:
-        diagnostics.note(
-            f"{report.put_off} products were refused, {report.given_up} of them for the last time: zava embed status."
-        )
+    else:
+        print_line(f"Embedded {report.embedded} changed products with {report.model}.")
+    _note_left(report)
 
 
 def _estimate(request: EmbedRequest, *, as_json: bool) -> None:
@@ -154,9 +151,17 @@ def _watch(request: EmbedRequest) -> None:
     runtime.administrator(work)
 
 
-def _note_skipped(skipped: int) -> None:
-    if skipped:
-        diagnostics.note(f"{skipped} products have no text that the model knows; they are found by keyword.")
+def _note_left(report: EmbedReport | DrainReport) -> None:
+    """Says which products are without a vector of today's text; the command fails where there could be one."""
+    if report.skipped:
+        diagnostics.note(f"{report.skipped} products have no text that the model knows; they are found by keyword.")
+    for refusal in report.refused:
+        diagnostics.note(f"Refused: {refusal.sku}, {refusal.name}. {refusal.reason}")
+    if report.put_off:
+        diagnostics.note(
+            f"{report.put_off} products were refused, {report.given_up} of them for the last time: zava embed status."
+        )
+        raise typer.Exit(ExitCode.FAILURE)
 
 
 def _sentence(report: EmbedReport) -> str:

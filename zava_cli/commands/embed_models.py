@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,10 +12,11 @@ from zava_cli.commands.embed import embed_app
 from zava_cli.commands.exit_codes import ExitCode
 from zava_cli.commands.output.console import print_json, print_line, print_table
 from zava_cli.commands.shell import ZavaCommand
+from zava_cli.infra.errors import ValidationError
 
 if TYPE_CHECKING:
     from zava_cli.data.target import Target
-    from zava_cli.models.embed import EmbedStatus
+    from zava_cli.models.embed import EmbedStatus, ModelStatus
     from zava_cli.models.embed_check import CheckReport, SwitchReport
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -39,20 +41,37 @@ def status(as_json: JsonOption = False) -> None:
     if not found.models:
         print_line(f"None of {found.products} products is embedded yet; run zava embed.")
         return
-    columns = ["model", "active", "size", "embedded", "missing", "stale", "waiting", "failed", "oldest"]
+    columns = ["model", "active", "size", "embedded", "missing", "stale", "waiting", "failed", "oldest", "index"]
     print_table(
         columns,
         [
             (
                 row.model, row.active, row.dimensions, row.embedded, row.missing, row.stale, row.waiting, row.failed,
-                row.oldest.isoformat(" ", "seconds") if row.oldest else None,
+                row.oldest.isoformat(" ", "seconds") if row.oldest else None, _index(row),
             )
             for row in found.models
         ],
     )  # fmt: skip
+    from zava_cli.services.embed_models import LACKING
+
     for row in found.models:
         if row.failure:
             diagnostics.note(f"{row.model}: {row.failure}")
+        if row.index in LACKING:
+            note_no_index(row.model, row.embedded)
+
+
+def _index(row: ModelStatus) -> str:
+    if row.index_progress is not None:
+        return f"{row.index} ({row.index_progress:.0%})"
+    return f"{row.index} ({row.index_bytes / (1 << 20):,.0f} MB)" if row.index_bytes else row.index
+
+
+def note_no_index(model: str, vectors: int) -> None:
+    """Says what search does without a model's index, and what builds it."""
+    from zava_cli.services.embed_models import NO_INDEX, NO_INDEX_FIX
+
+    diagnostics.note(f"{model} has {vectors:,} vectors; {NO_INDEX}. {NO_INDEX_FIX}")
 
 
 @embed_app.command(cls=ZavaCommand)
@@ -105,19 +124,25 @@ def check(
     accept: Annotated[
         bool, typer.Option("--accept", help="Compare the next check with this one, whatever it finds.")
     ] = False,
+    queries: Annotated[
+        Path | None,
+        typer.Option("--queries", exists=True, dir_okay=False, metavar="FILE",
+                     help="Golden queries of your own from now on: query, tab, SKU to be found among five."),
+    ] = None,
     as_json: JsonOption = False,
-) -> None:
+) -> None:  # fmt: skip
     """Ask a model the golden queries and compare with exact search and its last check; exit code 1 when it drifted.
 
     Example: zava embed check --json
     """
+    text = None if queries is None else _text_of(queries)
 
     with runtime.progress() as on_progress:
 
         async def work(target: Target) -> CheckReport:
             from zava_cli.services.embed_check import check_model
 
-            return await check_model(target, model, accept=accept, on_progress=on_progress)
+            return await check_model(target, model, accept=accept, queries=text, on_progress=on_progress)
 
         report = runtime.administrator(work)
     if as_json:
@@ -128,6 +153,13 @@ def check(
         diagnostics.note(f"Drift: {problem}.")
     if report.problems and not accept:
         raise typer.Exit(ExitCode.FAILURE)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValidationError("queries", str(file), "it is not UTF-8 text") from None
 
 
 def _figures(report: CheckReport) -> str:

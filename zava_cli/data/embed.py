@@ -34,6 +34,7 @@ class ProductRow:
     """
 
     product_id: UUID
+    sku: str
     name: str
     product_type: str
     category: str
@@ -56,11 +57,16 @@ class ModelRow:
     document_prefix: str
 
 
+Refused = tuple[ProductRow, str]
+"""A product and why it was refused."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Products that were read together, and the vectors, shape (n, dimensions), and text hashes of n of them.
 
-    `blank` are those whose text has no meaning to the model, so that they have no vector.
+    `blank` are those whose text has no meaning to the model, so that they have no vector. `refused` are not among
+    those that were read: the model's provider does not take their text, and they keep what they had.
     """
 
     read: Sequence[ProductRow]
@@ -68,6 +74,7 @@ class Batch:
     hashes: Sequence[str]
     vectors: NDArray[np.float32]
     blank: Sequence[UUID] = ()
+    refused: Sequence[Refused] = ()
 
 
 @asynccontextmanager

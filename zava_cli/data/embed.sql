@@ -1,7 +1,8 @@
 -- name: page
 -- Products in the order of their key, each with the hash that a model's vector of it has and its place in the queue.
 -- $1 model text, $2 after uuid, $3 rows integer
-SELECT p.product_id, p.name, t.name AS product_type, c.name AS category, p.description, e.content_hash, q.change_no
+SELECT p.product_id, p.sku, p.name, t.name AS product_type, c.name AS category, p.description, e.content_hash,
+       q.change_no
 FROM retail.products p
 JOIN retail.product_types t ON t.type_id = p.type_id
 JOIN retail.categories c ON c.category_id = p.category_id
@@ -72,14 +73,16 @@ SET description_embedding = excluded.description_embedding, content_hash = exclu
 DELETE FROM retail.product_description_embeddings WHERE model = $1 AND product_id = ANY ($2::text[]::uuid[])
 
 -- name: index_plan
--- The statement that builds a model's index, whether the index is there, how many vectors it covers, and the bytes
+-- The statement that builds a model's index, whether a usable one is there, how many vectors it covers, and the bytes
 -- that a setting, or else the server's maintenance_work_mem, gives it. In half precision it is half the size and finds the same.
 -- $1 model text, $2 dimensions integer, $3 neighbours of each vector integer, $4 candidates for those integer, $5 memory text
-SELECT format('CREATE INDEX %I ON retail.product_description_embeddings USING hnsw '
+SELECT format('DROP INDEX IF EXISTS retail.%I; '
+              'CREATE INDEX %I ON retail.product_description_embeddings USING hnsw '
               '((description_embedding::public.halfvec(%s)) public.halfvec_cosine_ops) '
               'WITH (m = %s, ef_construction = %s) WHERE model = %L',
-              name.of_index, $2::integer, $3::integer, $4::integer, $1::text) AS statement,
-       to_regclass(format('retail.%I', name.of_index)) IS NOT NULL AS is_there,
+              name.of_index, name.of_index, $2::integer, $3::integer, $4::integer, $1::text) AS statement,
+       EXISTS (SELECT FROM pg_index
+               WHERE indexrelid = to_regclass(format('retail.%I', name.of_index)) AND indisvalid) AS is_there,
        (SELECT count(*) FROM retail.product_description_embeddings WHERE model = $1) AS vectors,
        pg_size_bytes(coalesce($5, current_setting('maintenance_work_mem'))) AS memory
 FROM (SELECT 'embeddings_hnsw_' || left(md5($1), 16) AS of_index) AS name
@@ -89,6 +92,23 @@ FROM (SELECT 'embeddings_hnsw_' || left(md5($1), 16) AS of_index) AS name
 -- $1 kilobytes integer, $2 processes integer
 SELECT set_config('maintenance_work_mem', $1::integer || 'kB', true),
        CASE WHEN $2::integer IS NOT NULL THEN set_config('max_parallel_maintenance_workers', $2::text, true) END
+
+-- name: indexes
+-- Each model with its index: whether it is usable, NULL without one, its bytes, and the vectors that no index covers.
+SELECT m.model, i.indisvalid AS is_valid, coalesce(pg_relation_size(i.indexrelid), 0) AS bytes,
+       CASE WHEN i.indisvalid THEN 0
+            ELSE (SELECT count(*) FROM retail.product_description_embeddings e WHERE e.model = m.model) END AS unindexed,
+       name.of_index AS name
+FROM retail.embedding_models m
+CROSS JOIN LATERAL (SELECT 'embeddings_hnsw_' || left(md5(m.model), 16) AS of_index) AS name
+LEFT JOIN pg_index i ON i.indexrelid = to_regclass('retail.' || name.of_index)
+ORDER BY m.is_active DESC, m.model
+
+-- name: index_builds
+-- Names of the indexes that are being built now, with the vectors that they hold; none of another login's.
+SELECT substring(a.query FROM 'CREATE INDEX (embeddings_hnsw_[0-9a-f]+)') AS name, p.tuples_done AS done
+FROM pg_stat_progress_create_index p JOIN pg_stat_activity a USING (pid)
+WHERE p.datname = current_database() AND a.query ~ 'CREATE INDEX embeddings_hnsw_'
 
 -- name: index_progress
 -- How many vectors the index that a backend builds holds by now; no row while it builds none.

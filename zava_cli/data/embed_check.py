@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -50,10 +51,19 @@ class CheckStore:
         self._sql = named_sql("embed_check")
 
     async def golden(self) -> list[GoldenQuery]:
-        """The golden queries, the same for every model; chosen from the catalogue where some are missing."""
+        """The golden queries, the same for every model; the shop's own, or else chosen from the catalogue."""
         async with self._as_owner():
             await self._connection.execute(self._sql["choose_golden"], TYPES, QUERIES)
             return [GoldenQuery(**dict(row)) for row in await self._connection.fetch(self._sql["golden"])]
+
+    async def replace_golden(self, skus: Mapping[str, str]) -> list[str]:
+        """Makes these queries with their SKUs the golden ones, unless some SKUs are unknown, which it returns."""
+        async with self._as_owner():
+            rows = await self._connection.fetch(self._sql["unknown_skus"], list(skus.values()))
+            if not rows:
+                await self._connection.execute(self._sql["forget_golden"])
+                await self._connection.execute(self._sql["keep_golden"], list(skus), list(skus.values()))
+        return [row["sku"] for row in rows]
 
     async def nearest(
         self, row: ModelRow, vector: NDArray[np.float32], limit: int, *, exact: bool

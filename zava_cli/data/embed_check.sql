@@ -1,5 +1,6 @@
 -- name: choose_golden
--- Fills the golden queries up: names of product types first, then names of products, always the same of a catalogue.
+-- Fills the golden queries up, unless the shop brought its own: names of product types first, then names of products,
+-- always the same of a catalogue.
 -- $1 types integer, $2 all integer
 WITH gone AS (
     DELETE FROM ops.golden_queries g
@@ -18,9 +19,26 @@ WITH gone AS (
      WHERE p.name ~ '\w' GROUP BY p.name HAVING count(*) = 1 ORDER BY 4 LIMIT $2)
 )
 INSERT INTO ops.golden_queries (query, type_id, product_id)
-SELECT query, type_id, product_id FROM wanted WHERE query NOT IN (SELECT query FROM kept)
+SELECT query, type_id, product_id FROM wanted WHERE query NOT IN (SELECT query FROM kept) AND NOT EXISTS (SELECT FROM ops.golden_queries WHERE is_own)
 ORDER BY kind LIMIT greatest(0, $2 - (SELECT count(*) FROM kept))
 ON CONFLICT DO NOTHING
+
+-- name: unknown_skus
+-- Those of some SKUs that no product has.
+-- $1 SKUs text[]
+SELECT wanted.sku FROM unnest($1::text[]) AS wanted (sku)
+WHERE NOT EXISTS (SELECT FROM retail.products p WHERE p.sku = wanted.sku)
+
+-- name: forget_golden
+-- Forgets all golden queries.
+DELETE FROM ops.golden_queries
+
+-- name: keep_golden
+-- Keeps the shop's own golden queries.
+-- $1 queries text[], $2 SKUs text[]
+INSERT INTO ops.golden_queries (query, product_id, is_own)
+SELECT own.query, p.product_id, true FROM unnest($1::text[], $2::text[]) AS own (query, sku)
+JOIN retail.products p USING (sku)
 
 -- name: golden
 -- The golden queries and what must be found for each.
@@ -29,7 +47,8 @@ SELECT query, type_id, product_id FROM ops.golden_queries ORDER BY query
 -- name: sample
 -- Products with a vector of a model, some of them.
 -- $1 model text, $2 rows integer
-SELECT p.product_id, p.name, t.name AS product_type, c.name AS category, p.description, e.content_hash, q.change_no
+SELECT p.product_id, p.sku, p.name, t.name AS product_type, c.name AS category, p.description, e.content_hash,
+       q.change_no
 FROM (SELECT * FROM retail.product_description_embeddings WHERE model = $1 LIMIT $2) AS e
 JOIN retail.products p ON p.product_id = e.product_id
 JOIN retail.product_types t ON t.type_id = p.type_id

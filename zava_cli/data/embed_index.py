@@ -45,6 +45,32 @@ def index_memory(vectors: int, dimensions: int) -> int:
     return LEAST_MEMORY + int(vectors * (element + neighbours))
 
 
+@dataclass(frozen=True)
+class ModelIndex:
+    """A model's index: whether it is usable, None without one, its bytes, and the vectors that no index covers.
+
+    `building` is how many of them the index that is being built now holds, None where none is.
+    """
+
+    is_valid: bool | None
+    bytes: int
+    unindexed: int
+    building: int | None
+
+
+async def model_indexes(connection: asyncpg.Connection, target: Target) -> dict[str, ModelIndex]:
+    """The indexes by model, the active one first."""
+    sql = named_sql("embed")
+    # As the login, which sees what it does elsewhere; the owner would not.
+    building = {row["name"]: row["done"] for row in await connection.fetch(sql["index_builds"])}
+    async with owner_transaction(connection, target):
+        rows = await connection.fetch(sql["indexes"])
+    return {
+        row["model"]: ModelIndex(row["is_valid"], row["bytes"], row["unindexed"], building.get(row["name"]))
+        for row in rows
+    }
+
+
 class IndexBuild:
     """One build, on an administrator's connection."""
 

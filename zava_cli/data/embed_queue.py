@@ -10,7 +10,7 @@ from typing import Any
 
 from zava_cli.data.admin import owner_transaction
 from zava_cli.data.driver_errors import translated
-from zava_cli.data.embed import EmbeddingStore, ProductRow
+from zava_cli.data.embed import EmbeddingStore, ProductRow, Refused
 from zava_cli.data.named_sql import named_sql
 
 LEASE = timedelta(seconds=60)
@@ -69,11 +69,16 @@ class EmbeddingQueue:
         async with self._as_owner():
             await self._connection.execute(self._sql["take_back"], self._model)
 
-    async def put_off(self, products: Sequence[ProductRow], failure: str, most_attempts: int) -> int:
-        """Notes a failed try of these products and why; returns for how many it was the last."""
+    async def put_off(self, refused: Sequence[Refused], most_attempts: int) -> int:
+        """Notes a failed try of these products and why, also of those that were not queued; returns for how many it
+        was the last.
+        """
+        keys = [str(product.product_id) for product, _ in refused]
+        changes = [None if product.change_no is None else str(product.change_no) for product, _ in refused]
+        reasons = [reason for _, reason in refused]
         async with self._as_owner():
             rows = await self._connection.fetch(
-                self._sql["put_off"], self._model, *_places(products), failure, most_attempts
+                self._sql["put_off"], self._model, keys, changes, reasons, most_attempts
             )
         return sum(row["is_last"] for row in rows)
 

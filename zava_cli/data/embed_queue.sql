@@ -26,7 +26,8 @@ RETURNING q.product_id
 -- name: claimed
 -- Claimed products as they are now, each with the hash that a model's vector of it has and its place in the queue.
 -- $1 model text, $2 products text[]
-SELECT p.product_id, p.name, t.name AS product_type, c.name AS category, p.description, e.content_hash, q.change_no
+SELECT p.product_id, p.sku, p.name, t.name AS product_type, c.name AS category, p.description, e.content_hash,
+       q.change_no
 FROM ops.embedding_queue q
 JOIN retail.products p ON p.product_id = q.product_id
 JOIN retail.product_types t ON t.type_id = p.type_id
@@ -67,15 +68,30 @@ WHERE q.model = $1 AND q.product_id = read.product_id AND q.change_no = read.cha
 
 -- name: put_off
 -- Notes a failed try: due again after a while that doubles with each one, up to an hour, and never after the last.
--- $1 model text, $2 products text[], $3 change numbers text[], $4 failure text, $5 most attempts integer
-UPDATE ops.embedding_queue q
-SET attempts = q.attempts + 1, failure = $4, is_claimed = false, updated_at = now(),
-    due_at = CASE WHEN q.attempts + 1 < $5
-                  THEN now() + least(interval '1 hour', interval '2 seconds' * 2 ^ least(q.attempts, 20))
-                  ELSE 'infinity' END
-FROM unnest($2::text[]::uuid[], $3::text[]::bigint[]) AS read (product_id, change_no)
-WHERE q.model = $1 AND q.product_id = read.product_id AND q.change_no = read.change_no
-RETURNING q.due_at = 'infinity' AS is_last
+-- What did not wait is queued, unless it changed meanwhile and waits by now.
+-- $1 model text, $2 products text[], $3 change numbers text[], NULL for what did not wait, $4 failures text[],
+-- $5 most attempts integer
+WITH tried AS (
+    SELECT r.product_id, r.change_no::bigint, r.failure
+    FROM unnest($2::text[]::uuid[], $3::text[], $4::text[]) AS r (product_id, change_no, failure)
+), queued AS (
+    INSERT INTO ops.embedding_queue AS q (model, product_id, attempts, failure, due_at)
+    SELECT $1, t.product_id, 1, t.failure, CASE WHEN 1 < $5 THEN now() + interval '2 seconds' ELSE 'infinity' END
+    FROM tried t JOIN retail.products p USING (product_id)
+    WHERE t.change_no IS NULL ORDER BY t.product_id
+    ON CONFLICT DO NOTHING
+    RETURNING q.due_at
+), put_off AS (
+    UPDATE ops.embedding_queue q
+    SET attempts = q.attempts + 1, failure = t.failure, is_claimed = false, updated_at = now(),
+        due_at = CASE WHEN q.attempts + 1 < $5
+                      THEN now() + least(interval '1 hour', interval '2 seconds' * 2 ^ least(q.attempts, 20))
+                      ELSE 'infinity' END
+    FROM tried t
+    WHERE q.model = $1 AND q.product_id = t.product_id AND q.change_no = t.change_no
+    RETURNING q.due_at
+)
+SELECT due_at = 'infinity' AS is_last FROM queued UNION ALL SELECT due_at = 'infinity' FROM put_off
 
 -- name: retry_failed
 -- Gives the products that failed too often all their tries again.

@@ -44,7 +44,8 @@ ORDER BY 1
 -- How much of the catalogue the active model covers, and what waits for it since when.
 SELECT m.model, (SELECT count(*) FROM retail.products) AS products, e.embedded, e.last_updated,
        b.waiting, b.failed, b.oldest,
-       to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed
+       EXISTS (SELECT FROM pg_index WHERE indisvalid
+               AND indexrelid = to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16))) AS is_indexed
 FROM retail.embedding_models m
 CROSS JOIN LATERAL (SELECT count(*) AS embedded, max(last_updated) AS last_updated
                     FROM retail.product_description_embeddings WHERE model = m.model) AS e

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -169,7 +168,9 @@ async def by_keyword(
     *,
     without: UUID | None = None,
 ) -> dict[UUID, Match]:
-    """Products but `without` that hold what was asked for, best first; a term's spellings are joined by bars."""
+    """Products but `without` and those with an unwanted word in the name that hold what was asked for, best first; a
+    term's spellings are joined by bars.
+    """
     arguments = (list(terms), *filters.values, limit, list(unwanted), without)
     return matches_in(await session.rows(named_sql("search")["by_keyword"], *arguments))
 
@@ -192,21 +193,20 @@ async def by_meaning(
     """Products but `without` nearest to `vector` (of the model's dimensions), nearest first, by cosine similarity.
 
     Few products are compared one by one. Among many, the model's index gives the nearest of all, and where fewer than
-    `limit` of those pass the filters, all that pass are compared: never less is found than there is. There products
-    with an unwanted word make room for the others among the nearest `HORIZON`.
+    `limit` of those pass the filters, all that pass are compared: never less is found than there is. Products with an
+    unwanted word in the name come last.
     """
+    arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
     if not model.is_indexed:
-        arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
         return matches_in(await _compared(session, arguments, None) or [])
-    wide = max(HORIZON, limit) if unwanted else limit
-    arguments = (vector, *filters.values, wide, model.model, list(unwanted), without)
     await session.configure(*scan_settings())
     rows = await _compared(session, arguments, COMPARED) if filters.are_any else None
     if rows is None:
-        rows = await session.rows(nearest_statement(model.dimensions), *arguments, horizon(filters, wide))
-        if len(rows) < limit:
+        wide = horizon(filters, max(HORIZON, limit) if unwanted else limit)
+        rows = await session.rows(nearest_statement(model.dimensions), *arguments, wide)
+        if sum(not row["is_unwanted"] for row in rows) < limit:
             rows = await _compared(session, arguments, None) or []
-    return matches_in(sorted(rows, key=itemgetter("is_unwanted"))[:limit])
+    return matches_in(rows)
 
 
 async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:

@@ -1,3 +1,15 @@
+-- part: filters
+-- The products of a category and of a price.
+($2::uuid IS NULL OR p.category_id = $2)
+AND ($3::bigint IS NULL OR p.price_key >= $3)
+AND ($4::bigint IS NULL OR p.price_key <= $4)
+
+-- part: in_stock
+-- Those on hand in a store that one sees.
+(NOT $5::boolean OR EXISTS (
+    SELECT FROM inventory i
+    WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
+
 -- name: reading
 -- How a question is understood, in one row: the words that no product holds, those of the neighbours that the
 -- catalogue writes as one word, the products with exactly this SKU that pass the filters, and the model whose vectors
@@ -12,12 +24,7 @@ SELECT ARRAY(SELECT word FROM unnest($7::text[]) AS word, plainto_tsquery('engli
        ARRAY(SELECT word FROM known WHERE word = ANY ($8::text[])) AS compounds,
        ARRAY(SELECT p.product_id::text FROM products p
              WHERE p.product_id IN (SELECT security.products_of_sku($1))
-               AND ($2::uuid IS NULL OR p.category_id = $2)
-               AND ($3::bigint IS NULL OR p.price_key >= $3)
-               AND ($4::bigint IS NULL OR p.price_key <= $4)
-               AND (NOT $5::boolean OR EXISTS (
-                   SELECT FROM inventory i
-                   WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
+               AND @{filters} AND @{in_stock}
              ORDER BY p.sku) AS exact,
        m.model, m.dimensions, to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed,
        m.provider, m.provider_model, m.asked_dimensions, m.query_prefix, m.document_prefix,
@@ -55,60 +62,22 @@ LIMIT 1
 SELECT word FROM search_words WHERE length(word) <= $1
 
 -- name: by_keyword
--- Products that hold what was asked for: by the share of it, where a term weighs more the fewer products hold it,
--- and more in a name than in a description or in the name of the type. Products with less than half of the best
--- one's share are left out.
+-- Products that hold what was asked for, and nothing unwanted in their names: by the share of it, where a term weighs
+-- more the fewer products hold it, and more in a name than in a description or in the name of the type. Products with
+-- less than half of the best one's share are left out.
 -- $1 terms text[], each with its spellings between bars, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 unwanted words text[], $9 product to leave out uuid
-WITH asked AS (
-    SELECT place, string_agg(form::text, ' | ')::tsquery AS term
-    FROM unnest($1::text[]) WITH ORDINALITY AS terms (spellings, place),
-         unnest(string_to_array(spellings, '|')) AS spelling, phraseto_tsquery('english', spelling) AS form
-    WHERE numnode(form) > 0
-    GROUP BY place
-), kinds AS MATERIALIZED (
-    SELECT type_id, search_text AS words FROM product_types
-), held AS (
-    -- Every mention of a table costs a check of who asks: what is needed of a product is carried along.
-    SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price_key, p.search_text,
-           CASE WHEN ts_filter(p.search_text, '{a}') @@ asked.term THEN 1.0 ELSE 0.7 END AS worth
-    -- What holds any term is found first: that is one look at the catalogue instead of one for each term.
-    FROM products p
-    JOIN asked ON p.search_text @@ asked.term
-    WHERE p.product_id IN (
-        SELECT security.products_holding((SELECT string_agg(term::text, ' | ')::tsquery FROM asked)))
-    UNION ALL
-    SELECT asked.place, p.product_id, p.sku, p.type_id, p.category_id, p.price_key, p.search_text, 0.7
-    FROM asked
-    JOIN kinds ON kinds.words @@ asked.term
-    JOIN products p ON p.type_id = kinds.type_id
-), found AS (
-    SELECT DISTINCT ON (place, product_id) place, product_id, sku, type_id, search_text, worth
-    FROM held
-    WHERE ($9::uuid IS NULL OR product_id <> $9)
-      AND ($2::uuid IS NULL OR category_id = $2)
-      AND ($3::bigint IS NULL OR price_key >= $3)
-      AND ($4::bigint IS NULL OR price_key <= $4)
-      AND (NOT $5::boolean OR EXISTS (
-          SELECT FROM inventory i
-          WHERE i.product_id = held.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
-    ORDER BY place, product_id, worth DESC
-), rarity AS (
-    -- The 20 stands for the rest of the catalogue: a term that half of the products hold still says something.
-    SELECT place, ln(1 + 20 * (SELECT count(DISTINCT product_id) FROM found)::double precision / count(*)) AS weight
-    FROM found GROUP BY place
-), compared AS (
-    SELECT product_id, sku, type_id, search_text,
-           sum(worth * weight) AS share, max(sum(worth * weight)) OVER () AS best
-    FROM found JOIN rarity USING (place)
-    GROUP BY product_id, sku, type_id, search_text
-)
-SELECT product_id, (share / best)::double precision AS score, type_id,
-       EXISTS (SELECT FROM unnest($8::text[]) AS word
-               WHERE ts_filter(search_text, '{a}') @@ plainto_tsquery('english', word)) AS is_unwanted
-FROM compared
-WHERE share * 2 > best
+SELECT product_id, share / max(share) OVER () AS score, type_id, false AS is_unwanted
+FROM security.products_by_words(
+    ARRAY(SELECT string_agg(form::text, ' | ')::tsquery
+          FROM unnest($1::text[]) WITH ORDINALITY AS terms (spellings, place),
+               unnest(string_to_array(spellings, '|')) AS spelling, phraseto_tsquery('english', spelling) AS form
+          WHERE numnode(form) > 0
+          GROUP BY place),
+    $8::text[], $2::uuid, $3::bigint, $4::bigint,
+    CASE WHEN $5::boolean THEN ARRAY(SELECT i.product_id FROM inventory i
+                                     WHERE i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)) END,
+    $9::uuid, $7)
 ORDER BY share DESC, sku
-LIMIT $7
 
 -- name: by_operators
 -- Products that fit a question with quotes, OR or a minus sign, those that fit best first.
@@ -117,12 +86,7 @@ WITH found AS (
     SELECT p.product_id, p.sku, p.type_id, ts_rank_cd(p.search_text, query) AS rank
     FROM websearch_to_tsquery('english', $1) AS query, security.products_holding(query) AS held (product_id)
     JOIN products p ON p.product_id = held.product_id
-    WHERE ($2::uuid IS NULL OR p.category_id = $2)
-      AND ($3::bigint IS NULL OR p.price_key >= $3)
-      AND ($4::bigint IS NULL OR p.price_key <= $4)
-      AND (NOT $5::boolean OR EXISTS (
-          SELECT FROM inventory i
-          WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
+    WHERE @{filters} AND @{in_stock}
 )
 SELECT product_id, (rank / nullif(max(rank) OVER (), 0))::double precision AS score, type_id, false AS is_unwanted
 FROM found ORDER BY rank DESC, sku
@@ -130,40 +94,35 @@ LIMIT $7
 
 -- name: by_comparing
 -- The products that pass the filters, each compared with a question's vector: the nearest, and in every row how many
--- passed. Where there are too many there is one row with that number and no product. A stock filter has a branch of
+-- passed. Those with an unwanted word in the name come last. Where too many pass there is one row with that number and no product. A stock filter has a branch of
 -- its own, which starts from the stock; as a condition of the other one it would be asked of every product.
 -- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 too many integer
 WITH passing AS MATERIALIZED (
     (SELECT p.product_id FROM products p
      WHERE NOT $5::boolean
-       AND ($2::uuid IS NULL OR p.category_id = $2)
-       AND ($3::bigint IS NULL OR p.price_key >= $3)
-       AND ($4::bigint IS NULL OR p.price_key <= $4)
+       AND @{filters}
        AND ($10::uuid IS NULL OR p.product_id <> $10)
      UNION ALL
      SELECT p.product_id FROM products p
      WHERE $5::boolean
        AND p.product_id IN (SELECT i.product_id FROM inventory i
                             WHERE i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6))
-       AND ($2::uuid IS NULL OR p.category_id = $2)
-       AND ($3::bigint IS NULL OR p.price_key >= $3)
-       AND ($4::bigint IS NULL OR p.price_key <= $4)
+       AND @{filters}
        AND ($10::uuid IS NULL OR p.product_id <> $10))
     LIMIT $11
 )
-SELECT passed.number AS passed, near.product_id, near.score, p.type_id,
-       EXISTS (SELECT FROM unnest($9::text[]) AS word
-               WHERE ts_filter(p.search_text, '{a}') @@ plainto_tsquery('english', word)) AS is_unwanted
+SELECT passed.number AS passed, near.product_id, near.score, p.type_id, near.is_unwanted
 FROM (SELECT count(*) AS number FROM passing) AS passed
 LEFT JOIN LATERAL (
-    SELECT e.product_id, 1 - (e.description_embedding <=> $1::vector) AS score
+    SELECT e.product_id, 1 - (e.description_embedding <=> $1::vector) AS score,
+           cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[])) AS is_unwanted
     FROM passing JOIN product_description_embeddings e ON e.product_id = passing.product_id AND e.model = $8
     WHERE $11::integer IS NULL OR passed.number < $11
-    ORDER BY e.description_embedding <=> $1::vector
+    ORDER BY is_unwanted, e.description_embedding <=> $1::vector
     LIMIT $7
 ) AS near ON true
 LEFT JOIN products p ON p.product_id = near.product_id
-ORDER BY near.score DESC
+ORDER BY near.is_unwanted, near.score DESC
 
 -- name: by_meaning
 -- Products nearest to a question's vector by the model's index, within a horizon: of the nearest of all those that pass
@@ -182,15 +141,13 @@ FROM (
     LIMIT $11
 ) AS near
 JOIN products p ON p.product_id = near.product_id
-WHERE ($2::uuid IS NULL OR p.category_id = $2)
-  AND ($3::bigint IS NULL OR p.price_key >= $3)
-  AND ($4::bigint IS NULL OR p.price_key <= $4)
+WHERE @{filters}
   AND (NOT $5::boolean OR (
       -- No EXISTS: the planner may answer that by reading all stock first.
       SELECT true FROM inventory i
       WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6) LIMIT 1))
   AND ($10::uuid IS NULL OR p.product_id <> $10)
-ORDER BY near.distance
+ORDER BY is_unwanted, near.distance
 LIMIT $7
 
 -- name: plan_anew
@@ -207,16 +164,17 @@ SET LOCAL hnsw.iterative_scan = strict_order
 SET LOCAL hnsw.ef_search = 1000
 
 -- name: hits
--- What is shown of each product, the terms of the question that it holds, and its units on hand.
+-- What is shown of each product; of each term of the question that it holds the question's own spelling, the one that it
+-- holds and the lexemes of that, between bars; and its units on hand.
 -- $1 products text[] (the driver would have to look uuid[] up, which a manager's role may not), $2 terms text[], each with its spellings between bars, $3 with units boolean, $4 store uuid
 WITH asked AS MATERIALIZED (
-    SELECT place, split_part(spellings, '|', 1) AS term,
-           ARRAY(SELECT phraseto_tsquery('english', spelling)
-                 FROM unnest(string_to_array(spellings, '|')) AS spelling) AS forms
-    FROM unnest($2::text[]) WITH ORDINALITY AS terms (spellings, place)
+    SELECT place, number, concat_ws('|', split_part(spellings, '|', 1), spelling, form) AS shown, form
+    FROM unnest($2::text[]) WITH ORDINALITY AS terms (spellings, place),
+         unnest(string_to_array(spellings, '|')) WITH ORDINALITY AS each (spelling, number),
+         phraseto_tsquery('english', spelling) AS form
 )
 SELECT p.product_id, p.sku, p.name, c.name AS category, t.name AS product_type, round(p.price, greatest(2, min_scale(p.price))) AS price, p.description,
-       ARRAY(SELECT term FROM asked WHERE p.search_text @@ ANY (forms) ORDER BY place) AS words,
+       ARRAY(SELECT DISTINCT ON (place) shown FROM asked WHERE p.search_text @@ form ORDER BY place, number) AS words,
        CASE WHEN $3::boolean THEN (
            SELECT coalesce(sum(i.stock_level), 0) FROM inventory i
            WHERE i.product_id = p.product_id AND ($4::uuid IS NULL OR i.store_id = $4)) END AS units

@@ -185,6 +185,9 @@ class Settings(BaseModel):
         "Key of the openai provider; OPENAI_API_KEY and the system's keyring work too",
         guarded=True,
     )
+    thesaurus: FullPath | None = _setting(
+        None, "File with a shop's own synonyms for search, beside those of zava", guarded=True
+    )
     audit_sql: Literal["full", "hash"] = _setting(
         "full", "What the audit log keeps of SQL: its text and hash, or its hash alone", guarded=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,7 +22,23 @@ class EmbedRequest(BaseModel):
     batch: BatchSize = 8_000
 
 
-class EmbedReport(BaseModel):
+class Refusal(BaseModel):
+    """A product whose text the provider did not take."""
+
+    sku: str = Field(description="Its SKU")
+    name: str = Field(description="Its name")
+    reason: str = Field(description="What the provider did")
+
+
+class Refusals(BaseModel):
+    """What a run could not embed."""
+
+    put_off: int = Field(default=0, description="Products whose text was refused; they wait in the queue")
+    given_up: int = Field(default=0, description="Products among them that have no try left and wait no more")
+    refused: list[Refusal] = Field(default_factory=list[Refusal], description="The first 20 of them")
+
+
+class EmbedReport(Refusals):
     """What one run did."""
 
     model: str = Field(description="Model that the vectors belong to")
@@ -38,14 +55,12 @@ class EmbedReport(BaseModel):
     index_seconds: float = Field(description="How long building the index took")
 
 
-class DrainReport(BaseModel):
+class DrainReport(Refusals):
     """What one worker took out of the queue."""
 
     model: str = Field(description="Model that the vectors belong to")
     embedded: int = Field(default=0, description="Products embedded")
     skipped: int = Field(default=0, description="Products whose text has no meaning to the model")
-    put_off: int = Field(default=0, description="Products whose try failed; they wait for the next one")
-    given_up: int = Field(default=0, description="Products among them that have no try left and wait no more")
 
 
 class EmbedEstimate(BaseModel):
@@ -62,6 +77,16 @@ class EmbedEstimate(BaseModel):
     most_cost: float | None = Field(description="The same for the most tokens")
 
 
+class IndexState(StrEnum):
+    """Whether a model's index serves search."""
+
+    READY = "ready"
+    BUILDING = "building"
+    INVALID = "invalid"
+    MISSING = "missing"
+    NOT_NEEDED = "not needed"
+
+
 class ModelStatus(BaseModel):
     """One model's vectors compared with the catalogue as it is now."""
 
@@ -75,6 +100,9 @@ class ModelStatus(BaseModel):
     stale: int = Field(description="Products that changed since they were embedded")
     waiting: int = Field(description="Products in the queue, missing or stale")
     failed: int = Field(description="Products that were given up after too many tries")
+    index: IndexState = Field(description="Its index for search; below 10,000 vectors none is needed")
+    index_bytes: int = Field(description="Size of the index")
+    index_progress: float | None = Field(description="Share of the vectors that an index under construction holds")
     oldest: datetime | None = Field(description="Since when the oldest product in the queue has not been right")
     failure: str | None = Field(description="Why the latest failed try failed")
     last_updated: datetime | None = Field(description="When a vector was last written")

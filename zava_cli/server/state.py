@@ -21,6 +21,7 @@ from zava_cli.infra.settings import Settings
 from zava_cli.infra.token_text import MARK
 from zava_cli.server.observation import Observation
 from zava_cli.services.embedding import EmbedderSource
+from zava_cli.services.search_memory import SearchMemory
 
 STATE = "state"
 MANAGER_CLAIM = "zava_manager"
@@ -46,6 +47,7 @@ class ServerState:
         self.cache = QueryCache(target.settings)
         self.observation = Observation(self.provider, self.audit, self.cache)
         self.embedder = EmbedderSource(target.settings, self.observation.embedded)
+        self.searches = SearchMemory()
         self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)
 
     @property

@@ -9,16 +9,20 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zava_cli.data.driver_errors import translated
 from zava_cli.data.embed import Batch, EmbeddingStore, ModelRow, ProductRow, embedding_store
+from zava_cli.data.embed_queue import EmbeddingQueue
 from zava_cli.data.target import Target
 from zava_cli.infra.embeddings.base import Embedder, OnCall
-from zava_cli.infra.errors import EmbeddingError
+from zava_cli.infra.errors import DatabaseUnavailableError, EmbeddingError
 from zava_cli.infra.progress import Progress, no_progress
 from zava_cli.infra.settings import Settings
-from zava_cli.models.embed import EmbedReport, EmbedRequest
+from zava_cli.models.embed import EmbedReport, EmbedRequest, Refusals
+from zava_cli.services.embed_refusals import put_off
 from zava_cli.services.embedding import EmbedderSource, stored_name
+
+GOES_ON = "The next `zava embed` goes on from here."
 
 
 def product_text(product: ProductRow) -> str:
@@ -39,8 +43,8 @@ async def embed_products(
 
     The first model of a database is the one that search uses from then on; later ones wait for a switch. Every
     batch is a transaction of its own: after an interrupt or error the finished ones stay and the next run goes on
-    from there. `on_call` hears of each call of the provider. Raises EmbeddingError, which says how many products are
-    left.
+    from there. Products whose text the provider refuses are put off, and the others go on. `on_call` hears of each
+    call of the provider. Raises EmbeddingError, which says how many products are left.
     """
     started = time.monotonic()
     async with EmbedderSource(target.settings, on_call) as source, embedding_store(target) as store:
@@ -59,8 +63,9 @@ async def embed_products(
                 dimensions=run.row.dimensions if run.row else 0,
                 products=run.products,
                 embedded=run.embedded,
-                unchanged=run.products - run.embedded - run.skipped,
+                unchanged=run.products - run.embedded - run.skipped - run.refusals.put_off,
                 skipped=run.skipped,
+                **dict(run.refusals),
                 activated=run.row is not None and await store.activate_first(model),
                 indexed=index is not None,
                 index_memory=index.memory if index else 0,
@@ -109,16 +114,24 @@ class Pending:
                 pending.hashes.append(content_hash)
         return pending
 
-    def with_vectors(self, vectors: NDArray[np.float32]) -> Batch:
+    async def embedded(self, embedder: Embedder) -> Batch:
         """Without zero vectors: the cosine distance to one is NaN. Such a product is found by keyword only."""
+        reasons: dict[int, str] = {}
+
+        def on_refused(place: int, error: EmbeddingError) -> None:
+            reasons[place] = error.message
+
+        vectors = await embedder.embed_documents(self.texts, on_refused)
         rows: list[int] = np.flatnonzero(np.count_nonzero(vectors, axis=1)).tolist()
-        usable = set(rows)
+        settled = reasons.keys() | set(rows)
+        refused = {self.products[place].product_id for place in reasons}
         return Batch(
-            read=self.read,
+            read=[product for product in self.read if product.product_id not in refused],
             products=[self.products[row].product_id for row in rows],
             hashes=[self.hashes[row] for row in rows],
             vectors=vectors[rows],
-            blank=[product.product_id for row, product in enumerate(self.products) if row not in usable],
+            blank=[product.product_id for row, product in enumerate(self.products) if row not in settled],
+            refused=[(self.products[place], reason) for place, reason in sorted(reasons.items())],
         )
 
 
@@ -135,6 +148,7 @@ class _Run:
     passed: int = 0
     embedded: int = 0
     skipped: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
 
     async def embed(self) -> None:
         """Embeds what is pending; while a batch is embedded the one before it is written and the next one read."""
@@ -142,23 +156,38 @@ class _Run:
         if not self.products:
             return
         try:
+            # The database may go away while it counts what a provider has left, too.
+            with translated():
+                await self._embed_pending()
+        except DatabaseUnavailableError as error:
+            error.message = f"{error.message.rstrip('.')}. {self.embedded} products were embedded in this run."
+            error.hint = f"{error.hint or ''} {GOES_ON}".strip()
+            raise
+
+    async def _embed_pending(self) -> None:
+        try:
             self.row = await recorded_model(self.store, self.embedder, self.settings)
+            # Or the first answer would say what is expected of the others, and it may be the one that is wrong.
+            self.embedder.dimensions = self.row.dimensions
             await self._embed(self._pending(everything=self.request.all))
         except EmbeddingError as error:
-            # With --all a product that is left may have its right vector from before: those are not counted.
-            left = sum([len(batch.texts) async for batch in self._pending(everything=False)])
-            error.message += f" {self.embedded} products were embedded in this run; {left} are missing or stale."
-            error.hint = f"{error.hint or ''} The next `zava embed` goes on from here.".strip()
+            await self._tell_what_is_left(error)
             raise
+
+    async def _tell_what_is_left(self, error: EmbeddingError) -> None:
+        # With --all a product that is left may have its right vector from before: those are not counted.
+        left = sum([len(batch.texts) async for batch in self._pending(everything=False)])
+        error.message += f" {self.embedded} products were embedded in this run; {left} are missing or stale."
+        error.hint = f"{error.hint or ''} {GOES_ON}".strip()
 
     async def _embed(self, batches: AsyncIterator[Pending]) -> None:
         batch, ready = await anext(batches, None), None
         while batch is not None:
-            embedding = asyncio.ensure_future(self.embedder.embed_documents(batch.texts))
+            embedding = asyncio.ensure_future(batch.embedded(self.embedder))
             try:
                 await self._write(ready)
                 ready, upcoming = None, await anext(batches, None)
-                ready = batch.with_vectors(await embedding)
+                ready = await embedding
             finally:
                 embedding.cancel()
             batch = upcoming
@@ -169,6 +198,8 @@ class _Run:
             return
         self.embedded += await self.store.write(self.row, batch)
         self.skipped += len(batch.blank)
+        queue = EmbeddingQueue(self.store, self.model)
+        await put_off(queue, batch.refused, self.settings.embedding_attempts, self.refusals)
         self.on_progress("embedding", self.passed, self.products)
 
     async def _pending(self, *, everything: bool) -> AsyncIterator[Pending]:

@@ -13,6 +13,7 @@ from zava_cli.infra.errors import EmbeddingError
 from zava_cli.infra.progress import Progress, no_progress
 from zava_cli.models.embed_check import CheckReport, SwitchReport
 from zava_cli.services.embed import Pending
+from zava_cli.services.embed_golden import bring_queries
 from zava_cli.services.embed_models import model_on_record
 from zava_cli.services.embedding import EmbedderSource, question_text
 
@@ -26,15 +27,21 @@ SAME = 1e-6
 
 
 async def check_model(
-    target: Target, model: str | None, *, accept: bool = False, on_progress: Progress = no_progress
-) -> CheckReport:
+    target: Target, model: str | None, *, accept: bool = False, queries: str | None = None,
+    on_progress: Progress = no_progress,
+) -> CheckReport:  # fmt: skip
     """Checks a model, by default the one that search uses, against exact search and its last check.
 
+    With `queries`, the text of a shop's own, these are the golden ones from now on; see `bring_queries`.
+
     A model without problems is what the next check is compared with; `accept` makes it that with problems too.
-    Raises ValidationError for a model that is not on record and EmbeddingError when its provider does not answer.
+    Raises ValidationError for a model that is not on record or wrong queries, and EmbeddingError when its provider does
+    not answer.
     """
     async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
         row = await model_on_record(store, model)
+        if queries is not None:
+            await bring_queries(CheckStore(store), queries)
         report, answers = await _check(store, row, source.of(row), on_progress)
         if accept or not report.problems:
             await CheckStore(store).keep(row.model, report.recall, report.hits, answers)
@@ -117,7 +124,8 @@ def _problems(report: CheckReport, last: LastCheck | None) -> list[str]:
         found.append(f"its index finds {report.recall:.0%} of what is nearest; {LEAST_RECALL:.0%} is wanted")
     if report.agreement is not None and report.agreement < LEAST_AGREEMENT:
         found.append(f"it finds {report.agreement:.0%} of what it found at the last check")
-    if last is not None and report.hits < last.hits - MOST_LOST_HITS:
+    # Without an answer in common it was asked other queries.
+    if last is not None and report.agreement is not None and report.hits < last.hits - MOST_LOST_HITS:
         found.append(f"it answers {report.hits:.0%} of the golden queries well, at the last check {last.hits:.0%}")
     if report.outdated:
         found.append(f"{report.outdated} vectors of a sample are not of today's texts: run `zava embed`")

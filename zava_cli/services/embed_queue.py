@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from zava_cli.data.embed import EmbeddingStore, ModelRow, ProductRow, embedding_store
 from zava_cli.data.embed_queue import EmbeddingQueue
@@ -13,7 +12,6 @@ from zava_cli.infra.embeddings.base import Embedder
 from zava_cli.infra.errors import (
     DatabaseUnavailableError,
     EmbeddingError,
-    EmbeddingRefusedError,
     EmbeddingSetupError,
     EmbeddingUnavailableError,
     MCPError,
@@ -23,11 +21,8 @@ from zava_cli.infra.retrying import attempts
 from zava_cli.infra.settings import Settings
 from zava_cli.models.embed import DrainReport, EmbedRequest
 from zava_cli.services.embed import Pending, embed_products
+from zava_cli.services.embed_refusals import put_off
 from zava_cli.services.embedding import EmbedderSource, stored_name
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 BATCH = 1_000
 """Most products at a time: what waits for its turn is not held up long, and what a failure costs is small."""
@@ -53,7 +48,8 @@ async def drain_queue(
         drain = _Drain(*source.chosen(await store.active()), request, on_progress)
         if await store.model(drain.model) is None:
             report = await embed_products(target, request, on_progress)
-            return DrainReport(model=report.model, embedded=report.embedded, skipped=report.skipped)
+            done = report.model_dump(include=set(DrainReport.model_fields))
+            return DrainReport.model_validate(done)
         if retry_failed:
             await EmbeddingQueue(store, drain.model).retry_failed()
         return await drain.run(store)
@@ -132,40 +128,12 @@ class _Drain:
         self, store: EmbeddingStore, queue: EmbeddingQueue, row: ModelRow, products: Sequence[ProductRow],
         report: DrainReport,
     ) -> None:  # fmt: skip
-        pending = Pending.of(products)
         try:
             async with queue.kept(products):
-                vectors = await self._vectors(pending.texts)
-        except EmbeddingRefusedError as error:
-            if len(products) == 1:
-                report.put_off += 1
-                report.given_up += await queue.put_off(products, error.message, self._settings.embedding_attempts)
-                return
-            # One text may spoil all: the others go on without it.
-            half = len(products) // 2
-            await self._embed(store, queue, row, products[:half], report)
-            await self._embed(store, queue, row, products[half:], report)
-            return
+                batch = await Pending.of(products).embedded(self._embedder)
         except EmbeddingError as error:
             await queue.note(products, error.message)
             raise
-        batch = pending.with_vectors(vectors)
         report.embedded += await store.write(row, batch, claimed=True)
         report.skipped += len(batch.blank)
-
-    async def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """As from the embedder; EmbeddingRefusedError too when it fails for these texts and not for a plain word."""
-        try:
-            return await self._embedder.embed_documents(texts)
-        except (EmbeddingUnavailableError, EmbeddingSetupError) as error:
-            # A text on which the provider breaks down must not hold up all others for ever.
-            if await self._embeds_a_word():
-                raise EmbeddingRefusedError(error.message, hint=error.hint) from error
-            raise
-
-    async def _embeds_a_word(self) -> bool:
-        try:
-            await self._embedder.check()
-        except EmbeddingError:
-            return False
-        return True
+        await put_off(queue, batch.refused, self._settings.embedding_attempts, report)

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from zava_cli.data.search import ActiveModel
-
 KEPT_BYTES = 8_000_000
 """Vectors of search texts: about 2,000 of the largest models, 8,000 of the local one."""
 
@@ -119,15 +117,11 @@ class EmbedderSource:
 
     One that `is_hurried` asks once and not for long, for who would rather have an answer without it.
     It also keeps the vectors of search texts: the same text has the same one for as long as the model is the same.
-    `last_used` is the model of the last search, whoever asked, and `known_words` are those of the thesaurus that the
-    catalogue had when they were last looked up: no more than a guess at what the next one will find.
     """
 
     def __init__(self, settings: Settings, on_call: OnCall | None = None, *, is_hurried: bool = False) -> None:
         self.settings = settings
         self._is_hurried = is_hurried
-        self.last_used: ActiveModel | None = None
-        self.known_words: set[str] = set()
         self._on_call = on_call
         self._embedders: dict[str, Embedder] = {}
         self._vectors: LRUCache[tuple[str, str], NDArray[np.float32]] = LRUCache(

@@ -13,6 +13,7 @@ from zava_cli.data.search import INDEX_ROWS
 from zava_cli.infra.deadline import bounded
 from zava_cli.infra.errors import DatabaseUnavailableError, EmbeddingError, MCPError
 from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
+from zava_cli.services.embed_models import NO_INDEX, NO_INDEX_FIX
 from zava_cli.services.embedding import EmbedderSource
 
 if TYPE_CHECKING:
@@ -209,10 +210,10 @@ async def _embeddings(provider: PostgreSQLProvider, caller: Caller) -> Component
     return ComponentHealth(
         component="embeddings", status=OK if complete else WARN,
         detail=f"{coverage['embedded']} of {coverage['products']} products with {coverage['model']}{age}{backlog}"
-        + ("" if has_index else "; they have no index, and search compares them all"),
+        + ("" if has_index else f"; {NO_INDEX}"),
         fix=None if complete else "Run `zava embed`; `zava embed status` tells why some failed."
         if failed
-        else "Run `zava embed`.",
+        else NO_INDEX_FIX,
     )  # fmt: skip
 
 

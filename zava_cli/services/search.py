@@ -18,40 +18,48 @@ from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, Search
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_at_once import guessed
 from zava_cli.services.search_meaning import Question, question_by
+from zava_cli.services.search_memory import SearchMemory
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_reading import OPERATORS, Asked, Written, read
+from zava_cli.services.search_reasons import words_shown
 from zava_cli.services.search_terms import Terms
+from zava_cli.services.thesaurus import thesaurus_of
 
 CANDIDATES = 50
 """Length of each list at least; longer than the answer, so that a product low in both lists can rise."""
 
 
 async def search_products(
-    provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
-) -> SearchResult:
+    provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource,
+    memory: SearchMemory | None = None,
+) -> SearchResult:  # fmt: skip
     """The products that fit best; a product with exactly the SKU that was asked for comes first.
 
+    With the `memory` of searches before, the answer is the same and mostly sooner.
     A hybrid search goes on by keyword, with a notice, when there are no usable embeddings. Raises
     EmbeddingError (semantic search in that case), ValidationError (unknown category) and
     AuthorizationError (a store that the caller does not see).
     """
 
     async def search() -> SearchResult:
-        return await _search(provider, caller, request, source)
+        return await _search(provider, caller, request, source, memory or SearchMemory())
 
     return await retried(provider.settings, search)
 
 
 async def _search(
-    provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource
+    provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource, memory: SearchMemory
 ) -> SearchResult:
-    found, written = Found(mode=request.mode), Written(request.query_description)
+    found, written = (
+        Found(mode=request.mode),
+        Written(request.query_description, thesaurus_of(provider.settings.thesaurus)),
+    )
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(provider.reader(caller))
         filters = await filters_of(session, request)
-        guess = await guessed(session, written, request, filters, source, length_for(request.limit))
+        guess = await guessed(session, written, request, filters, source, memory, length_for(request.limit))
         reading = guess.seen.reading if guess else None
-        asked, active = await read(session, written, filters, found, reading, source)
+        asked, active = await read(session, written, filters, found, reading, memory)
         if guess and guess.holds(asked, active):
             question = guess.question
             found.by_keyword, found.by_meaning = guess.seen.by_keyword, question.near_enough(guess.seen.by_meaning)
@@ -159,7 +167,7 @@ async def _look_up(
 
 def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
     """A found product as it is shown, with what spoke for it."""
-    words: list[str] = row.pop("words")
+    words = words_shown(row.pop("words"), f"{row['name']} {row['description']}")
     similarity = found.by_meaning[product].score if product in found.by_meaning else None
     semantic_rank, keyword_rank = found.meaning_places.get(product), found.keyword_places.get(product)
     reasons = ["this SKU"] if product in found.exact else []

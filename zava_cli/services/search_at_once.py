@@ -17,6 +17,7 @@ from zava_cli.infra.errors import EmbeddingError
 from zava_cli.models.search import SearchMode, SearchRequest
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_meaning import Question, question_by
+from zava_cli.services.search_memory import SearchMemory
 from zava_cli.services.search_reading import Asked, Written, likely
 
 
@@ -33,10 +34,11 @@ class Guess:
 
 
 async def guessed(
-    session: Session, written: Written, request: SearchRequest, filters: Filters, source: EmbedderSource, length: int
-) -> Guess | None:
+    session: Session, written: Written, request: SearchRequest, filters: Filters, source: EmbedderSource,
+    memory: SearchMemory, length: int,
+) -> Guess | None:  # fmt: skip
     """A guess with lists of `length`; None where one statement cannot answer the question."""
-    question = await _likely_question(written, request, filters, source)
+    question = await _likely_question(written, request, filters, source, memory)
     if question is None:
         return None
     words, others = written.to_check
@@ -46,14 +48,14 @@ async def guessed(
 
 
 async def _likely_question(
-    written: Written, request: SearchRequest, filters: Filters, source: EmbedderSource
+    written: Written, request: SearchRequest, filters: Filters, source: EmbedderSource, memory: SearchMemory
 ) -> Question | None:
     """The question as it stands, by the model that the last search used."""
-    model = source.last_used
+    model = memory.model
     is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not written.has_operators
     if model is None or model.is_indexed or not is_plain:
         return None
-    asked = likely(written, source.known_words)
+    asked = likely(written, memory.words)
     if not source.is_at_hand(model, asked.meaning):
         return None
     try:

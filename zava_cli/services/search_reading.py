@@ -10,7 +10,7 @@ from functools import cached_property
 from zava_cli.data import search as data
 from zava_cli.data.search import ActiveModel, Filters, Reading
 from zava_cli.data.session import Session
-from zava_cli.services.embedding import EmbedderSource
+from zava_cli.services.search_memory import SearchMemory
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_terms import (
     MOST_SLIPS,
@@ -21,7 +21,7 @@ from zava_cli.services.search_terms import (
     without_minus,
     words_to_check,
 )
-from zava_cli.services.thesaurus import Name, names_in, names_known, words_of, words_of_thesaurus
+from zava_cli.services.thesaurus import Name, Thesaurus, names_known, words_of
 
 OPERATORS = re.compile(r'(?:^|\s)(?:-\w|"[^"]+"|OR\s)')
 """What makes a question one for PostgreSQL's own web search syntax, which nothing is changed in."""
@@ -50,6 +50,7 @@ class Written:
     """A question as somebody wrote it, taken apart once for all who look into it."""
 
     text: str
+    thesaurus: Thesaurus
 
     @cached_property
     def has_operators(self) -> bool:
@@ -66,11 +67,11 @@ class Written:
 
     def names_in(self, text: str) -> list[Name]:
         """The names of the thesaurus in the question as it is spelled by now."""
-        return self._names if text == self.text else names_in(text)
+        return self._names if text == self.text else self.thesaurus.names_in(text)
 
     @cached_property
     def _names(self) -> list[Name]:
-        return names_in(self.text)
+        return self.thesaurus.names_in(self.text)
 
 
 def likely(question: Written, known: Collection[str]) -> Asked:
@@ -82,42 +83,44 @@ def likely(question: Written, known: Collection[str]) -> Asked:
 
 
 async def read(
-    session: Session, question: Written, filters: Filters, found: Found, reading: Reading | None, source: EmbedderSource
+    session: Session, question: Written, filters: Filters, found: Found, reading: Reading | None, memory: SearchMemory
 ) -> tuple[Asked, ActiveModel | None]:
     """The question as the database understands it, and the model for it; what was changed is among the notices.
 
-    `reading` is what the database has said of it already. What is learned of the catalogue stays with `source` for
+    `reading` is what the database has said of it already. What is learned of the catalogue stays in `memory` for
     the next guess.
     """
     words, others = question.to_check
     if reading is None:
         reading = await data.reading(session, question.text, filters, words, others)
-    found.exact, source.last_used = reading.exact, reading.active
+    found.exact, memory.model = reading.exact, reading.active
     if not words:
         return Asked(question.text, []), reading.active
-    corrections = await _corrections(session, reading.unknown)
+    # A SKU written with blanks has parts that are no words.
+    unknown = [] if reading.exact else reading.unknown
+    corrections = await _corrections(session, unknown, question.thesaurus.words)
     found.notices += [f"Searched for {meant} instead of {word}." for word, meant in corrections.items()]
     text = corrected(question.text, corrections, reading.compounds)
     names, known = question.names_in(text), reading.compounds
     looked_up = words_of(names)
     if not set(looked_up) <= set(others):
         known = (await data.reading(session, text, filters, [], looked_up)).compounds
-    source.known_words = source.known_words.difference(looked_up) | known.intersection(looked_up)
+    memory.words = memory.words.difference(looked_up) | known.intersection(looked_up)
     return Asked(text, names_known(names, known)), reading.active
 
 
-async def _corrections(session: Session, unknown: list[str]) -> dict[str, str]:
+async def _corrections(session: Session, unknown: list[str], of_thesaurus: Collection[str]) -> dict[str, str]:
     """What was probably meant by words that no product holds, in the catalogue's words or else the thesaurus's.
 
     The thesaurus knows more than the shop sells: of its words only those with the same first letter are likely.
     """
-    slips = [word for word in unknown if word not in words_of_thesaurus()]
+    slips = [word for word in unknown if word not in of_thesaurus]
     if not slips:
         return {}
     vocabulary = await data.vocabulary(session, max(map(len, slips)) + MOST_SLIPS)
     meant: dict[str, str] = {}
     for slip in slips:
-        alike = [word for word in words_of_thesaurus() if word[0] == slip[0]]
+        alike = [word for word in of_thesaurus if word[0] == slip[0]]
         if right := correction(slip, vocabulary) or correction(slip, alike):
             meant[slip] = right
     return meant

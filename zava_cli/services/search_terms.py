@@ -94,6 +94,11 @@ def terms_of(question: str, names: Sequence[Name] = ()) -> Terms:
     return Terms(["|".join(spellings) for spellings in wanted.values()], unwanted, list(dict.fromkeys(added)))
 
 
+def is_cue(word: str) -> bool:
+    """Whether the word says that something is not wanted; it is looked for like any other, for "without" may be apt."""
+    return _CUE.fullmatch(word) is not None
+
+
 def without_minus(question: str) -> str:
     """The question without the words that a minus sign excludes."""
     return _MINUS.sub(" ", question).strip()

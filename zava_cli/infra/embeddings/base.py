@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from zava_cli.infra.errors import EmbeddingError
 from zava_cli.infra.tracing import Span, span
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class EmbeddingCall:
 
 OnCall = Callable[[EmbeddingCall], None]
 """Hears of each call when it has ended, perhaps on another thread; neither waits nor raises."""
+OnRefused = Callable[[int, EmbeddingError], None]
+"""Hears of the place of a text that its provider does not take, and why."""
 
 
 class EmbeddingConfig(BaseModel):
@@ -66,17 +69,19 @@ class Embedder(Protocol):
     the cosine distance to a zero vector is NaN in PostgreSQL. Texts are cut at MAX_TEXT_CHARACTERS.
     `dimensions` is 0 until the first answer for a remote model that zava does not know and that has no
     configured size. `threshold` is the cosine similarity below which search drops a row by default; scores
-    of different models are not comparable. `batch_size` is the number of texts that suits one call.
+    of different models are not comparable.
     """
 
     provider: str
     model: str
     dimensions: int
     threshold: float
-    batch_size: int
 
-    async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of shape (len(texts), dimensions), in the order of `texts`."""
+    async def embed_documents(self, texts: Sequence[str], on_refused: OnRefused | None = None) -> NDArray[np.float32]:
+        """Vectors of shape (len(texts), dimensions), in the order of `texts`.
+
+        With `on_refused` a text that the provider does not take becomes a zero vector, and the others go on.
+        """
         ...
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from zava_cli.infra.embeddings.base import EmbeddingConfig, batches, embedding_span, tidy, timed_call, unit_rows
+from zava_cli.infra.embeddings.base import (
+    EmbeddingConfig,
+    OnRefused,
+    batches,
+    embedding_span,
+    tidy,
+    timed_call,
+    unit_rows,
+)
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError
 
 if TYPE_CHECKING:
@@ -38,17 +46,16 @@ class LocalEmbedder:
         self.dimensions = _size(config)
         self.model = f"{_MODEL}{self.dimensions}"
         self.threshold = _THRESHOLD if config.threshold is None else config.threshold
-        self.batch_size = _BATCH
         self._on_call = config.on_call
         self._lock = threading.Lock()
         self._loaded: WordLlamaInference | None = None
 
-    async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    async def embed_documents(self, texts: Sequence[str], on_refused: OnRefused | None = None) -> NDArray[np.float32]:
         """Vectors of shape (len(texts), dimensions), in the order of `texts`. Raises EmbeddingError."""
         tidied = [tidy(text) for text in texts]
         vectors = np.zeros((len(tidied), self.dimensions), dtype=np.float32)
         # One thread call per batch: a cancelled caller waits for one batch, not for all of them.
-        for group in batches(tidied, self.batch_size, _BATCH_CHARACTERS):
+        for group in batches(tidied, _BATCH, _BATCH_CHARACTERS):
             with embedding_span(self.model):
                 vectors[group] = await asyncio.to_thread(self._embed, [tidied[i] for i in group])
         return vectors

@@ -23,7 +23,16 @@ from openai import (
 from zava_cli.infra.breaker import CircuitBreaker
 from zava_cli.infra.deadline import at_most, bounded
 from zava_cli.infra.embeddings.api_key import api_key
-from zava_cli.infra.embeddings.base import LARGEST, EmbeddingConfig, batches, embedding_span, tidy, timed_call
+from zava_cli.infra.embeddings.base import (
+    LARGEST,
+    EmbeddingConfig,
+    OnRefused,
+    batches,
+    embedding_span,
+    tidy,
+    timed_call,
+)
+from zava_cli.infra.embeddings.halving import Halving, Piece
 from zava_cli.infra.embeddings.openai_answers import NonsenseError, vectors_of
 from zava_cli.infra.embeddings.openai_errors import ServiceErrors
 from zava_cli.infra.embeddings.pacing import Pace
@@ -62,7 +71,6 @@ class OpenAIEmbedder:
         native = _NATIVE_SIZES.get(self.model, 0)
         self.dimensions = config.dimensions or native
         self.threshold = _THRESHOLD if config.threshold is None else config.threshold
-        self.batch_size = _BATCH
         self._config = config
         # Older models refuse the parameter even when it names their own size.
         self._asked = config.dimensions if config.dimensions != native else None
@@ -71,27 +79,44 @@ class OpenAIEmbedder:
         self._pace = Pace(config.rate)
         self._connected: AsyncOpenAI | None = None
         self._breaker = CircuitBreaker(EmbeddingUnavailableError)
+        self._halving = Halving(self._answers, _BATCH)
         # Host and port, without user name, password, path or query.
         place = self._url.netloc.rpartition("@")[2]
         self._errors = ServiceErrors(place, self.model, config.timeout)
 
-    async def embed_documents(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of shape (len(texts), dimensions), in the order of `texts`. Raises EmbeddingError."""
-        return await self._embed_all(texts, self._config.document_prefix)
+    async def embed_documents(self, texts: Sequence[str], on_refused: OnRefused | None = None) -> NDArray[np.float32]:
+        """Vectors of shape (len(texts), dimensions), in the order of `texts`; `on_refused` as in Embedder.
+
+        Raises EmbeddingError.
+        """
+        return await self._embed_all(texts, self._config.document_prefix, on_refused)
 
     async def _embed_all(
-        self, texts: Sequence[str], prefix: str, breaker: CircuitBreaker | None = None
+        self,
+        texts: Sequence[str],
+        prefix: str,
+        on_refused: OnRefused | None = None,
+        breaker: CircuitBreaker | None = None,
     ) -> NDArray[np.float32]:
         tidied = [tidy(prefix + text) if text.strip() else "" for text in texts]
-        groups = list(batches(tidied, self.batch_size, _BATCH_CHARACTERS))
+
+        async def send(places: list[int]) -> NDArray[np.float32]:
+            return await self._embed([tidied[place] for place in places], breaker)
+
+        async def pieces(places: list[int]) -> list[Piece]:
+            if on_refused is None:
+                return [(places, await send(places))]
+            return await self._halving.pieces(places, send, on_refused)
+
+        groups = batches(tidied, self._halving.most, _BATCH_CHARACTERS)
         try:
             async with asyncio.TaskGroup() as tasks:
-                answers = [tasks.create_task(self._embed([tidied[i] for i in group], breaker)) for group in groups]
+                answers = [tasks.create_task(pieces(group)) for group in groups]
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         vectors = np.zeros((len(tidied), self.dimensions), dtype=np.float32)
-        for positions, answer in zip(groups, answers, strict=True):
-            vectors[positions] = answer.result()
+        for places, rows in (piece for answer in answers for piece in answer.result()):
+            vectors[places] = rows
         return vectors
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:
@@ -100,7 +125,7 @@ class OpenAIEmbedder:
         with bounded(self._config.timeout) as deadline:
             try:
                 async with asyncio.timeout(deadline.left()):
-                    return (await self._embed_all([text], self._config.query_prefix, self._breaker))[0]
+                    return (await self._embed_all([text], self._config.query_prefix, breaker=self._breaker))[0]
             except TimeoutError:
                 self._breaker.failed()
                 raise self._errors.timed_out() from None
@@ -120,16 +145,28 @@ class OpenAIEmbedder:
         if pause := breaker.seconds_left():
             raise self._errors.left_alone("has failed several times in a row", pause)
 
+    async def _answers(self) -> None:
+        """Embeds a word at once, past the texts that wait for their turn. Raises EmbeddingError."""
+        with bounded(self._config.timeout) as deadline:
+            try:
+                async with asyncio.timeout(deadline.left()):
+                    await self._ask(["hammer"])
+            except TimeoutError:
+                raise self._errors.timed_out() from None
+
     async def _embed(self, texts: list[str], breaker: CircuitBreaker | None) -> NDArray[np.float32]:
         async with self._slots:
-            with embedding_span(self.model), timed_call(self.provider, self._config.on_call) as call:
-                body = await self._patiently(texts, breaker)
-                # Reading a few megabytes of JSON takes long enough to hold up other callers.
-                try:
-                    vectors, call.tokens = await asyncio.to_thread(vectors_of, body, len(texts))
-                except NonsenseError as nonsense:
-                    call.tokens = nonsense.tokens
-                    raise self._errors.nonsense(nonsense.what) from None
+            return await self._ask(texts, breaker)
+
+    async def _ask(self, texts: list[str], breaker: CircuitBreaker | None = None) -> NDArray[np.float32]:
+        with embedding_span(self.model), timed_call(self.provider, self._config.on_call) as call:
+            body = await self._patiently(texts, breaker)
+            # Reading a few megabytes of JSON takes long enough to hold up other callers.
+            try:
+                vectors, call.tokens = await asyncio.to_thread(vectors_of, body, len(texts))
+            except NonsenseError as nonsense:
+                call.tokens = nonsense.tokens
+                raise self._errors.nonsense(nonsense.what) from None
         self.dimensions = self.dimensions or vectors.shape[1]
         if vectors.shape[1] != self.dimensions:
             raise self._errors.wrong_size(vectors.shape[1], self.dimensions)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from openai import APIStatusError
@@ -15,6 +17,7 @@ from zava_cli.infra.errors import (
     EmbeddingUnavailableError,
 )
 
+UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 FALL_BACK = "Search by keyword meanwhile, or use the local provider."
 
 
@@ -37,7 +40,7 @@ class ServiceErrors:
         """Its vectors are of another length than they should be."""
         return EmbeddingSetupError(
             f"{self.place} sent vectors of {sent} dimensions for {self.model}; {expected} were expected.",
-            hint="Set the embedding dimensions to what the model gives, or name the right model.",
+            hint=f"Set embedding_dimensions to {sent}, which counts as a model of its own, or name the right model.",
         )
 
     def too_large(self, sent: int) -> EmbeddingError:
@@ -51,7 +54,7 @@ class ServiceErrors:
         """No answer within the time that one waits."""
         return EmbeddingUnavailableError(
             f"{self.place} did not embed within {self.timeout:g} seconds.",
-            hint=f"Try again, or raise the embedding timeout. {FALL_BACK}",
+            hint=f"Try again, or raise ZAVA_EMBEDDING_TIMEOUT. {FALL_BACK}",
         )
 
     def unreachable(self) -> EmbeddingError:
@@ -83,7 +86,8 @@ class ServiceErrors:
         if status == 404:
             return EmbeddingSetupError(
                 f"{self.place} has no model {self.model}, or no embeddings at this address (HTTP 404).",
-                hint="Check the embedding model and the base URL, which usually ends in /v1.",
+                hint="Check the embedding model and the base URL, which usually ends in /v1; on Azure they are the "
+                "deployment's name and the resource's own address.",
             )
         if status == 429:
             return EmbeddingUnavailableError(
@@ -111,4 +115,13 @@ def _wanted_wait(exc: APIStatusError) -> float | None:
         except (KeyError, ValueError):
             # A date is rare enough for the usual wait.
             continue
-    return None
+    resets = [_reset(exc.response.headers, kind) for kind in ("requests", "tokens")]
+    return max((seconds for seconds in resets if seconds), default=None)
+
+
+def _reset(headers: Mapping[str, str], kind: str) -> float:
+    """Seconds until a limit that is used up is whole again, in OpenAI's headers: `2m0.5s`, `20ms`, or bare seconds."""
+    if headers.get(f"x-ratelimit-remaining-{kind}") != "0":
+        return 0.0
+    said = headers.get(f"x-ratelimit-reset-{kind}", "")
+    return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"(\d+(?:\.\d+)?)(ms|[hms]?)", said))

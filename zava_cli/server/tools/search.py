@@ -41,7 +41,7 @@ async def search_products(
     request = SearchRequest(query_description=query_description, limit=max_rows, threshold=similarity_threshold)
 
     async def make(caller: Caller) -> tuple[ToolResult, bool]:
-        found = await search.search_products(state.provider, caller, request, state.embedder)
+        found = await search.search_products(state.provider, caller, request, state.embedder, state.searches)
         # A notice says what was amiss, which may be well again at the next call.
         return _table(found), not found.notices
 

@@ -1,0 +1,38 @@
+"""Says which words of a product answered a question, as the product writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from zava_cli.services.search_terms import is_cue
+from zava_cli.services.thesaurus import singular
+
+_WORD = re.compile(r"[^\W_]+")
+_LEXEME = re.compile(r"'((?:[^']|'')+)'")
+
+
+def words_shown(matched: Sequence[str], text: str) -> list[str]:
+    """What a product with this text holds of a question, with the question's own word where that is another one; a word
+    like "without" is no reason.
+
+    `matched` is as the column `words` of the statement `hits` has it.
+    """
+    shown: list[str] = []
+    for term in matched:
+        asked, spelling, form = term.split("|", 2)
+        if is_cue(asked):
+            continue
+        held = _as_written(spelling, form, text)
+        is_the_same = singular(held.lower()) == singular(asked.lower())
+        shown.append(held if is_the_same else f"{held} (asked: {asked})")
+    return list(dict.fromkeys(shown))
+
+
+def _as_written(spelling: str, form: str, text: str) -> str:
+    """The spelling, or the word of the text that has its stem: the last letter of a stem may not be the word's own."""
+    lexemes: list[str] = _LEXEME.findall(form)
+    if len(lexemes) != 1 or re.search(rf"(?<!\w){re.escape(spelling)}(?!\w)", text, re.IGNORECASE):
+        return spelling
+    beginning = lexemes[0][: max(3, len(lexemes[0]) - 1)]
+    return next((word for word in _WORD.findall(text.lower()) if word.startswith(beginning)), spelling)
