@@ -69,3 +69,16 @@ async def test_a_server_that_is_told_to_stop_leaves_no_backend_behind(target: Ta
             assert await asyncio.to_thread(server.stop) == 0
             await asyncio.gather(*questions, return_exceptions=True)
     await _until(target, 0, 2.0)
+
+
+@pytest.mark.parametrize("modern", [False, True], ids=["handshake", "2026-07-28"])
+async def test_who_is_still_waiting_when_the_server_ends_is_told_to_come_again(target: Target, modern: bool) -> None:
+    with http_server(target, "--no-auth", ZAVA_SERVE_GRACE="1") as server:
+        async with calling(server.url, modern=modern) as caller:
+            arguments = {"postgresql_query": SLOW}
+            question = asyncio.create_task(caller.send("tools/call", name="execute_sales_query", arguments=arguments))
+            await _until(target, 1, AT_WORK_SECONDS)
+            server.process.terminate()
+            answer = await question
+        assert answer.status_code == 503 and answer.headers["retry-after"]
+        assert answer.json()["error"]["code"] == "SERVER_UNAVAILABLE"

@@ -16,7 +16,7 @@ import pytest
 
 from tests.certificates import self_signed
 from tests.command_line import CommandLine
-from tests.http_serving import ACCEPT, HttpServer, calling, http_server, message
+from tests.http_serving import ACCEPT, HttpServer, calling, http_server
 from tests.stdio_serving import INITIALIZE
 from zava_cli.data.target import Target
 
@@ -201,20 +201,6 @@ async def test_after_a_malformed_body_the_next_request_is_answered(server: HttpS
         answer = await caller.client.post(server.url, content=body, headers=headers)
         assert 400 <= answer.status_code < 500, answer.text
         assert (await caller.request("ping"))["result"] == {}
-
-
-async def test_one_identity_may_only_ask_so_often(seeded: Target) -> None:
-    with http_server(seeded, "--no-auth", ZAVA_HTTP_RATE="2") as server:
-        async with calling(server.url, modern=True) as caller:
-            ask = {"name": "execute_sales_query", "arguments": {"postgresql_query": "select 1"}}
-            answers = [await caller.send("tools/call", **ask) for _ in range(20)]
-            told = [(message(answer)["result"], answer.headers.get("retry-after")) for answer in answers]
-            refused = [result["content"][0]["text"] for result, _ in told if result["isError"]]
-            assert all((wait == "1") is result["isError"] for result, wait in told)
-            assert 5 <= len(refused) < 20
-            assert all(text.startswith("RATE_LIMITED: Too many requests.") for text in refused)
-            await asyncio.sleep(1.5)
-            assert not (await caller.ask("select 1"))["isError"]
 
 
 async def test_two_hundred_clients_on_ten_connections_are_all_answered(server: HttpServer) -> None:

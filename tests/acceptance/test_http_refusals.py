@@ -59,6 +59,35 @@ async def test_whoever_is_turned_away_leaves_a_record_without_the_token(
     assert garbage not in written and revoked[14:] not in written
 
 
+async def test_whoever_is_turned_away_reads_the_way_in_and_not_which_tokens_exist(
+    seeded_copy: Target, client: httpx2.AsyncClient
+) -> None:
+    revoked = a_token(seeded_copy, "seattle")
+    assert CommandLine(seeded_copy)("token", "revoke", revoked[5:13]).code == 0
+    issuer = {
+        "ZAVA_OIDC_ISSUER": "https://issuer.example", "ZAVA_OIDC_AUDIENCE": "zava",
+        "ZAVA_HTTP_PUBLIC_URL": "https://zava.example",
+    }  # fmt: skip
+
+    async def told(url: str, **headers: str) -> tuple[str, str]:
+        answer = await client.post(url, json={}, headers=headers)
+        assert answer.status_code == 401 and answer.json()["error"] == "invalid_token"
+        return answer.json()["error_description"], answer.headers["www-authenticate"]
+
+    with http_server(seeded_copy, **PROXY) as server:
+        description, challenge = await told(server.url)
+        assert "Authorization: Bearer" in description and "zava token create" in description
+        assert challenge == "Bearer"
+        bad = [await told(server.url, authorization=f"Bearer {token}") for token in (revoked, revoked + "x", "x")]
+        assert len(set(bad)) == 1 and "may have expired" in bad[0][0]
+        assert bad[0][1] == f'Bearer error="invalid_token", error_description="{bad[0][0]}"'
+        assert "proxy names nobody" in (await told(server.url, **{"x-forwarded-email": "mallory@zava.example"}))[0]
+        assert (await client.get(f"{server.root}/health")).json() == {"status": "a token is needed"}
+    with http_server(seeded_copy, **issuer) as server:
+        description, challenge = await told(server.url)
+        assert "Sign in at the issuer" in description and "resource_metadata=" in challenge
+
+
 async def test_a_flood_of_bad_tokens_does_not_fill_the_log_and_the_log_says_so(
     seeded_copy: Target, client: httpx2.AsyncClient
 ) -> None:

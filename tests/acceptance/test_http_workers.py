@@ -15,8 +15,12 @@ import psutil
 import pytest
 
 from tests.http_serving import HttpServer, calling, http_server
+from tests.own_server import wait_until
 from tests.stdio_serving import PATIENCE, environment, until
 from zava_cli.data.target import Target
+
+UNANSWERED_SECONDS = 8
+"""More than a worker at work may be silent."""
 
 
 def workers(server: HttpServer) -> set[int]:
@@ -27,6 +31,12 @@ def workers(server: HttpServer) -> set[int]:
         with contextlib.suppress(psutil.NoSuchProcess):
             found |= {child.pid} if any("spawn_main" in word for word in child.cmdline()) else set()
     return found
+
+
+def newcomers(server: HttpServer, before: set[int]) -> set[int]:
+    """Those that were not there before, as soon as there are any."""
+    wait_until(lambda: bool(workers(server) - before))
+    return workers(server) - before
 
 
 async def answered(url: str, *, modern: bool = True) -> int:
@@ -70,6 +80,19 @@ async def test_a_worker_that_dies_is_replaced_while_the_others_answer(seeded: Ta
                 await asyncio.sleep(0.2)
         assert other in workers(server)
         await again(server.url)
+        assert await asyncio.to_thread(server.stop) == 0
+
+
+async def test_a_new_worker_may_take_longer_to_start_than_to_answer(seeded: Target) -> None:
+    with http_server(seeded, "--no-auth", "--workers", "2") as server:
+        before = workers(server)
+        os.kill(min(before), signal.SIGKILL)
+        [new] = await asyncio.to_thread(newcomers, server, before)
+        os.kill(new, signal.SIGSTOP)
+        await asyncio.sleep(UNANSWERED_SECONDS)
+        os.kill(new, signal.SIGCONT)
+        await asyncio.sleep(2)
+        assert workers(server) - before == {new}
         assert await asyncio.to_thread(server.stop) == 0
 
 

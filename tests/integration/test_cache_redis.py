@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
+from tests.certificates import self_signed
 from tests.redis_server import PASSWORD, RedisServer, redis_server
 from tests.unit.test_cache import at_once, never, place, same
 from zava_cli.infra import cache_redis, cache_stores
@@ -151,7 +154,7 @@ async def test_a_redis_that_dies_in_mid_flight_costs_no_answer_and_is_used_again
     assert (await second.answer(place("b"), never, same))[0].text == "in Redis again"
     assert await first.is_shared() is True
     events = [line["event"] for line in logged]
-    assert events == ["Redis does not answer, answers are kept in memory meanwhile", "Redis answers again"]
+    assert events == ["answers are kept in memory and not in Redis", "Redis answers again"]
     assert PASSWORD not in json.dumps(logged)
     assert str(redis.socket) not in json.dumps(logged)
 
@@ -188,10 +191,57 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
     assert "secret" not in f"{raised.value.message}{raised.value.hint}"
 
 
-async def test_a_redis_that_refuses_is_away_too(redis: RedisServer, logged: list[Any]) -> None:
-    wrong = redis.url.replace(PASSWORD, "wrong-password")
-    async with QueryCache(Settings.model_validate({"redis_url": wrong})) as cache:
+async def trouble_with(url: str) -> str:
+    """What is told of a Redis at that URL, which the server goes on without."""
+    async with QueryCache(Settings.model_validate({"redis_url": url})) as cache:
         await cache.answer(place(), at_once(SECRET_TEXT), same)
         assert (await cache.answer(place(), never, same))[0].text == SECRET_TEXT
         assert await cache.is_shared() is False
-    assert "wrong-password" not in json.dumps(logged)
+        return str(cache.trouble)
+
+
+async def test_a_redis_that_refuses_is_away_too_and_it_is_said_why(redis: RedisServer, logged: list[Any]) -> None:
+    redis.client.execute_command("ACL", "SETUSER", "reader", "on", ">wrong-password", "~*", "+get", "+ping")
+    for url, reason in (
+        (redis.url.replace(PASSWORD, "wrong-password"), "refuses the user or password"),
+        (redis.url.replace(f":{PASSWORD}", f"wrong-password:{PASSWORD}"), "refuses the user or password"),
+        (redis.url.replace(f":{PASSWORD}@", ""), "wants a password"),
+        (redis.url.replace(f":{PASSWORD}", "reader:wrong-password"), "use GET and SET"),
+        (f"{redis.url}?db=999", "no database of the number"),
+        (f"{redis.url}-not-there", "does not answer: No such file or directory"),
+    ):
+        assert reason in await trouble_with(url)
+        assert reason in logged[-1]["reason"]
+    redis.freeze()
+    assert await trouble_with(redis.url) == "Redis does not answer"
+    told = json.dumps(logged)
+    assert PASSWORD not in told and "wrong-password" not in told and str(redis.socket) not in told
+
+
+async def test_a_redis_with_and_without_tls_is_told_from_one_that_is_away(
+    redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain, key = self_signed(tmp_path, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+
+    async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        own_reader, own_writer = await asyncio.open_unix_connection(redis.socket)
+        await asyncio.gather(piped(reader, own_writer), piped(own_reader, writer), return_exceptions=True)
+
+    plain = await asyncio.start_server(passed_on, "127.0.0.1", 0)
+    tls = await asyncio.start_server(passed_on, "127.0.0.1", 0, ssl=context)
+    async with plain, tls:
+        plain_port, tls_port = (server.sockets[0].getsockname()[1] for server in (plain, tls))
+        there = f":{PASSWORD}@127.0.0.1"
+        assert "perhaps because it wants TLS" in await trouble_with(f"redis://{there}:{tls_port}")
+        assert "certificate of Redis is not trusted" in await trouble_with(f"rediss://{there}:{tls_port}")
+        monkeypatch.setattr(cache_redis, "WAIT_SECONDS", 0.5)
+        assert "perhaps because it has no TLS" in await trouble_with(f"rediss://{there}:{plain_port}")
+
+
+async def piped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Hands on what comes until it ends."""
+    while piece := await reader.read(65_536):
+        writer.write(piece)
+    writer.close()

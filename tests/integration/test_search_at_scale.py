@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -48,8 +48,16 @@ class Heard(Session):
 
     async def rows(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
         """As those of the session."""
-        self.ways.append("compared" if sql == named_sql("search")["by_comparing"] else "index")
+        self._hear(sql)
         return await super().rows(sql, *arguments)
+
+    async def rows_with(self, settings: Sequence[str], sql: str, *arguments: Any) -> list[dict[str, Any]]:
+        """As those of the session."""
+        self._hear(sql)
+        return await super().rows_with(settings, sql, *arguments)
+
+    def _hear(self, sql: str) -> None:
+        self.ways.append("compared" if sql == named_sql("search")["by_comparing"] else "index")
 
 
 @pytest.fixture
@@ -65,7 +73,7 @@ async def shades(seeded_copy: Target) -> Target:
 @pytest.fixture
 async def pools(shades: Target) -> AsyncIterator[PostgreSQLProvider]:
     """The gateway's pools on it."""
-    provider = PostgreSQLProvider(shades)
+    provider = PostgreSQLProvider(shades, serving=True)
     yield provider
     await provider.close()
 
@@ -240,8 +248,8 @@ async def test_a_filter_reaches_its_index_under_row_security(
     vector = await embedder_from_settings(pools.settings).embed_query("paint")
     async with pools.reader(seattle) as session:
         # What cannot use an index would read the whole table all the same.
-        await session.configure("SET LOCAL enable_seqscan = off", *search.scan_settings())
-        rows = await session.rows(explain, vector, *filters.values, 50, MODEL.model, [], None, 20_000)
+        settings = ["SET LOCAL enable_seqscan = off", *search.scan_settings()]
+        rows = await session.rows_with(settings, explain, vector, *filters.values, 50, MODEL.model, [], None, 20_000)
     plan = "\n".join(row["QUERY PLAN"] for row in rows)
     conditions = plan.split(index, 1)[1].split("Index Cond:", 1)[1].splitlines()[0]
     assert "price_key" in conditions

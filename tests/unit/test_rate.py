@@ -61,3 +61,9 @@ def test_a_folder_that_was_tidied_away_is_made_again_for_nobody_else(tmp_path: P
     rate = SharedRate(folder, Rate(NEVER_AGAIN, 1))
     assert [rate.may_ask("seattle"), rate.may_ask("seattle")] == [True, False]
     assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_that_cannot_be_written_leaves_each_process_its_own_count(tmp_path: Path) -> None:
+    (tmp_path / "shared").write_text("no folder")
+    rate = SharedRate(tmp_path / "shared", Rate(NEVER_AGAIN, 2))
+    assert [rate.may_ask("seattle") for _ in range(3)] == [True, True, False]

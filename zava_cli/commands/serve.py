@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,11 +17,17 @@ if TYPE_CHECKING:
     from zava_cli.infra.settings import Settings
 
 HTTP = "Over HTTP"
+BY_TOKEN = "for callers with tokens (zava token create)"
+UNENCRYPTED = (
+    "Note: tokens and answers are not encrypted on their way here. Set ZAVA_HTTP_TLS_CERTIFICATE and "
+    "ZAVA_HTTP_TLS_KEY, or ZAVA_HTTP_PUBLIC_URL where a proxy encrypts."
+)
 
 
 def serve(
     admin: Annotated[
-        bool, typer.Option("--admin", help="Offer the tools that write too: seed_database and embed_products.")
+        bool,
+        typer.Option("--admin", help="Offer seed_database and embed_products too, which write; not over HTTP."),
     ] = False,
     http: Annotated[
         bool, typer.Option("--http", help="Listen on HTTP for callers with tokens.", rich_help_panel=HTTP)
@@ -91,7 +98,7 @@ def _serve_http(*, admin: bool, no_auth: bool) -> None:
     application = application_of(settings, no_auth=no_auth)
     runtime.run(
         lambda: serve_http(
-            application, settings, bound, lambda: _say_where(settings, bound, administration),
+            application, settings, bound, partial(_say_where, settings, bound, administration, no_auth=no_auth),
             administration=administration,
         ),
         make_loop=new_loop,
@@ -129,7 +136,6 @@ def _check(settings: Settings, *, admin: bool, no_auth: bool, is_local: bool) ->
 
 def _serve_with_workers(settings: Settings, *, no_auth: bool) -> None:
     from contextlib import ExitStack
-    from functools import partial
 
     from zava_cli.infra.shared_folder import shared_by_processes
     from zava_cli.server.http.administration import LOOPBACK
@@ -149,21 +155,31 @@ def _serve_with_workers(settings: Settings, *, no_auth: bool) -> None:
             stateless, build, bound.getsockname()[:2], administration and administration.getsockname()[:2]
         )
 
+        say_where = partial(_say_where, settings, bound, administration, no_auth=no_auth)
+
         async def serve() -> None:
             # What is wrong for all of them is an error of this process.
             async with build().lifespan():
                 pass
             with shared_by_processes():
-                supervise(plan, settings.http_workers, lambda: _say_where(settings, bound, administration))
+                supervise(plan, settings.http_workers, say_where)
 
         runtime.run(serve)
 
 
-def _say_where(settings: Settings, bound: socket.socket, administration: socket.socket | None) -> None:
+def _say_where(
+    settings: Settings, bound: socket.socket, administration: socket.socket | None, *, no_auth: bool
+) -> None:
+    from zava_cli.server.http.serving import is_loopback
+
     scheme = "http" if settings.http_tls_certificate is None else "https"
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    diagnostics.note(f"Listening on {scheme}://{shown}:{port}/mcp. Ctrl+C ends.")
+    several = f" with {settings.http_workers} processes" if settings.http_workers > 1 else ""
+    who = f"as {settings.identity or 'the manager of the key file'}, without tokens" if no_auth else BY_TOKEN
+    diagnostics.note(f"Listening on {scheme}://{shown}:{port}/mcp{several} {who}. Ctrl+C ends.")
+    if not is_loopback(host) and scheme == "http" and not (settings.http_public_url or "").startswith("https:"):
+        diagnostics.note(UNENCRYPTED)
     if administration is not None:
         host, port = administration.getsockname()[:2]
         diagnostics.note(f"Metrics on http://{host}:{port}/metrics, for this machine alone.")

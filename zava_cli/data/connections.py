@@ -15,7 +15,7 @@ from zava_cli.data.named_sql import named_sql
 
 UNNAMED_TYPE = "?"
 SET_UP = "zava_set_up"
-"""Name of the prepared statement that sets a transaction up."""
+"""Name of the prepared statement that sets a transaction up; `zava_set_up_18` answers with a row of 18 columns."""
 FORGET_EVERYTHING = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
     "DISCARD TEMP; DISCARD SEQUENCES; "
@@ -31,13 +31,37 @@ def _message(kind: bytes, body: bytes) -> bytes:
     return kind + (len(body) + 4).to_bytes(4) + body
 
 
+def _bind_and_execute(statement: str, values: Sequence[str]) -> bytes:
+    """For a prepared statement whose parameters travel as text."""
+    texts = [value.encode() for value in values]
+    bound = b"".join(len(text).to_bytes(4) + text for text in texts)
+    return _message(
+        b"B", b"\0" + statement.encode() + b"\0" + bytes(2) + len(texts).to_bytes(2) + bound + bytes(2)
+    ) + _message(b"E", b"\0" + bytes(4))
+
+
 BEGIN = "BEGIN READ ONLY"
-_BEGIN_MESSAGES = (
-    _message(b"P", b"\0" + BEGIN.encode() + b"\0" + bytes(2))
-    + _message(b"B", bytes(2) + bytes(6))
-    + _message(b"E", b"\0" + bytes(4))
-)
-"""Parse, Bind and Execute of it as the protocol has them; asyncpg itself would wait for the answer to each."""
+"""Begins a transaction, which its set-up makes what it is to be."""
+
+
+def _unanswered(statement: str) -> bytes:
+    """Parse, Bind and Execute as the protocol has them, of a statement that gives no rows.
+
+    asyncpg itself would wait for the answer to each. It keeps the last of several "command complete" messages; another
+    version of it must do so too.
+    """
+    return _message(b"P", b"\0" + statement.encode() + b"\0" + bytes(2)) + _bind_and_execute("", ())
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A statement of ours that is sent behind the set-up of its transaction, without waiting for the answer to that.
+
+    Its first column is a text.
+    """
+
+    sql: str
+    arguments: Sequence[Any]
 
 
 # Its pool logs with a traceback what the next caller is told in a sentence.
@@ -56,9 +80,13 @@ class TransactionConnection(asyncpg.Connection):
 
     async def keep_set_up(self) -> None:
         """Keeps the statement for as long as the connection lives."""
-        statement = await self.prepare(named_sql("session")["begin"], name=SET_UP)
-        self._set_up = statement._state  # pyright: ignore
-        self._set_up.attach()
+        self._set_up = await self._kept(named_sql("session")["begin"], SET_UP)
+
+    async def _kept(self, sql: str, name: str | None) -> Any:
+        statement = await self.prepare(sql, name=name)
+        state = cast("Any", statement._state)  # pyright: ignore
+        state.attach()
+        return state
 
     async def begin(self, values: Sequence[str], timeout: float) -> str | None:
         """Begins a transaction and sets it up; returns the caller's reading state in it."""
@@ -66,15 +94,72 @@ class TransactionConnection(asyncpg.Connection):
             await self.execute(BEGIN, timeout=timeout)
             rows = await self.fetch(named_sql("session")["begin"], *values, timeout=timeout)
         else:
-            # In one round trip: the server answers both once the second one asks it to. asyncpg keeps the last of
-            # two "command complete" messages; another version of it must do so too.
-            self._transport.write(_BEGIN_MESSAGES)  # pyright: ignore
+            # In one round trip: the server answers both once the second one asks it to.
+            self._transport.write(_unanswered(BEGIN))  # pyright: ignore
             rows, *_ = await self._protocol.bind_execute(self._set_up, values, "", 0, True, timeout)  # pyright: ignore
         return cast("str | None", rows[0]["reading_state"])
 
 
 class OwnConnection(TransactionConnection):
     """A connection for zava's own statements, which set nothing that outlives their transaction."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._openings: dict[str, Any] = {}
+        self._set_ups: dict[int, Any] = {}
+
+    async def begin_with(
+        self, values: Sequence[str], timeout: float, opening: Opening, limit: float
+    ) -> tuple[str | None, list[asyncpg.Record]]:
+        """Like `begin`, and runs a statement within `limit` seconds; returns its rows as well.
+
+        Where the connection has run it before that is one round trip. Without a Sync between them the server passes
+        over all that follows an error, so that nothing is read before the set-up has verified who asks.
+        """
+        if self._set_up is None:
+            return await self.begin(values, timeout), await self.fetch(opening.sql, *opening.arguments, timeout=limit)
+        if opening.sql not in self._openings:
+            state = await self.begin(values, timeout)
+            await self._keep(opening.sql)
+            return state, await self._rows(opening, limit)
+        set_up = self._set_ups[len(self._openings[opening.sql]._get_attributes())]
+        self._transport.write(_unanswered(BEGIN) + _bind_and_execute(set_up.name, values))  # pyright: ignore
+        rows = await self._rows(opening, limit)
+        return rows[0][0], rows[1:]
+
+    async def fetch_with(self, settings: Sequence[str], statement: Opening, limit: float) -> list[asyncpg.Record]:
+        """The rows of a statement behind others that set something for this transaction, likewise in one round trip."""
+        if statement.sql in self._openings:
+            self._transport.write(b"".join(map(_unanswered, settings)))  # pyright: ignore
+            return await self._rows(statement, limit)
+        await self.execute("; ".join(settings), timeout=limit)
+        if self._set_up is None:
+            return await self.fetch(statement.sql, *statement.arguments, timeout=limit)
+        await self._keep(statement.sql)
+        return await self._rows(statement, limit)
+
+    async def _rows(self, opening: Opening, limit: float) -> list[asyncpg.Record]:
+        statement = self._openings[opening.sql]
+        try:
+            found = await self._protocol.bind_execute(statement, opening.arguments, "", 0, True, limit)  # pyright: ignore
+        except asyncpg.InvalidCachedStatementError:
+            # The schema changed: the next one is prepared anew.
+            del self._openings[opening.sql]
+            raise
+        except asyncpg.DataError:
+            # A value that cannot be sent leaves the server waiting in the middle of what was.
+            self.terminate()
+            raise
+        return cast("list[asyncpg.Record]", found[0])
+
+    async def _keep(self, sql: str) -> None:
+        """Keeps the statement, and a set-up whose answer reads like a row of it: asyncpg takes all rows for its."""
+        statement = await self._kept(sql, None)
+        width = len(statement._get_attributes())
+        if width not in self._set_ups:
+            wide = named_sql("session")["begin"] + ", NULL" * (width - 1)
+            self._set_ups[width] = await self._kept(wide, f"{SET_UP}_{width}")
+        self._openings[sql] = statement
 
     async def end(self) -> None:
         """Ends the transaction."""

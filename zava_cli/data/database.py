@@ -16,12 +16,13 @@ from weakref import WeakSet
 import asyncpg
 
 from zava_cli.data.callers import Caller, caller_from_row
-from zava_cli.data.connections import PoolUse, TransactionConnection
+from zava_cli.data.connections import Opening, PoolUse
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.pools import Pools
 from zava_cli.data.retries import retried
-from zava_cli.data.session import Session, TextSession
+from zava_cli.data.session import CLIENT_MARGIN, Session, TextSession
 from zava_cli.data.shares import Shares
+from zava_cli.data.statement_spans import own_statement_span
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import Deadline, at_most
 from zava_cli.infra.errors import AuthorizationError, ContextRefusedError, ValidationError
@@ -131,11 +132,16 @@ class PostgreSQLProvider:
             yield Session(connection, deadline)
 
     @asynccontextmanager
-    async def reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncGenerator[Session]:
-        """A read-only transaction for zava's own statements that sees what `caller` may see."""
+    async def reader(
+        self, caller: Caller, *, timeout: float | None = None, opening: Opening | None = None
+    ) -> AsyncGenerator[Session]:
+        """A read-only transaction for zava's own statements that sees what `caller` may see.
+
+        It may open with one whose rows are there at once, as the session's `opened`.
+        """
         deadline = Deadline(timeout or self.settings.statement_timeout)
-        async with self._transaction("own", caller, deadline) as connection:
-            yield Session(connection, deadline)
+        async with self._transaction("own", caller, deadline, opening) as (connection, opened):
+            yield Session(connection, deadline, opened)
 
     @asynccontextmanager
     async def text_reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncGenerator[TextSession]:
@@ -145,7 +151,7 @@ class PostgreSQLProvider:
         """
         deadline = Deadline(timeout or self.settings.statement_timeout)
         async with AsyncExitStack() as stack:
-            connection = await retried(
+            connection, _ = await retried(
                 self.settings,
                 lambda: stack.enter_async_context(self._transaction("text", caller, deadline)),
                 deadline.left(),
@@ -163,7 +169,9 @@ class PostgreSQLProvider:
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, kind: str, caller: Caller, deadline: Deadline) -> AsyncGenerator[asyncpg.Connection]:
+    async def _transaction(
+        self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None = None
+    ) -> AsyncGenerator[_Begun]:
         _note(caller)
         caller = await self.current(caller)
         # One wait, whether for one's own requests, for everybody's, or for both.
@@ -171,28 +179,37 @@ class PostgreSQLProvider:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id, turn))
             try:
-                connection = await stack.enter_async_context(self._begun(kind, caller, deadline, turn))
+                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening, turn))
             except ContextRefusedError:
                 if caller not in self._looked_up:
                     raise
                 # A clock was set or a key was cut off since the caller was looked up.
                 caller = await self._look_up_again(caller)
-                connection = await stack.enter_async_context(self._begun(kind, caller, deadline, self._pools.turn()))
-            yield connection
+                again = self._pools.turn()
+                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening, again))
+            yield begun
 
     @asynccontextmanager
     async def _begun(
-        self, kind: str, caller: Caller, deadline: Deadline, turn: Deadline
-    ) -> AsyncGenerator[asyncpg.Connection]:
-        async def begin(connection: TransactionConnection) -> None:
+        self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None, turn: Deadline
+    ) -> AsyncGenerator[_Begun]:
+        opened: list[asyncpg.Record] = []
+
+        async def begin(connection: Any) -> None:
             values = self._session_values(kind, caller, connection, deadline.left())
-            state = await connection.begin(values, at_most(self.settings.connect_timeout))
+            timeout = at_most(self.settings.connect_timeout)
+            if opening is None:
+                state = await connection.begin(values, timeout)
+            else:
+                with own_statement_span(opening.sql):
+                    limit = deadline.left() + CLIENT_MARGIN
+                    state, opened[:] = await connection.begin_with(values, timeout, opening, limit)
             operation = current_operation()
             # The oldest, so that it is never younger than a row of the answer.
             operation.reading_state = operation.reading_state or state
 
         async with self._pools.connection(kind, begin, turn) as connection:
-            yield connection
+            yield connection, opened
 
     async def current(self, caller: Caller) -> Caller:
         """The caller as they are known now: a server keeps one for as long as it runs."""
@@ -233,6 +250,10 @@ class PostgreSQLProvider:
 
 def _note(caller: Caller) -> None:
     current_operation().identified(caller.identity.manager_id, caller.identity.role.value)
+
+
+_Begun = tuple[asyncpg.Connection, list[asyncpg.Record]]
+"""A connection in its transaction, and the rows of the statement that this opened with."""
 
 
 @dataclass(frozen=True)

@@ -198,12 +198,12 @@ async def by_meaning(
     """
     arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
     if not model.is_indexed:
-        return matches_in(await _compared(session, arguments, None) or [])
-    await session.configure(*scan_settings())
+        return matches_in(await session.rows(named_sql("search")["by_comparing"], *arguments, None))
     rows = await _compared(session, arguments, COMPARED) if filters.are_any else None
     if rows is None:
         wide = horizon(filters, max(HORIZON, limit) if unwanted else limit)
-        rows = await session.rows(nearest_statement(model.dimensions), *arguments, wide)
+        nearest = nearest_statement(model.dimensions)
+        rows = await session.rows_with(scan_settings(), nearest, *arguments, wide)
         if sum(not row["is_unwanted"] for row in rows) < limit:
             rows = await _compared(session, arguments, None) or []
     return matches_in(rows)
@@ -211,7 +211,7 @@ async def by_meaning(
 
 async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:
     """The nearest of all that pass the filters; None where those are `most` or more."""
-    rows = await session.rows(named_sql("search")["by_comparing"], *arguments, most)
+    rows = await session.rows_with(scan_settings(), named_sql("search")["by_comparing"], *arguments, most)
     if most is not None and rows[0]["passed"] >= most:
         return None
     return rows

@@ -164,7 +164,7 @@ SET LOCAL hnsw.iterative_scan = strict_order
 SET LOCAL hnsw.ef_search = 1000
 
 -- name: hits
--- What is shown of each product; of each term of the question that it holds the question's own spelling, the one that it
+-- What is shown of each product, and its type; of each term of the question that it holds the question's own spelling, the one that it
 -- holds and the lexemes of that, between bars; and its units on hand.
 -- $1 products text[] (the driver would have to look uuid[] up, which a manager's role may not), $2 terms text[], each with its spellings between bars, $3 with units boolean, $4 store uuid
 WITH asked AS MATERIALIZED (
@@ -177,7 +177,8 @@ SELECT p.product_id, p.sku, p.name, c.name AS category, t.name AS product_type, 
        ARRAY(SELECT DISTINCT ON (place) shown FROM asked WHERE p.search_text @@ form ORDER BY place, number) AS words,
        CASE WHEN $3::boolean THEN (
            SELECT coalesce(sum(i.stock_level), 0) FROM inventory i
-           WHERE i.product_id = p.product_id AND ($4::uuid IS NULL OR i.store_id = $4)) END AS units
+           WHERE i.product_id = p.product_id AND ($4::uuid IS NULL OR i.store_id = $4)) END AS units,
+       p.type_id
 FROM products p
 JOIN product_types t ON t.type_id = p.type_id
 JOIN categories c ON c.category_id = p.category_id

@@ -10,9 +10,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from zava_cli.data.connections import Opening
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.search import Match, Reading, VectorModel, reading_of
-from zava_cli.data.session import Session
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,25 +52,28 @@ class PlainQuestion:
     model: VectorModel
 
 
-async def at_once(session: Session, plain: PlainQuestion, limit: int) -> Seen:
-    """Both lists of an unfiltered search, by a model whose vectors have no index.
+def at_once(plain: PlainQuestion, limit: int) -> Opening:
+    """Asks for both lists of an unfiltered search, by a model whose vectors have no index; `seen` reads the answer.
 
     The caller compares the reading: a question with a slip, or another model that search uses by now, takes another
     search.
     """
     texts = [list(part) for part in (plain.words, plain.neighbours, plain.terms, plain.unwanted)]
-    arguments = (plain.question, *texts, limit, plain.vector, plain.model.model)
-    rows = await session.records(_statement(), *arguments)
+    return Opening(_statement(), (plain.question, *texts, limit, plain.vector, plain.model.model))
+
+
+def seen(rows: Sequence[Any]) -> Seen:
+    """What the statement found."""
     products = {row["product_id"]: row for row in rows if row["product_id"] is not None}
     reading = reading_of(json.loads(rows[0]["reading"]))
     return Seen(reading, _list(products, "keyword"), _list(products, "meaning"), products)
 
 
 def _list(products: Mapping[UUID, Any], kind: str) -> dict[UUID, Match]:
-    place, score = f"{kind}_place", f"{kind}_score"
+    place, score, is_unwanted = f"{kind}_place", f"{kind}_score", f"{kind}_is_unwanted"
     found = sorted((row[place], product) for product, row in products.items() if row[place] is not None)
     rows = ((product, products[product]) for _, product in found)
-    return {product: Match(row[score], row["type_id"], row["is_unwanted"]) for product, row in rows}
+    return {product: Match(row[score], row["type_id"], row[is_unwanted]) for product, row in rows}
 
 
 @cache
@@ -90,8 +93,8 @@ def _statement() -> str:
         "found AS (SELECT product_id FROM keyword UNION ALL SELECT product_id FROM meaning"
         " UNION ALL SELECT unnest(exact)::uuid FROM reading) "
         "SELECT reading.reading, part.*, k.place AS keyword_place, k.score AS keyword_score,"
-        " m.place AS meaning_place, m.score AS meaning_score, coalesce(k.type_id, m.type_id) AS type_id,"
-        f" coalesce(k.is_unwanted, m.is_unwanted) AS is_unwanted FROM reading LEFT JOIN ({shown}"
+        " k.is_unwanted AS keyword_is_unwanted, m.place AS meaning_place, m.score AS meaning_score,"
+        f" m.is_unwanted AS meaning_is_unwanted FROM reading LEFT JOIN ({shown}"
         " LEFT JOIN keyword k USING (product_id) LEFT JOIN meaning m USING (product_id)) ON true"
     )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any, LiteralString, cast
 
 import asyncpg
 
-from zava_cli.data.connections import UNNAMED_TYPE
+from zava_cli.data.connections import UNNAMED_TYPE, Opening
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.guard.check import CheckedQuery
 from zava_cli.data.named_sql import named_sql
@@ -28,9 +28,15 @@ PLAN_COLUMN = "QUERY PLAN"
 
 
 class Session:
-    """Runs zava's own named statements; values arrive as Python types."""
+    """Runs zava's own named statements; values arrive as Python types.
 
-    def __init__(self, connection: asyncpg.Connection, deadline: Deadline) -> None:
+    `opened` are the rows of the statement that the transaction opened with, if it did with one.
+    """
+
+    def __init__(
+        self, connection: asyncpg.Connection, deadline: Deadline, opened: Sequence[asyncpg.Record] = ()
+    ) -> None:
+        self.opened = opened
         self._connection = connection
         self._deadline = deadline
 
@@ -43,10 +49,14 @@ class Session:
         with own_statement_span(sql), _bounded(None):
             return await self._connection.fetch(sql, *arguments, timeout=self._deadline.left() + CLIENT_MARGIN)
 
-    async def configure(self, *statements: LiteralString | str) -> None:
-        """Runs named statements that set something for this transaction, in one round trip."""
-        with own_statement_span(statements[0]), _bounded(None):
-            await self._connection.execute("; ".join(statements), timeout=self._deadline.left() + CLIENT_MARGIN)
+    async def rows_with(
+        self, settings: Sequence[LiteralString | str], sql: LiteralString | str, *arguments: Any
+    ) -> list[dict[str, Any]]:
+        """All rows of a named statement, behind others that set something for this transaction."""
+        with own_statement_span(sql), _bounded(None):
+            limit = self._deadline.left() + CLIENT_MARGIN
+            rows = await cast("Any", self._connection).fetch_with(settings, Opening(sql, arguments), limit)
+            return [dict(row) for row in rows]
 
     async def row(self, sql: LiteralString | str, *arguments: Any) -> dict[str, Any]:
         """The first row of a named statement that always has one."""

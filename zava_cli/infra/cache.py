@@ -89,6 +89,11 @@ class QueryCache:
         self.statistics.misses += 1
         return await self._lead(place, make), False
 
+    @property
+    def trouble(self) -> str | None:
+        """Why Redis was not used the last time that it was tried; None where it was, or where none is set."""
+        return self._store.trouble
+
     async def is_shared(self) -> bool | None:
         """Whether Redis answers at this moment; None where none is set."""
         return await self._store.is_shared()

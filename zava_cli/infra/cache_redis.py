@@ -19,9 +19,11 @@ try:
     from key_value.aio.stores.redis import RedisStore
     from key_value.aio.wrappers.encryption.fernet import FernetEncryptionWrapper
     from redis import RedisError
-    from redis.asyncio import BlockingConnectionPool, Redis
+    from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
+
+    from zava_cli.infra.redis_troubles import trouble
 except ImportError:
     raise ConfigurationError(
         "redis_url needs packages that are not installed here.",
@@ -36,13 +38,14 @@ WAIT_SECONDS = 0.25
 MOST_CONNECTIONS = 16
 MOST_CALLERS = 1_000
 COLLECTION = "zava"
+PROBE = f"{COLLECTION}::probe"
 _ENCRYPTED = "__encrypted_data__"
 
 T = TypeVar("T")
 
 
 class AwayError(Exception):
-    """Redis cannot be asked now; the text is the name of the reason."""
+    """Redis cannot be asked now; the text says why."""
 
 
 class AlteredError(Exception):
@@ -56,7 +59,7 @@ class SealedRedis:
     """
 
     def __init__(self, url: str) -> None:
-        pool = BlockingConnectionPool.from_url(
+        self._pool = BlockingConnectionPool.from_url(
             url,
             max_connections=MOST_CONNECTIONS,
             timeout=WAIT_SECONDS,
@@ -65,7 +68,7 @@ class SealedRedis:
             socket_connect_timeout=WAIT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
-        self._client = Redis.from_pool(pool)
+        self._client = Redis.from_pool(self._pool)
         self._store = _Strict(self._client)
         # The library takes a millisecond to make one.
         self._wrappers: LRUCache[bytes, _Sealed] = LRUCache(MOST_CALLERS)
@@ -73,7 +76,7 @@ class SealedRedis:
     async def read(self, place: Place) -> dict[str, Any] | None:
         """What was put there; AlteredError for anything else."""
         try:
-            kept = await _answered(self._sealed(place).get(place.name))
+            kept = await self._answered(self._sealed(place).get(place.name))
         except (AlteredError, DecryptionError, UnicodeDecodeError):
             raise AlteredError from None
         if kept is not None and kept.pop("name", None) != place.name:
@@ -83,15 +86,28 @@ class SealedRedis:
     async def write(self, place: Place, kept: dict[str, Any], seconds: float) -> None:
         """Puts a dictionary there for some seconds."""
         # Its own name goes with it, so that another answer with the same key that is put there is recognised.
-        await _answered(self._sealed(place).put(place.name, {**kept, "name": place.name}, ttl=seconds))
+        await self._answered(self._sealed(place).put(place.name, {**kept, "name": place.name}, ttl=seconds))
 
-    async def ping(self) -> None:
-        """Returns if it answers."""
-        await _answered(self._client.ping())
+    async def probe(self) -> None:
+        """Returns if it takes an answer and gives one."""
+        await self._answered(self._client.set(PROBE, "", ex=1))
+        await self._answered(self._client.get(PROBE))
 
     async def aclose(self) -> None:
         """Closes its connections."""
         await self._client.aclose()
+
+    async def _answered(self, request: Awaitable[T]) -> T:
+        try:
+            # The library's own limits count each step; together they would be a multiple of it.
+            async with asyncio.timeout(WAIT_SECONDS):
+                return await request
+        except (DecryptionError, UnicodeDecodeError):
+            raise
+        except (RedisError, OSError, BaseKeyValueError) as exc:
+            with_tls = issubclass(self._pool.connection_class, SSLConnection)
+            with_password = self._pool.connection_kwargs.get("password") is not None
+            raise AwayError(trouble(exc, with_password=with_password, with_tls=with_tls)) from None
 
     def _sealed(self, place: Place) -> _Sealed:
         sealed = self._wrappers.get(place.key)
@@ -123,14 +139,3 @@ class _StrictAdapter(BasicSerializationAdapter):
             return super().load_json(json_str)
         except (DeserializationError, TypeError):
             raise AlteredError from None
-
-
-async def _answered(request: Awaitable[T]) -> T:
-    try:
-        # The library's own limits count each step; together they would be a multiple of it.
-        async with asyncio.timeout(WAIT_SECONDS):
-            return await request
-    except (DecryptionError, UnicodeDecodeError):
-        raise
-    except (RedisError, OSError, BaseKeyValueError) as exc:
-        raise AwayError(type(exc).__name__) from None

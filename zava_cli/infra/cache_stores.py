@@ -56,8 +56,9 @@ class AnswerStore:
         self._statistics = statistics
         self._memory = MemoryStore(settings.cache_bytes, settings.cache_entries, statistics)
         self._redis = _redis(settings)
-        self._is_away = False
         self._paused_until = 0.0
+        self.trouble: str | None = None
+        """Why Redis was not used the last time that it was tried; None where it was, or where none is set."""
 
     async def read(self, place: Place) -> dict[str, Any] | None:
         """What was kept there; nothing when it is gone, too old or not what was put there."""
@@ -78,8 +79,8 @@ class AnswerStore:
         if self._redis is None:
             return None
         with self._watched():
-            await self._redis.ping()
-        return not self._is_away
+            await self._redis.probe()
+        return self.trouble is None
 
     async def aclose(self) -> None:
         """Closes connections."""
@@ -89,7 +90,7 @@ class AnswerStore:
     def _available(self) -> SealedRedis | None:
         if self._redis is None or time.monotonic() < self._paused_until:
             return None
-        if self._is_away:
+        if self.trouble is not None:
             # Whoever comes while this one tries does not wait as well.
             self._paused_until = time.monotonic() + PAUSE_SECONDS
         return self._redis
@@ -106,13 +107,13 @@ class AnswerStore:
             logger().warning("an answer in Redis is not what was put there")
         except AwayError as exc:
             self._statistics.errors += 1
-            if not self._is_away:
-                logger().warning("Redis does not answer, answers are kept in memory meanwhile", reason=str(exc))
-            self._is_away, self._paused_until = True, time.monotonic() + PAUSE_SECONDS
+            if self.trouble is None:
+                logger().warning("answers are kept in memory and not in Redis", reason=str(exc))
+            self.trouble, self._paused_until = str(exc), time.monotonic() + PAUSE_SECONDS
             return
-        if self._is_away:
+        if self.trouble is not None:
             logger().warning("Redis answers again")
-        self._is_away, self._paused_until = False, 0.0
+        self.trouble, self._paused_until = None, 0.0
 
 
 class MemoryStore:

@@ -125,13 +125,14 @@ class ContextRefusedError(AuthorizationError):
 
 
 class RateLimitedError(MCPError):
-    """One identity asked more often than it may; nothing was done, and waiting helps."""
+    """One identity asked more often than it may; nothing was done, and waiting `seconds` helps."""
 
     error_code = "RATE_LIMITED"
-    retry_after = 1.0
 
-    def __init__(self) -> None:
-        super().__init__("Too many requests.", hint="Wait a second, then try again; ask for more in one query.")
+    def __init__(self, seconds: float = 1.0) -> None:
+        wait = "a second" if seconds == 1 else f"{seconds:g} seconds"
+        super().__init__("Too many requests.", hint=f"Wait {wait}, then try again; ask for more in one query.")
+        self.retry_after = seconds
 
 
 class CallerLeftError(MCPError):
@@ -147,6 +148,7 @@ class ServerUnavailableError(MCPError):
     """No zava server answers where one was expected; trying again may help."""
 
     error_code = "SERVER_UNAVAILABLE"
+    retry_after = 2.0
 
 
 class ValidationError(MCPError):

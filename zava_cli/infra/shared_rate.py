@@ -9,21 +9,31 @@ import struct
 import time
 from pathlib import Path
 
-from zava_cli.infra.rate import Rate
+from zava_cli.infra.rate import OwnRate, Rate
 
 _HOW = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _MOMENT = struct.Struct("d")
 
 
 class SharedRate:
-    """The same rate whichever process is asked: the monotonic clock is one for all processes of a machine."""
+    """The same rate whichever process is asked: the monotonic clock is one for all processes of a machine.
+
+    While the folder cannot be written, because its disk is full, each process counts by itself.
+    """
 
     def __init__(self, folder: Path, rate: Rate) -> None:
         self._folder = folder
         self._rate = rate
+        self._own = OwnRate(rate)
 
     def may_ask(self, name: str) -> bool:
-        """Whether there is room for one more request under that name, which is taken then. Raises OSError."""
+        """Whether there is room for one more request under that name, which is taken then."""
+        try:
+            return self._may_ask_all(name)
+        except OSError:
+            return self._own.may_ask(name)
+
+    def _may_ask_all(self, name: str) -> bool:
         file = self._file_of(name)
         try:
             # Held for microseconds; with the file closed, or its process dead, it is free.

@@ -61,6 +61,13 @@ class ProductFilters(BaseModel):
         """Whether units on hand matter to the answer."""
         return self.in_stock or self.store is not None
 
+    @property
+    def has_filters(self) -> bool:
+        """Whether some product may not pass."""
+        return self.asks_for_stock or any(
+            value is not None for value in (self.category, self.min_price, self.max_price)
+        )
+
 
 class SearchRequest(ProductFilters):
     """A question to the catalogue with its filters."""

@@ -10,13 +10,12 @@ from fastmcp import Context
 from fastmcp.exceptions import FastMCPError, NotFoundError
 from fastmcp.server.dependencies import get_http_request
 from fastmcp.server.middleware import CallNext, MiddlewareContext
-from fastmcp.server.middleware.rate_limiting import RateLimitError
 from fastmcp.tools.base import ToolResult
 from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra.deadline import bounded
-from zava_cli.infra.errors import DatabaseError, MCPError, RateLimitedError, ValidationError
+from zava_cli.infra.errors import DatabaseError, MCPError, ValidationError
 from zava_cli.infra.operations import UNKNOWN_TOOL, OperationRecord, operation
 from zava_cli.infra.tracing import trace_id
 from zava_cli.infra.visible import revealed
@@ -61,8 +60,6 @@ class ErrorMiddleware(ToolMiddleware):
             with operation(record, self._state.observation.add), bounded(self._seconds(name)):
                 try:
                     return await call_next(context)
-                except RateLimitError:
-                    raise RateLimitedError from None
                 except (FastMCPError, NotFoundError) as exc:
                     raise _original(exc, context.message.name) from None
         except MCPError as error:

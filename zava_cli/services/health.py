@@ -270,7 +270,7 @@ async def _cache(cache: QueryCache) -> ComponentHealth:
     use = f"; {counted.hits + counted.shared} of {asked} requests found their answer, {counted.errors} errors"
     return ComponentHealth(
         component="cache", status=WARN if is_shared is False else OK,
-        detail=f"{'Redis does not answer; ' if is_shared is False else ''}{place}{use if asked else ''}",
+        detail=f"{f'{cache.trouble}; ' if is_shared is False else ''}{place}{use if asked else ''}",
         fix="Look whether Redis runs and ZAVA_REDIS_URL is right; it is used again within seconds of its return."
         if is_shared is False
         else None,

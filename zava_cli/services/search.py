@@ -11,12 +11,13 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.retries import retried
 from zava_cli.data.search import ActiveModel, Filters
+from zava_cli.data.search_at_once import seen
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource
-from zava_cli.services.search_at_once import guessed
+from zava_cli.services.search_at_once import Guess, likely_question, opening_of
 from zava_cli.services.search_meaning import Question, question_by
 from zava_cli.services.search_memory import SearchMemory
 from zava_cli.services.search_ranking import Found
@@ -55,9 +56,11 @@ async def _search(
         Written(request.query_description, thesaurus_of(provider.settings.thesaurus)),
     )
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(provider.reader(caller))
+        likely = await likely_question(written, request, source, memory)
+        opening = opening_of(likely, written, length_for(request.limit)) if likely else None
+        session = await stack.enter_async_context(provider.reader(caller, opening=opening))
+        guess = Guess(likely, seen(session.opened)) if likely else None
         filters = await filters_of(session, request)
-        guess = await guessed(session, written, request, filters, source, memory, length_for(request.limit))
         reading = guess.seen.reading if guess else None
         asked, active = await read(session, written, filters, found, reading, memory)
         if guess and guess.holds(asked, active):

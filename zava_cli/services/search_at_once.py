@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zava_cli.data.search import NO_FILTERS, ActiveModel, Filters
+from zava_cli.data.connections import Opening
+from zava_cli.data.search import ActiveModel
 from zava_cli.data.search_at_once import PlainQuestion, Seen, at_once
-from zava_cli.data.session import Session
 from zava_cli.infra.errors import EmbeddingError
 from zava_cli.models.search import SearchMode, SearchRequest
 from zava_cli.services.embedding import EmbedderSource
@@ -33,26 +33,12 @@ class Guess:
         return asked == self.question.asked and self.question.is_by(active)
 
 
-async def guessed(
-    session: Session, written: Written, request: SearchRequest, filters: Filters, source: EmbedderSource,
-    memory: SearchMemory, length: int,
-) -> Guess | None:  # fmt: skip
-    """A guess with lists of `length`; None where one statement cannot answer the question."""
-    question = await _likely_question(written, request, filters, source, memory)
-    if question is None:
-        return None
-    words, others = written.to_check
-    terms = question.asked.terms
-    plain = PlainQuestion(written.text, words, others, terms.wanted, terms.unwanted, question.vector, question.active)
-    return Guess(question, await at_once(session, plain, length))
-
-
-async def _likely_question(
-    written: Written, request: SearchRequest, filters: Filters, source: EmbedderSource, memory: SearchMemory
+async def likely_question(
+    written: Written, request: SearchRequest, source: EmbedderSource, memory: SearchMemory
 ) -> Question | None:
-    """The question as it stands, by the model that the last search used."""
+    """The question as it stands, by the model that the last search used; None where one statement cannot answer it."""
     model = memory.model
-    is_plain = request.mode is SearchMode.HYBRID and filters == NO_FILTERS and not written.has_operators
+    is_plain = request.mode is SearchMode.HYBRID and not request.has_filters and not written.has_operators
     if model is None or model.is_indexed or not is_plain:
         return None
     asked = likely(written, memory.words)
@@ -64,3 +50,11 @@ async def _likely_question(
         # Told where it matters: search may use another model by now.
         return None
     return question if question.has_meaning() else None
+
+
+def opening_of(question: Question, written: Written, length: int) -> Opening:
+    """The statement that a guess is made by, for lists of `length`."""
+    words, others = written.to_check
+    terms = question.asked.terms
+    plain = PlainQuestion(written.text, words, others, terms.wanted, terms.unwanted, question.vector, question.active)
+    return at_once(plain, length)

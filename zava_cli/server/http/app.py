@@ -21,9 +21,10 @@ from zava_cli.server.app import server_of
 from zava_cli.server.authentication.authentication import authentication
 from zava_cli.server.http.administration import AdministratorRoutes, administrator_app
 from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
+from zava_cli.server.http.explained import ExplainedRefusals
 from zava_cli.server.http.health import HealthRoutes
 from zava_cli.server.http.limits import BoundedBody
-from zava_cli.server.http.rate import RateLimit
+from zava_cli.server.http.rate import RateLimit, ToldToWait
 from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
 from zava_cli.server.http.traces import ContinuedTraces
@@ -66,7 +67,9 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     if settings.metrics_token is not None and not has_own_port:
         app.router.routes.extend(AdministratorRoutes(state.observation, settings).routes())
     app.add_exception_handler(Exception, failure)
-    recorded = RecordedRefusals(Answered(app), state.observation.add)
+    has_issuer = settings.oidc_issuer is not None and settings.http_public_url is not None
+    explained = ExplainedRefusals(ToldToWait(Answered(app)), path=MCP_PATH, has_issuer=has_issuer)
+    recorded = RecordedRefusals(explained, state.observation.add)
     return HttpApplication(
         asgi=BoundedBody(WatchedClients(recorded), settings.http_body_bytes),
         lifespan=lambda: app.router.lifespan_context(app),

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from fastmcp.server.dependencies import get_access_token
+from fastmcp.server.dependencies import get_access_token, get_http_request
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
-from fastmcp.server.middleware.rate_limiting import RateLimitError
+from mcp import MCPError as ProtocolError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from zava_cli.infra.errors import RateLimitedError
 from zava_cli.infra.rate import OwnRate, Rate
 from zava_cli.infra.settings import Settings
 from zava_cli.infra.shared_folder import shared_folder
 from zava_cli.server.state import MANAGER_CLAIM
 
 BURST_SECONDS = 4
+KEY = "zava.rate"
+SERVER_ERROR = -32000
+"""JSON-RPC 2.0, 5.1: the first of the codes that a server may define."""
+
+
+@dataclass
+class Wait:
+    """How long the caller of one request is to wait, in seconds; 0 for not at all."""
+
+    seconds: int = 0
 
 
 class RateLimit(Middleware):
@@ -22,12 +36,38 @@ class RateLimit(Middleware):
 
     def __init__(self, settings: Settings) -> None:
         self._may_ask = _asked(Rate(settings.http_rate, max(1, int(settings.http_rate * BURST_SECONDS))))
+        self._wait = math.ceil(1 / settings.http_rate)
 
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
-        """Passes a message on; RateLimitError when there have been too many requests."""
-        if context.type == "request" and not self._may_ask(_who()):
-            raise RateLimitError
-        return await call_next(context)
+        """Passes a message on; an error that says how long to wait when there have been too many requests."""
+        if context.type != "request" or self._may_ask(_who()):
+            return await call_next(context)
+        error = RateLimitedError(self._wait)
+        if context.method == "tools/call":
+            # Answered as a result, which the model reads.
+            raise error
+        get_http_request().scope.get(KEY, Wait()).seconds = self._wait
+        data = {"code": error.error_code, "retryable": True, "retry_after": error.retry_after}
+        raise ProtocolError(SERVER_ERROR, f"{error.message} Try again in {self._wait} s.", data)
+
+
+class ToldToWait:
+    """ASGI middleware: 429 with Retry-After around an error of the rate, unless its answer has begun as a stream."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one ASGI connection."""
+        wait = scope[KEY] = Wait()
+
+        async def told(message: Message) -> None:
+            if wait.seconds and message["type"] == "http.response.start":
+                headers = [*message["headers"], (b"retry-after", str(wait.seconds).encode())]
+                message = {**message, "status": 429, "headers": headers}
+            await send(message)
+
+        await self._app(scope, receive, told)
 
 
 def _asked(rate: Rate) -> Callable[[str], bool]:

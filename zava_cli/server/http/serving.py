@@ -17,12 +17,17 @@ import uvicorn
 from zava_cli.infra import garbage
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.log import logger
+from zava_cli.infra.rate import OwnRate, Rate
 from zava_cli.infra.settings import Settings
 from zava_cli.server.http.app import HttpApplication
+from zava_cli.server.http.heads import PlainHeads
 from zava_cli.server.http.limits import BoundedProtocol
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 5
+SAID_AT_ONCE = 10
+SAID_A_SECOND = 0.1
+"""Lines of one kind in the log."""
 
 
 def is_loopback(host: str) -> bool:
@@ -119,7 +124,7 @@ async def served_beside(application: HttpApplication, settings: Settings, bound:
 def _config(application: HttpApplication, settings: Settings) -> uvicorn.Config:
     logging.getLogger("uvicorn").handlers = [_IntoOurLog()]
     return uvicorn.Config(
-        application.asgi,
+        PlainHeads(application.asgi),
         http=BoundedProtocol,
         # Otherwise a request that was sent ahead begins in the context of the one before it, with its caller.
         reset_contextvars=True,
@@ -140,14 +145,28 @@ def _config(application: HttpApplication, settings: Settings) -> uvicorn.Config:
 
 
 class _IntoOurLog(logging.Handler):
-    """What uvicorn has to say goes where zava's log goes; its own way is a traceback on stderr for each request."""
+    """What uvicorn has to say goes where zava's log goes; its own way is a traceback on stderr for each request.
+
+    It says the same of every bad request, and anybody may send those: of what was just said, only a few are written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rate = OwnRate(Rate(SAID_A_SECOND, SAID_AT_ONCE))
+        self._left_out = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes one line, but for requests that the end of the server cut short."""
         cause = record.exc_info[1] if record.exc_info else None
-        if not isinstance(cause, asyncio.CancelledError):
-            error = None if cause is None else type(cause).__name__
-            logger().log(record.levelno, "http", said=record.getMessage(), error=error, exc_info=cause)
+        if isinstance(cause, asyncio.CancelledError):
+            return
+        said, error = record.getMessage(), None if cause is None else type(cause).__name__
+        if not self._rate.may_ask(f"{said} {error}"):
+            self._left_out += 1
+            return
+        left_out = {"left_out": self._left_out} if self._left_out else {}
+        self._left_out = 0
+        logger().log(record.levelno, "http", said=said, error=error, exc_info=cause, **left_out)
 
 
 class _Beside(uvicorn.Server):

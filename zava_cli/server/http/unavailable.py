@@ -1,7 +1,11 @@
-"""Who is told to come again later hears when: as a header too, and also where no tool runs yet that could say it."""
+"""Who is told to come again later hears when, as a header too, and also where no tool can say so.
+
+That is where the database is away before anybody is known, or the server ends.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import math
 from contextlib import suppress
 
@@ -10,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zava_cli.infra.errors import MCPError
+from zava_cli.infra.errors import MCPError, ServerUnavailableError
 from zava_cli.server.errors import RETRY_AFTER
 
+STOPPING = "The server is stopping; nothing came of this request."
 HEADER = "retry-after"
 
 
@@ -27,7 +32,8 @@ def failure(_: Request, error: Exception) -> Response:
 class Answered:
     """ASGI middleware: an error that `failure` has answered is none of uvicorn's, which would log it as a crash.
 
-    A tool leaves in the request's state after how many seconds its caller may come again.
+    Who is still waiting when the server ends is told to come again, where uvicorn would say 500. A tool leaves in the
+    request's state after how many seconds its caller may come again.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -35,15 +41,23 @@ class Answered:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI connection."""
+        has_begun = False
 
-        async def told(message: Message) -> None:
+        async def noted(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
             wait = scope.get("state", {}).get(RETRY_AFTER)
             if wait is not None and message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[HEADER] = _whole(wait)
             await send(message)
 
-        with suppress(MCPError):
-            await self._app(scope, receive, told)
+        try:
+            with suppress(MCPError):
+                await self._app(scope, receive, noted)
+        except asyncio.CancelledError:
+            if has_begun:
+                raise
+            await failure(Request(scope), ServerUnavailableError(STOPPING))(scope, receive, send)
 
 
 def _whole(seconds: float) -> str:

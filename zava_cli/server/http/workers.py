@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +32,7 @@ from zava_cli.server.http.serving import listen, serve_http
 from zava_cli.server.loop import new_loop
 
 START_SECONDS = 30.0
+STARTING_PING_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,16 @@ class _Worker(Process):
 
     def __init__(self, plan: WorkerPlan) -> None:
         self._plan = plan
+        self._has_answered = False
+        self._start_by = time.monotonic() + START_SECONDS
         super().__init__(Config("unused", log_config=None), [])
+
+    def is_alive(self, timeout: float = 5) -> bool:
+        """Whether it answers, or may still be starting: with much else to do that takes longer than an answer may."""
+        if not self._has_answered:
+            self._has_answered = super().is_alive(STARTING_PING_SECONDS)
+            return self._has_answered or (self.process.is_alive() and time.monotonic() < self._start_by)
+        return super().is_alive(timeout)
 
     @property
     def server(self) -> _Worker:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -1,0 +1,160 @@
+"""A transaction that opens with a statement, in one round trip: set up before it, bounded, and nobody else's after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from tests.small_data import ORDERS, Walls
+from zava_cli.data.callers import Caller
+from zava_cli.data.connections import Opening
+from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.target import Target
+from zava_cli.infra.errors import AuthorizationError, ContextRefusedError, DatabaseError, QueryTimeoutError
+from zava_cli.infra.operations import OperationRecord, operation
+
+COUNT = Opening("SELECT current_user::text, count(*), current_setting('application_name') FROM orders", ())
+LOCKING = "SELECT pg_advisory_lock($1)::text"
+SLOW = "SELECT count(*)::text FROM generate_series(1, $1::bigint) /* slow opening */"
+ENDLESS = 100_000_000_000
+
+
+@pytest.fixture
+async def serving(own_walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
+    """A server's pools with one connection of each kind, so that everybody borrows the same one."""
+    provider = PostgreSQLProvider(Target(own_walls.target.settings.model_copy(update={"pool_max": 2})), serving=True)
+    yield provider
+    await provider.close()
+
+
+async def opened(
+    provider: PostgreSQLProvider, who: Caller, opening: Opening, **bounds: float
+) -> list[tuple[object, ...]]:
+    async with provider.reader(who, opening=opening, **bounds) as session:
+        return [tuple(row) for row in session.opened]
+
+
+async def held_locks(walls: Walls) -> list[int]:
+    """The numbers that `LOCKING` was given and that are still locked."""
+    rows = await walls.as_superuser(
+        "SELECT objid::integer FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND classid = 0 AND datname = current_database() ORDER BY objid"
+    )
+    return [row[0] for row in rows]
+
+
+async def until(walls: Walls, busy: int) -> None:
+    """Waits until so many backends work on the slow statement."""
+    working = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = $1"
+    async with asyncio.timeout(20):
+        while (await walls.as_superuser(working, SLOW))[0][0] != busy:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def ignored(record: OperationRecord) -> None:
+    """Takes a finished record."""
+
+
+async def test_each_caller_gets_their_own_rows_in_their_own_role_one_after_the_other(
+    serving: PostgreSQLProvider, own_walls: Walls
+) -> None:
+    callers = {city: await serving.identify(city) for city in ORDERS}
+    office = await serving.identify("Hedda Office")
+    for _ in range(3):
+        for city, count in ORDERS.items():
+            role = own_walls.role("store_managers")
+            assert await opened(serving, callers[city], COUNT) == [(role, count, "zava-mcp-server")]
+        assert await opened(serving, office, COUNT) == [
+            (own_walls.role("head_office"), sum(ORDERS.values()), "zava-mcp-server")
+        ]
+
+
+async def test_the_transaction_goes_on_as_that_caller_and_ends_with_nothing_left(serving: PostgreSQLProvider) -> None:
+    sam = await serving.identify("seattle")
+    for _ in range(3):
+        async with serving.reader(sam, opening=COUNT) as session:
+            assert (await session.row("SELECT count(*) AS n FROM orders"))["n"] == ORDERS["Seattle"]
+    async with serving.open_connection() as connection:
+        left = await connection.fetchrow(
+            "SELECT current_user = session_user, current_setting('zava.context', true),"
+            " current_setting('search_path'), current_setting('transaction_read_only')"
+        )
+    assert left is not None and [value or "" for value in left] == [True, "", '"$user", public', "off"]
+
+
+async def test_what_decides_which_rows_one_sees_is_noted_as_by_any_other_transaction(
+    serving: PostgreSQLProvider,
+) -> None:
+    sam, noted = await serving.identify("seattle"), list[str | None]()
+    for opening in (None, COUNT, COUNT):
+        with operation(record := OperationRecord("test"), ignored):
+            async with serving.reader(sam, opening=opening):
+                noted.append(record.reading_state)
+    assert noted[0] and noted == [noted[0]] * 3
+
+
+async def test_nothing_of_the_statement_runs_where_the_set_up_refuses(
+    serving: PostgreSQLProvider, own_walls: Walls
+) -> None:
+    await own_walls.as_superuser("GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO PUBLIC")
+    sam = await serving.identify("seattle")
+    forged = [
+        replace(sam, key=b"\x5a" * 32),
+        replace(sam, identity=sam.identity.model_copy(update={"manager_id": uuid4()})),
+    ]
+    for number in (1, 2):
+        await opened(serving, sam, Opening(LOCKING, (number,)))
+        assert await held_locks(own_walls) == [*range(1, number + 1)]
+    for caller in forged:
+        with pytest.raises(ContextRefusedError):
+            await opened(serving, caller, Opening(LOCKING, (3,)))
+        assert await held_locks(own_walls) == [1, 2]
+    with (
+        operation(OperationRecord("test", token="nobodys"), ignored),
+        pytest.raises(AuthorizationError, match="revoked"),
+    ):
+        await opened(serving, sam, Opening(LOCKING, (3,)))
+    assert await held_locks(own_walls) == [1, 2]
+    assert (await opened(serving, sam, COUNT))[0][1] == ORDERS["Seattle"]
+
+
+async def test_a_statement_past_its_time_or_left_alone_is_cancelled_and_the_connection_stays_good(
+    serving: PostgreSQLProvider, own_walls: Walls
+) -> None:
+    sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
+    for _ in range(2):
+        assert await opened(serving, sam, Opening(SLOW, (3,))) == [("3",)]
+    with pytest.raises(QueryTimeoutError) as caught:
+        await opened(serving, sam, Opening(SLOW, (ENDLESS,)), timeout=0.3)
+    assert caught.value.sqlstate == "57014"
+    task = asyncio.create_task(opened(serving, sam, Opening(SLOW, (ENDLESS,))))
+    await until(own_walls, 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(own_walls, 0)
+    assert (await opened(serving, bella, COUNT))[0][1] == ORDERS["Bellevue"]
+
+
+async def test_a_value_that_cannot_be_sent_costs_its_own_caller_alone(serving: PostgreSQLProvider) -> None:
+    sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
+    await opened(serving, sam, Opening(SLOW, (3,)))
+    with pytest.raises(DatabaseError, match="many"):
+        await opened(serving, sam, Opening(SLOW, ("many",)))
+    assert (await opened(serving, bella, COUNT))[0][1] == ORDERS["Bellevue"]
+
+
+async def test_a_statement_whose_answer_looks_otherwise_now_is_asked_anew(
+    serving: PostgreSQLProvider, own_walls: Walls
+) -> None:
+    sam, all_columns = await serving.identify("seattle"), Opening("SELECT sku, p.* FROM products p LIMIT 1", ())
+    widths = [len((await opened(serving, sam, all_columns))[0]) for _ in range(2)]
+    await own_walls.as_superuser("ALTER TABLE retail.products ADD COLUMN colour text")
+    with pytest.raises(DatabaseError, match="cached plan"):
+        await opened(serving, sam, all_columns)
+    widths += [len((await opened(serving, sam, all_columns))[0]) for _ in range(2)]
+    assert widths == [widths[0], widths[0], widths[0] + 1, widths[0] + 1]
