@@ -123,6 +123,57 @@ class Report:
         }
 
 
+class Progress:
+    """What an area has measured so far: whoever ends a run keeps that. `file` is brought up to date at each step."""
+
+    def __init__(self, area: str = "", file: Path | None = None) -> None:
+        self._area = area
+        self._file = file
+        self._parts: list[Report] = []
+        self._going_on: dict[str, Report] = {}
+
+    def next_turns(self) -> str:
+        """A name for the next contestants that take turns."""
+        return f"unfinished {len(self._parts) + len(self._going_on) + 1}"
+
+    def so_far(self, name: str, report: Report) -> None:
+        """What that part has found until now."""
+        self._going_on[name] = report
+        self._write()
+
+    def part(self, report: Report) -> Report:
+        """Takes a part that is done, in the place of what was known of it before, and returns it."""
+        self._parts.append(report)
+        self._going_on.clear()
+        self._write()
+        return report
+
+    def report(self) -> Report:
+        """All of it."""
+        found = [*self._parts, *self._going_on.values()]
+        return Report(
+            self._area,
+            [measure for part in found for measure in part.measures],
+            [goal for part in found for goal in part.goals],
+            ["an unfinished run: what is here was measured before it ended"],
+        )
+
+    def _write(self) -> None:
+        if self._file:
+            write_json(self._file, self.report())
+
+
+progress = Progress()
+"""Of the area that is measured."""
+
+
+def write_json(file: Path, report: Report) -> None:
+    """Writes the numbers; there is a whole file at any moment."""
+    new = file.with_name(f".{file.name}.new")
+    new.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
+    new.replace(file)
+
+
 Numbers = Mapping[str, float]
 
 
@@ -147,12 +198,14 @@ def interleaved_numbers(
 ) -> dict[str, dict[str, list[float]]]:
     """The same for contestants that return several numbers by name: by that name, then by contestant."""
     found: dict[str, dict[str, list[float]]] = {}
+    turns = progress.next_turns()
     for number in range(runs):
         for name, contestant in contestants.items():
             numbers = contestant()
             for what, value in numbers.items():
                 found.setdefault(what, {}).setdefault(name, []).append(value)
             shown = ", ".join(f"{value:.4g} {what}" for what, value in numbers.items())
+            progress.so_far(turns, Report("", [Measure(turns, what, by_name) for what, by_name in found.items()]))
             print(f"run {number + 1} of {runs}: {name} {shown}", file=sys.stderr)
     return found
 
@@ -179,11 +232,22 @@ def main(given: Sequence[str] | None = None) -> int:
         module.add_arguments(area)
     arguments = parser.parse_args(given)
     before = os.getloadavg()[0]
-    report: Report = modules[arguments.area].measure(arguments)
+    report = _measured(modules[arguments.area], arguments)
     report.notes = [*report.notes, f"load of the machine: {before:.1f} before, {os.getloadavg()[0]:.1f} after"]
     if arguments.quick:
         report.notes = [*report.notes, "a quick run: it shows that all works, and its numbers prove nothing"]
     print(report.markdown())
     if arguments.json:
-        arguments.json.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.json, report)
     return 0 if arguments.quick or all(goal.met for goal in report.goals) else 1
+
+
+def _measured(module: Any, arguments: argparse.Namespace) -> Report:
+    """The area's report; where it ends before its time, what there is of it is printed first."""
+    global progress
+    progress = Progress(arguments.area, arguments.json)
+    try:
+        return module.measure(arguments)
+    except BaseException:
+        print(progress.report().markdown(), flush=True)
+        raise

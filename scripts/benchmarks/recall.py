@@ -20,6 +20,7 @@ from typing import Any
 
 import asyncpg
 
+from benchmarks import common
 from benchmarks.common import Goal, Measure, Report
 from benchmarks.databases import Database, database_at, seeded_database
 from benchmarks.generated import SHARES, STOCKED, fill
@@ -188,6 +189,7 @@ class _Bench:
                 Measure(f"{name} p50", "ms", {way: f.p(0.5) for way, f in both.items()}, "plain SQL"),
                 Measure(f"{name} p95", "ms", {way: f.p(0.95) for way, f in both.items()}, "plain SQL"),
             ]
+            common.progress.so_far("cases", Report("", [*measures]))
             recalls.append(fmean(zava.recalls))
             ratios.append(measures[-1].ratio("zava"))
             missing += zava.missing

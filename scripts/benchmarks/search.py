@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from statistics import fmean
 
+from benchmarks import common
 from benchmarks.common import Goal, Measure, Report
 from benchmarks.databases import scratch_data_directory, seeded_database, zava
 from benchmarks.serving import searches
@@ -45,7 +46,7 @@ def measure(arguments: argparse.Namespace) -> Report:
     goals: list[Goal] = []
     for part, made in (("quality", _quality), ("speed", _speed)):
         if part in arguments.only:
-            report = made(arguments)
+            report = common.progress.part(made(arguments))
             measures += report.measures
             goals += report.goals
     return Report("search", measures, goals)
@@ -144,6 +145,7 @@ async def _ask_all(
                 unit = "ms" if name == "time" else "mean"
                 runs = {mode: figures[mode][name] for mode in MODES}
                 measures.append(Measure(f"{half} {name}", unit, runs))
+            common.progress.so_far("quality", Report("", [*measures]))
     await provider.close()
 
 

@@ -1,9 +1,9 @@
 """200 clients on a pool of 10 connections for minutes: memory, latency, refusals, and whether health still answers.
 
 The clients are the managers of every store. They ask in turn for a constant, a point, an aggregate, a thousand rows,
-products, and now and then for an error or something slow. Whoever is told to try again later is counted and waits as
-long as that says; any other refusal of what is right is an error of this run. The first tenth of the time is left
-out, for everything to reach its size.
+products, and now and then for an error or something slow. Whoever is told to try again later is counted by the reason,
+and waits as long as that says; any other refusal of what is right is an error of this run. The first tenth of the time
+is left out, for everything to reach its size.
 """
 
 from __future__ import annotations
@@ -12,23 +12,40 @@ import argparse
 import asyncio
 import csv
 import itertools
+import json
+import statistics
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.request import Request, urlopen
 
+from benchmarks import common
 from benchmarks.common import Goal, Measure, Report
 from benchmarks.databases import ROOT, seeded_database, zava
 from benchmarks.serving.clients import Answer, http_client
 from benchmarks.serving.contestants import Running, bearer, listening, stateless, with_workers, zava_server
 from benchmarks.serving.loads import run
+from zava_cli.infra.settings import Settings
 
 WARM_SHARE = 0.1
-RETRY_TEXTS = ("DATABASE_UNAVAILABLE: All connections are busy.", "RATE_LIMITED")
+REFUSALS = {
+    "DATABASE_BUSY": "told that all are busy",
+    "SHARE_BUSY": "told that their own are busy",
+    "RATE_LIMITED": "told that they ask too often",
+}
+"""Refusals for now, by the code that a tool's answer begins with."""
+BY_THE_SERVER = "told to come again, by the server"
+TOLD = (*REFUSALS.values(), BY_THE_SERVER)
 THIRDS = ("first third", "middle third", "last third")
 MOST_GROWTH = 1.1
 MOST_HEALTH_SECONDS = 1.0
+MOST_UNFAIR = 2.0
+MOST_LAG_SECONDS = 1.0
+"""By so much may a wait be longer than pool_wait: one process with so many callers looks at its clock late."""
+SECONDS_PER_LOOK = 10
+"""Between two reports of how it goes."""
 QUERIES = {
     "constant": "select 1 as one",
     "point": "select name, price from products order by sku limit 1",
@@ -59,7 +76,7 @@ class Sample:
     health_seconds: float = 0
     seconds: float = 1
     milliseconds: list[float] = field(default_factory=list[float])
-    busy: int = 0
+    told: Counter[str] = field(default_factory=Counter[str])
 
 
 @dataclass
@@ -69,15 +86,24 @@ class Seen:
     samples: list[Sample] = field(default_factory=list[Sample])
     current: Sample = field(default_factory=Sample)
     errors: Counter[str] = field(default_factory=Counter[str])
+    clients: dict[int, list[float]] = field(default_factory=dict[int, list[float]])
+    longest_wait: float | None = None
+    """Seconds that a request had to wait for a connection, as the server itself says in the end."""
 
-    def answer(self, answer: Answer, milliseconds: float, expects_error: bool) -> None:
+    def answer(self, answer: Answer, milliseconds: float, expects_error: bool, client: int = 0) -> None:
         """Counts one answer."""
-        if told_to_retry(answer):
-            self.current.busy += 1
+        if (told := told_to_retry(answer)) is not None:
+            self.current.told[told] += 1
         elif answer.is_error != expects_error:
             self.errors[f"{answer.status} {answer.text[:120]}"] += 1
         else:
             self.current.milliseconds.append(milliseconds)
+            self.clients.setdefault(client, []).append(milliseconds)
+
+    def unfairness(self) -> float:
+        """The slowest client's median by the median client's; NaN of none."""
+        medians = [statistics.median(milliseconds) for milliseconds in self.clients.values()]
+        return max(medians) / statistics.median(medians) if medians else float("nan")
 
 
 def measure(arguments: argparse.Namespace) -> Report:
@@ -92,6 +118,7 @@ def measure(arguments: argparse.Namespace) -> Report:
         with listening(server) as running:
             seen = Seen()
             run(_soak(running, [bearer(database, store) for store in stores()], arguments, seen))
+            seen.longest_wait = _longest_wait(running)
     return report(seen, arguments)
 
 
@@ -107,7 +134,7 @@ async def _soak(
     until = time.perf_counter() + arguments.seconds
     crowd = itertools.islice(itertools.cycle(callers), arguments.clients)
     asking = [_ask(headers, number, running, until, seen) for number, headers in enumerate(crowd)]
-    await asyncio.gather(_watch(running, until, seen), *asking)
+    await asyncio.gather(_watch(running, until, seen, arguments), *asking)
 
 
 async def _ask(headers: Mapping[str, str], number: int, running: Running, until: float, seen: Seen) -> None:
@@ -124,14 +151,14 @@ async def _ask(headers: Mapping[str, str], number: int, running: Running, until:
                 if started > until:
                     return
                 answer = await client.ask("tools/call", params)
-                seen.answer(answer, (time.perf_counter() - started) * 1000, name == "error")
+                seen.answer(answer, (time.perf_counter() - started) * 1000, name == "error", number)
                 if told_to_retry(answer):
                     await asyncio.sleep(float(answer.retry_after or 1))
         except ConnectionError as exc:
             seen.errors[str(exc)] += 1
 
 
-async def _watch(running: Running, until: float, seen: Seen) -> None:
+async def _watch(running: Running, until: float, seen: Seen, arguments: argparse.Namespace) -> None:
     """Looks at memory and health once a second."""
     looked = time.perf_counter() - 1
     async with http_client(running.port, {}) as probe:
@@ -144,12 +171,24 @@ async def _watch(running: Running, until: float, seen: Seen) -> None:
             seen.current.seconds, looked = started - looked, started
             seen.samples.append(seen.current)
             seen.current = Sample()
+            if len(seen.samples) % SECONDS_PER_LOOK == 0:
+                common.progress.so_far("soak", report(seen, arguments))
             await asyncio.sleep(max(0, 1 - (time.perf_counter() - started)))
 
 
-def told_to_retry(answer: Answer) -> bool:
-    """Whether that is a refusal for now: of a tool in words, of the server by its header."""
-    return answer.is_error and (answer.retry_after is not None or answer.text.startswith(RETRY_TEXTS))
+def _longest_wait(running: Running) -> float:
+    token = running.contestant.environment["ZAVA_METRICS_TOKEN"]
+    asked = Request(f"http://127.0.0.1:{running.port}/stats", headers={"authorization": f"Bearer {token}"})
+    with urlopen(asked, timeout=30) as answer:
+        return max(operation["waited_max"] for operation in json.load(answer)["operations"])
+
+
+def told_to_retry(answer: Answer) -> str | None:
+    """Which refusal for now that is: of a tool by its code, of the server by its header; None where it is none."""
+    if not answer.is_error:
+        return None
+    by_code = REFUSALS.get(answer.text.partition(":")[0])
+    return by_code or (BY_THE_SERVER if answer.retry_after is not None and answer.status >= 400 else None)
 
 
 def report(seen: Seen, arguments: argparse.Namespace) -> Report:
@@ -161,8 +200,9 @@ def report(seen: Seen, arguments: argparse.Namespace) -> Report:
         ("answers", "calls/s", {name: [len(s.milliseconds) / s.seconds for s in part] for name, part in parts.items()}),
         ("memory", "MB", {name: [s.megabytes for s in part] for name, part in parts.items()}),
         ("/health/ready", "s", {name: [s.health_seconds for s in part] for name, part in parts.items()}),
-        ("told to retry", "calls", {name: [float(sum(s.busy for s in part))] for name, part in parts.items()}),
     ]
+    for told in TOLD:
+        rows.append((told, "calls", {name: [float(sum(s.told[told] for s in part))] for name, part in parts.items()}))
     for share in (50, 95, 99):
         rows.append(
             (
@@ -179,7 +219,11 @@ def report(seen: Seen, arguments: argparse.Namespace) -> Report:
         Goal("slowest answer of /health/ready in s", max(s.health_seconds for s in samples),
              at_most=MOST_HEALTH_SECONDS),
         Goal("unexpected errors", seen.errors.total(), at_most=0),
+        Goal("slowest client's median by the median client's", seen.unfairness(), at_most=MOST_UNFAIR),
     ]  # fmt: skip
+    if seen.longest_wait is not None:
+        most = Settings.model_fields["pool_wait"].default + MOST_LAG_SECONDS
+        goals.append(Goal("longest wait for a connection in s", seen.longest_wait, at_most=most))
     notes = [f"{arguments.clients} clients for {arguments.seconds:g} s on a pool of {arguments.pool}"]
     return Report(
         "soak", measures, goals, [*notes, *(f"{count} times: {error}" for error, count in seen.errors.items())]

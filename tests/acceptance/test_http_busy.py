@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import httpx2
 
-from tests.http_serving import Caller, calling, http_server
+from tests.http_serving import Caller, calling, http_server, message
 from tests.stdio_serving import BUSY, SLOW, until
 from zava_cli.data.target import Target
 
@@ -28,13 +27,15 @@ async def test_who_waits_too_long_is_told_when_to_come_again_and_health_answers_
             others = [asyncio.create_task(_error(caller)) for _ in range(20)]
             assert await ready(server.root) == 200
             for error in await asyncio.gather(*others):
-                assert error["retryable"] is True
-                assert error["retry_after"] > 0
-                assert "busy" in error["message"]
+                assert error["code"] == "DATABASE_BUSY"
+                assert (error["retryable"], error["retry_after"]) == (True, 1.0)
+                assert "everybody's" in str(error["message"])
             slow.cancel()
 
 
 async def _error(caller: Caller) -> dict[str, object]:
-    answer = await caller.ask("select 1")
-    assert answer["isError"], json.dumps(answer)
-    return answer["structuredContent"]["error"]
+    answer = await caller.send("tools/call", name="execute_sales_query", arguments={"postgresql_query": "select 1"})
+    result = message(answer)["result"]
+    assert result["isError"], answer.text
+    assert answer.headers["retry-after"] == "1"
+    return result["structuredContent"]["error"]

@@ -30,7 +30,7 @@ async def test_a_manager_whose_queries_never_end_leaves_connections_to_the_other
         await asyncio.sleep(1.5)
         assert await stores_of(server, bellevue) == ["Zava Retail Bellevue"]
         answers = await asyncio.gather(*busy)
-    assert sum(text.startswith("RATE_LIMITED") for text in answers) >= 20
+    assert sum(text.startswith("SHARE_BUSY: Your own") for text in answers) >= 20
     assert sum(text.startswith("QUERY_TIMEOUT") for text in answers) >= 3
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from tests.stdio_serving import PATIENCE, greet, question, serving
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import MCPError
 from zava_cli.infra.operations import Outcome
-from zava_cli.infra.shared_folder import PREFIX, forget_process, shared_by_processes
+from zava_cli.infra.shared_folder import PREFIX, forget_process, places, shared_by_processes, take_place
 from zava_cli.server.errors import OPERATIONS, UNKNOWN_TOOL
 from zava_cli.server.http.refusals import OPERATION
 
@@ -109,7 +110,10 @@ async def test_calls_of_two_managers_are_counted_together(target: Target) -> Non
     assert value(found, "query_total", type="cached", status="ok") == 2
     assert value(found, "cache_hit_total", type="query") == 2
     assert value(found, "cache_miss_total", type="query") >= 2
+    assert value(found, "cache_shared_total", type="query") == 0
+    assert value(found, "cache_bypassed_total", type="query") == 0
     assert value(found, "cache_bytes", type="query") > 0
+    assert value(found, "cache_entries", type="query") >= 2
     assert value(found, "query_total", type="select", status="failed") == 2
     assert value(found, "query_total", type="explain", status="ok") == 2
     assert value(found, "query_total", type="unread", status="refused") == 2
@@ -303,9 +307,22 @@ async def test_any_of_several_workers_tells_of_all_and_nothing_is_left_behind(ta
         for _ in range(4):
             found = await scraped(root, token=None)
             assert value(found, "query_total", type="select", status="ok") == asked
+            for name in ("resident_memory_bytes", "cpu_seconds_total", "open_fds"):
+                assert all(found[f"process_{name}", (("worker", place),)] > 0 for place in ("1", "2"))
+                assert (f"process_{name}", (("worker", "3"),)) not in found
         await _all_is_told(root, asked)
         assert server.stop() == 0
     assert _left_in(tmp_path) == []
+
+
+def test_a_process_takes_the_place_of_the_one_that_is_forgotten() -> None:
+    with shared_by_processes() as folder:
+        assert [take_place(folder), take_place(folder)] == [1, 2]
+        assert places(folder) == {1: os.getpid(), 2: os.getpid()}
+        (folder / "place-1").write_text("4194305")
+        forget_process(folder, 4194305)
+        assert places(folder) == {2: os.getpid()}
+        assert take_place(folder) == 1
 
 
 async def _all_is_told(root: str, asked: int) -> None:

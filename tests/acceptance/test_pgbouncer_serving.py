@@ -58,3 +58,15 @@ async def test_a_server_and_the_terminal_work_on_one_shared_connection(shop: Tar
         assert len(exported.out.splitlines()) == ORDERS["Tacoma"] + 1
         assert not list(shop.settings.data_dir.glob(f"audit/{shop.settings.profile}-*.jsonl"))
     assert direct("security", "bind-backend", "on").code == 0
+
+
+def test_a_terminal_that_left_prepared_statements_on_is_told_which_setting_turns_them_off(
+    shop: Target, place: Path
+) -> None:
+    with pooled(shop, place) as behind:
+        left_on = variables(behind) | {"ZAVA_PREPARED_STATEMENTS": "true"}
+        # Each process gives its statements the same names.
+        told = [CommandLine(shop, who="seattle")("search", "hammer", "-m", "keyword", **left_on) for _ in range(2)]
+    assert told[-1].code == 3
+    assert "ZAVA_PREPARED_STATEMENTS=false" in told[-1].err
+    assert "cache_size" not in told[-1].err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -260,14 +261,25 @@ async def test_a_slow_statement_is_told_of_once_with_its_plan_and_no_value(targe
         await ask(server, "select count(*) from orders where status <> 'secret-1'")
         lines(log, 1)
         await ask(server, "select count(*) from orders where status <> 'secret-2' /* secret-3 */", "delete from orders")
-        told = lines(log, 2)
         assert server.stop() == 0
     assert "secret" not in log.read_text()
-    statement, refused = told
+    [statement] = lines(log, 1)
     assert statement["query"] == "select count(*) from orders where status <> ?"
     assert statement["operation"] == "query" and len(statement["fingerprint"]) == 16
     assert any("on orders" in line for line in statement["plan"])
-    assert "plan" not in refused and refused["outcome"] == "refused"
+
+
+async def test_a_statement_that_only_waited_leaves_its_line_to_the_one_that_ran_too_long(
+    target: Target, tmp_path: Path
+) -> None:
+    log = tmp_path / "zava.log"
+    settings = {"ZAVA_POOL_MAX": "2", "ZAVA_POOL_WAIT": "1.2", "ZAVA_STATEMENT_TIMEOUT": "6", "ZAVA_LOG_FILE": str(log)}
+    with http_server(target, "--no-auth", **settings) as server:
+        # One has the only connection, and the others wait for it in vain.
+        statements = [f"select count(*) from (select generate_series({n}, 1000000000000)) n" for n in range(3)]
+        await asyncio.gather(*(ask(server, statement) for statement in statements))
+        assert server.stop() == 0
+    assert [line["outcome"] for line in lines(log, 1)] == ["timeout"]
 
 
 async def test_plans_are_those_of_the_caller(target: Target, tmp_path: Path) -> None:

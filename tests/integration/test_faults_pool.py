@@ -12,7 +12,7 @@ from tests.small_data import ORDERS, Walls
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, RateLimitedError
+from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, ShareBusyError
 from zava_cli.models.query import QueryRequest
 from zava_cli.services.query import open_query, run_query
 
@@ -84,7 +84,7 @@ async def test_who_finds_every_connection_busy_is_told_so_and_the_next_one_is_an
     await asyncio.sleep(0.3)
     refused = await asyncio.gather(*(count_of(serving, seattle) for _ in range(CALLERS)), return_exceptions=True)
     assert {type(error) for error in refused} == {DatabaseBusyError}
-    assert {str(error) for error in refused} == {"All connections are busy."}
+    assert {str(error) for error in refused} == {"All connections are busy with everybody's requests."}
     for task in busy:
         task.cancel()
     await asyncio.wait(busy)
@@ -171,7 +171,8 @@ async def test_a_manager_with_endless_queries_holds_half_of_a_pool_that_many_sha
     assert await count_of(provider, tacoma) == ORDERS["Tacoma"]
     refused = [task.exception() for task in busy if task.done()]
     assert len(refused) == 20 - (settings.pool_max // 2 + 1) // 2
-    assert {type(error) for error in refused} == {RateLimitedError}
+    assert {type(error) for error in refused} == {ShareBusyError}
+    assert {error.retry_after for error in refused if isinstance(error, ShareBusyError)} == {1.0}
     for task in busy:
         task.cancel()
     await asyncio.wait(busy)

@@ -83,6 +83,19 @@ async def test_embed_gives_up_with_every_vector_as_it_was_and_search_finds_by_wo
     assert "Searched by keyword only" in found.err
 
 
+@pytest.mark.parametrize(("mode", "attempts"), [("hybrid", 1), ("semantic", 4)])
+async def test_who_searches_in_a_terminal_waits_for_one_attempt_unless_only_meaning_will_do(
+    shop: Target, provider_server: EmbeddingServer, mode: str, attempts: int
+) -> None:
+    provider_server.behaviour = "server_error"
+    asked = len(provider_server.requests)
+    zava = CommandLine(shop, "seattle")
+    found = await asyncio.to_thread(zava, "search", "claw hammer", "--mode", mode, **environment(shop, 60))
+    assert "failed to embed (HTTP 500)" in found.err
+    assert ("Hammer" in found.out) is (mode == "hybrid")
+    assert len(provider_server.requests) - asked == attempts
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_a_waiting_embed_and_lets_go_of_its_lock(
     shop: Target, provider_server: EmbeddingServer, number: signal.Signals

@@ -17,7 +17,7 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.keys import bind_backend
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import ContextRefusedError, DatabaseError, QueryTimeoutError
+from zava_cli.infra.errors import ContextRefusedError, DatabaseError, DatabaseUnusableError, QueryTimeoutError
 from zava_cli.models.health import HealthStatus
 from zava_cli.models.query import QueryRequest
 from zava_cli.models.schema import SchemaRequest
@@ -139,6 +139,18 @@ async def test_a_context_that_is_bound_to_a_backend_is_refused_with_the_way_out(
         assert "zava security bind-backend off" in (caught.value.hint or "")
         await bind_backend(shared, False)
         assert await count_of(provider, seattle) == ORDERS["Seattle"]
+
+
+async def test_a_pooler_that_keeps_no_prepared_statements_is_told_with_the_name_of_the_setting(shared: Target) -> None:
+    target = Target(shared.settings.model_copy(update={"prepared_statements": True}))
+    async with through(target) as provider:
+        with pytest.raises(DatabaseUnusableError, match="does not keep prepared statements") as caught:
+            # The second pool sets the same thing up on the one connection.
+            for _ in range(3):
+                await count_of(provider, await provider.identify("seattle"))
+                await provider.reading_state(await provider.identify("seattle"))
+    assert "ZAVA_PREPARED_STATEMENTS=false" in (caught.value.hint or "")
+    assert "cache_size" not in (caught.value.hint or "")
 
 
 async def test_health_is_as_good_as_without(shared: Target) -> None:

@@ -26,6 +26,7 @@ from zava_cli.infra.errors import (
     DatabaseUnusableError,
     MCPError,
     QueryTimeoutError,
+    ShareBusyError,
 )
 from zava_cli.infra.settings import Settings
 from zava_cli.models.query import QueryRequest
@@ -107,7 +108,13 @@ async def test_a_read_that_breaks_for_a_passing_reason_is_done_again() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [DatabaseError("syntax"), QueryTimeoutError("slow"), DatabaseBusyError("full"), DatabaseUnusableError("no login")],
+    [
+        DatabaseError("syntax"),
+        QueryTimeoutError("slow"),
+        DatabaseBusyError("full"),
+        ShareBusyError("yours"),
+        DatabaseUnusableError("no login"),
+    ],
 )
 async def test_a_read_that_would_fail_again_or_has_waited_already_is_not(error: MCPError) -> None:
     read, left = failing(error, error)

@@ -108,25 +108,29 @@ def test_a_refusal_for_now_is_no_error_of_a_soak(common: ModuleType) -> None:
 
     seen = Seen()
     seen.answer(Answer({"error": "temporarily_unavailable"}, 1, 503, "2"), 1.0, expects_error=False)
-    seen.answer(refusal("DATABASE_UNAVAILABLE: All connections are busy.\nHint: Try again."), 1.0, expects_error=False)
+    seen.answer(refusal("DATABASE_BUSY: All connections are busy.\nHint: Try again."), 1.0, expects_error=False)
+    seen.answer(refusal("SHARE_BUSY: Your own earlier requests …"), 1.0, expects_error=False)
     seen.answer(refusal("RATE_LIMITED: Too many requests."), 1.0, expects_error=True)
-    assert (seen.current.busy, seen.errors.total()) == (3, 0)
+    assert (sorted(seen.current.told.values()), seen.errors.total()) == ([1, 1, 1, 1], 0)
     seen.answer(refusal("INTERNAL_ERROR: Something unexpected went wrong."), 1.0, expects_error=False)
     assert seen.errors.total() == 1
 
 
-def test_a_soak_in_which_memory_grows_or_an_answer_is_wrong_fails(common: ModuleType) -> None:
+def test_a_soak_in_which_memory_grows_an_answer_is_wrong_or_somebody_waits_for_others_fails(common: ModuleType) -> None:
     from benchmarks.soak import Sample, Seen, report
 
-    def soaked(megabytes: list[float], errors: list[str]) -> list[bool]:
-        seen = Seen([Sample(size, 0.01, milliseconds=[1.0, 2.0]) for size in megabytes])
+    def soaked(megabytes: list[float], errors: list[str], slowest: float = 1.0, wait: float = 5.2) -> list[bool]:
+        seen = Seen([Sample(size, 0.01, milliseconds=[1.0, 2.0]) for size in megabytes], longest_wait=wait)
+        seen.clients = {0: [1.0], 1: [1.0], 2: [slowest]}
         seen.errors.update(errors)
         arguments = argparse.Namespace(clients=1, seconds=1, pool=2)
         return [goal.met for goal in report(seen, arguments).goals]
 
-    assert soaked([100.0] * 10, []) == [True, True, True]
-    assert soaked([100.0] * 5 + [200.0] * 5, []) == [False, True, True]
-    assert soaked([100.0] * 10, ["500 broken"]) == [True, True, False]
+    assert soaked([100.0] * 10, []) == [True, True, True, True, True]
+    assert soaked([100.0] * 5 + [200.0] * 5, []) == [False, True, True, True, True]
+    assert soaked([100.0] * 10, ["500 broken"]) == [True, True, False, True, True]
+    assert soaked([100.0] * 10, [], slowest=2.5) == [True, True, True, False, True]
+    assert soaked([100.0] * 10, [], wait=6.5) == [True, True, True, True, False]
 
 
 def test_each_area_says_what_it_measures_and_what_its_options_mean(

@@ -37,6 +37,14 @@ def test_it_opens_after_failures_in_a_row_and_not_before(breaker: CircuitBreaker
     assert 0 < breaker.seconds_left() <= PAUSE
 
 
+def test_an_attempt_that_is_given_up_from_outside_may_be_counted(breaker: CircuitBreaker) -> None:
+    for _ in range(3):
+        broken(asyncio.CancelledError(), breaker)
+        assert breaker.seconds_left() == 0
+        breaker.failed()
+    assert breaker.seconds_left() > 0
+
+
 def test_a_caller_who_leaves_says_nothing_about_the_service(breaker: CircuitBreaker) -> None:
     for error in (AWAY, AWAY, asyncio.CancelledError(), AWAY):
         broken(error, breaker)

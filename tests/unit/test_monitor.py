@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from itertools import islice, product
 from statistics import mean
 from string import ascii_lowercase
@@ -51,6 +52,33 @@ def test_statements_that_differ_in_values_comments_and_case_are_one() -> None:
 def test_what_failed_is_counted_and_does_not_change_the_times() -> None:
     [query] = seen(record("select 1", 0.1), record("select 1", 30, outcome=Outcome.TIMEOUT)).queries
     assert (query.count, query.failed, query.slow, query.max) == (1, 1, 1, 0.1)
+
+
+def told(*records: OperationRecord) -> list[Outcome]:
+    """Of which of them it tells as slow."""
+    slow: list[Outcome] = []
+    watching = QueryPerformanceMonitor(1.0, lambda one, _: slow.append(one.outcome))
+    for one in records:
+        watching.add(one)
+    return slow
+
+
+@pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.BUSY, Outcome.UNAVAILABLE, Outcome.CANCELLED])
+def test_who_has_only_waited_is_not_slow_and_the_wait_is_told_apart(outcome: Outcome) -> None:
+    waited = replace(record("select 1", 5.2, outcome=outcome), waited=5.0)
+    assert told(waited) == []
+    [query] = seen(waited, record("select 2", 0.2)).queries
+    assert (query.slow, query.waited, query.waited_max) == (0, 2.5, 5.0)
+    assert query.max == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.LIMITED, Outcome.BUSY])
+def test_what_was_turned_away_is_never_slow(outcome: Outcome) -> None:
+    assert told(record("select 1", 5.0, outcome=outcome)) == []
+
+
+def test_what_ran_into_its_time_limit_is_slow_however_short_that_is() -> None:
+    assert told(record("select 1", 0.5, outcome=Outcome.TIMEOUT)) == [Outcome.TIMEOUT]
 
 
 def test_what_was_never_answered_has_no_times() -> None:

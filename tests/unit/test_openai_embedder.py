@@ -148,6 +148,19 @@ async def test_a_lasting_failure_is_tried_as_often_as_configured(server: Embeddi
     assert len(server.requests) == 3
 
 
+async def test_a_service_is_left_alone_after_so_many_requests_that_failed_however_many_have_asked(
+    server: EmbeddingServer,
+) -> None:
+    server.behaviour = "server_error"
+    async with embedder_for(server, max_retries=3) as embedder:
+        for _ in range(2):
+            with pytest.raises(EmbeddingUnavailableError, match="HTTP 500"):
+                await embedder.embed_query("hammer")
+        with pytest.raises(EmbeddingUnavailableError, match="has failed several times in a row"):
+            await embedder.embed_query("hammer")
+    assert len(server.requests) == 5
+
+
 @pytest.mark.parametrize(
     ("behaviour", "message"),
     [

@@ -36,7 +36,7 @@ def audit(
     who: Annotated[str | None, typer.Option("--who", help="Whom: as they said, or a manager's name or e-mail.")] = None,
     operation: Annotated[str | None, typer.Option("--operation", help="query, search, store, db migrate …")] = None,
     outcome: Annotated[
-        str | None, typer.Option("--outcome", help="ok, refused, unauthorized, forged, timeout, cancelled …")
+        str | None, typer.Option("--outcome", help="ok, refused, unauthorized, forged, timeout, busy, cancelled …")
     ] = None,
     way: Annotated[
         str | None, typer.Option("--way", help="terminal, administrator, mcp-stdio or mcp-http.")

@@ -66,7 +66,9 @@ def search(
         from zava_cli.services.embedding import EmbedderSource
         from zava_cli.services.search import search_products
 
-        async with EmbedderSource(runtime.settings()) as source:
+        # A process that is new each time cannot know that the provider is down.
+        is_hurried = request.mode is SearchMode.HYBRID
+        async with EmbedderSource(runtime.settings(), is_hurried=is_hurried) as source:
             return await search_products(provider, caller, request, source)
 
     show_hits(runtime.manager(work), format, with_units=request.asks_for_stock)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from zava_cli.models.stats import Performance, PerformanceSummary
 
 COUNTS = ("count", "failed", "slow", "rows")
-TIMES = ("avg", "min", "p50", "p95", "p99", "max")
+TIMES = ("avg", "min", "p50", "p95", "p99", "max", "waited", "waited_max")
+TABLE_TIMES = ("avg", "p50", "p95", "p99", "max", "waited")
+"""What a table of operations has room for."""
 NARROW_COUNTS = ("count", "slow")
 NARROW_TIMES = ("avg", "p50", "p95", "max")
 """What a table of statements shows, which would have no room for them otherwise."""
@@ -51,7 +53,9 @@ def stats(
     for note in print_result((_queries if queries else _operations)(summary, is_table), chosen):
         diagnostics.note(note)
     several = f" in {summary.processes} processes" if summary.processes > 1 else ""
-    diagnostics.note(f"Since {summary.since:%Y-%m-%d %H:%M:%S} UTC{several}; times in milliseconds.")
+    diagnostics.note(
+        f"Since {summary.since:%Y-%m-%d %H:%M:%S} UTC{several}; times in milliseconds, waiting for a connection apart."
+    )
     if queries and summary.forgotten:
         diagnostics.note(f"{summary.forgotten} statements gave way to more recent ones.")
 
@@ -76,7 +80,7 @@ def _summary(url: str | None, *, token_stdin: bool) -> PerformanceSummary:
 
 def _operations(summary: PerformanceSummary, is_table: bool) -> QueryResult:
     labels = [{"operation": one.operation} for one in summary.operations]
-    return _result(("operation", *COUNTS, *TIMES), labels, summary.operations, is_table)
+    return _result(("operation", *COUNTS, *(TABLE_TIMES if is_table else TIMES)), labels, summary.operations, is_table)
 
 
 def _queries(summary: PerformanceSummary, is_table: bool) -> QueryResult:

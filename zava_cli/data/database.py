@@ -52,7 +52,7 @@ class PostgreSQLProvider:
         self._looking_up = asyncio.Lock()
         self._pools = Pools(target, serving=serving)
         most = (self._pools.most + 1) // 2 if many else None
-        self._shares = {kind: Shares(most, target.settings.pool_wait) for kind in ("own", "text")}
+        self._shares = {kind: Shares(most) for kind in ("own", "text")}
 
     async def identify(self, who: str | None) -> Caller:
         """The manager that `who` names, or whose own key file this is; AuthorizationError unless it is exactly one."""
@@ -113,9 +113,10 @@ class PostgreSQLProvider:
             return caller, await retried(self.settings, partial(self._reading_state, caller))
 
     async def _reading_state(self, caller: Caller) -> str:
+        turn = self._pools.turn()
         async with (
-            self._shares["own"].of(caller.identity.manager_id),
-            self._pools.single_statements("own") as connection,
+            self._shares["own"].of(caller.identity.manager_id, turn),
+            self._pools.single_statements("own", turn) as connection,
         ):
             context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
             limit = at_most(self.settings.connect_timeout)
@@ -173,21 +174,24 @@ class PostgreSQLProvider:
     ) -> AsyncGenerator[_Begun]:
         _note(caller)
         caller = await self.current(caller)
+        # One wait, whether for one's own requests, for everybody's, or for both.
+        turn = self._pools.turn()
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id))
+            await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id, turn))
             try:
-                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening))
+                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening, turn))
             except ContextRefusedError:
                 if caller not in self._looked_up:
                     raise
                 # A clock was set or a key was cut off since the caller was looked up.
                 caller = await self._look_up_again(caller)
-                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening))
+                again = self._pools.turn()
+                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening, again))
             yield begun
 
     @asynccontextmanager
     async def _begun(
-        self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None
+        self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None, turn: Deadline
     ) -> AsyncGenerator[_Begun]:
         opened: list[asyncpg.Record] = []
 
@@ -204,7 +208,7 @@ class PostgreSQLProvider:
             # The oldest, so that it is never younger than a row of the answer.
             operation.reading_state = operation.reading_state or state
 
-        async with self._pools.connection(kind, begin) as connection:
+        async with self._pools.connection(kind, begin, turn) as connection:
             yield connection, opened
 
     async def current(self, caller: Caller) -> Caller:

@@ -42,6 +42,9 @@ _NOT_SET_UP = (
     asyncpg.InvalidSchemaNameError,
 )
 
+# Only zava itself names statements: what became of them is a pooler's doing.
+_POOLED_STATEMENTS = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
+
 _NOT_THERE = (asyncpg.UndefinedFunctionError, asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
 
 _PASSING = (
@@ -96,23 +99,10 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
             "The query ran past its time limit and was cancelled.", query,
             hint="Narrow it (a period, a store, LIMIT), or allow more with --timeout.", sqlstate="57014",
         )  # fmt: skip
-    # In a text that a person wrote it is they who name a schema that is not there.
-    if isinstance(exc, _NOT_SET_UP) and (query is None or not isinstance(exc, asyncpg.InvalidSchemaNameError)):
-        return DatabaseUnusableError(
-            "This database is not set up, or did not accept the login.",
-            hint="A new one needs `zava db migrate`; otherwise check user and password in ZAVA_DATABASE_URL.",
-        )
-    if isinstance(exc, _NOT_THERE) and query is None:
-        return DatabaseUnusableError(
-            "This database does not have what this zava needs.",
-            hint="Run `zava db migrate`; when there is nothing to apply, the database is newer: upgrade zava.",
-        )
+    if (unusable := _unusable(exc, query)) is not None:
+        return unusable
     if isinstance(exc, asyncpg.ClientConfigurationError):
         return ConfigurationError(f"The database URL cannot be used: {exc}", hint="Check ZAVA_DATABASE_URL.")
-    if isinstance(exc, (asyncpg.InterfaceError, asyncpg.InternalClientError)) and _LOGIN in str(exc).lower():
-        return DatabaseUnusableError(
-            f"No login to this database: {exc}.", hint="Have it accept scram-sha-256 for this login, in pg_hba.conf."
-        )
     if isinstance(exc, (asyncpg.InterfaceError, *_UNAVAILABLE)):
         return DatabaseUnavailableError(
             f"PostgreSQL cannot be reached: {_plain(exc)}", query, hint="Try again; `zava health` tells more."
@@ -127,6 +117,31 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
     if isinstance(exc, asyncpg.PostgresError):
         return _server_error(exc, query)
     return DatabaseError("The database driver failed.", query)
+
+
+def _unusable(exc: BaseException, query: str | None) -> DatabaseUnusableError | None:
+    """The error where somebody has to set something up first."""
+    # In a text that a person wrote it is they who name a schema that is not there.
+    if isinstance(exc, _NOT_SET_UP) and (query is None or not isinstance(exc, asyncpg.InvalidSchemaNameError)):
+        return DatabaseUnusableError(
+            "This database is not set up, or did not accept the login.",
+            hint="A new one needs `zava db migrate`; otherwise check user and password in ZAVA_DATABASE_URL.",
+        )
+    if isinstance(exc, _NOT_THERE) and query is None:
+        return DatabaseUnusableError(
+            "This database does not have what this zava needs.",
+            hint="Run `zava db migrate`; when there is nothing to apply, the database is newer: upgrade zava.",
+        )
+    if isinstance(exc, _POOLED_STATEMENTS):
+        return DatabaseUnusableError(
+            "A pooler between zava and PostgreSQL does not keep prepared statements.",
+            hint="Set ZAVA_PREPARED_STATEMENTS=false, and run `zava security bind-backend off` once.",
+        )
+    if isinstance(exc, (asyncpg.InterfaceError, asyncpg.InternalClientError)) and _LOGIN in str(exc).lower():
+        return DatabaseUnusableError(
+            f"No login to this database: {exc}.", hint="Have it accept scram-sha-256 for this login, in pg_hba.conf."
+        )
+    return None
 
 
 def _server_error(exc: asyncpg.PostgresError, query: str | None) -> DatabaseError:

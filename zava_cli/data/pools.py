@@ -22,7 +22,7 @@ from zava_cli.data.connections import (
 from zava_cli.data.driver_errors import is_misuse, translated
 from zava_cli.data.statement_spans import SYSTEM
 from zava_cli.data.target import Target
-from zava_cli.infra.deadline import at_most
+from zava_cli.infra.deadline import Deadline, at_most
 from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, QueryTimeoutError
 from zava_cli.infra.operations import waiting
 from zava_cli.infra.tracing import span
@@ -82,15 +82,19 @@ class Pools:
             yield connection  # pyright: ignore[reportReturnType]
 
     @asynccontextmanager
-    async def connection(self, kind: str, begin: Begin) -> AsyncGenerator[Any]:
-        """A connection in the transaction that `begin` begins."""
+    async def connection(self, kind: str, begin: Begin, turn: Deadline | None = None) -> AsyncGenerator[Any]:
+        """A connection in the transaction that `begin` begins; `turn` is from `turn()`, for who has waited before."""
         with translated(holds=True):
-            pool, connection = await self._acquire(kind)
+            pool, connection = await self._acquire(kind, turn or self.turn())
             try:
                 await self._begin(pool, connection, begin)
                 yield connection
             finally:
                 self._later(_give_back(pool, connection))
+
+    def turn(self) -> Deadline:
+        """Until when a request waits for others to be done, from now on."""
+        return Deadline(self._settings.pool_wait)
 
     def gateway(self) -> AbstractAsyncContextManager[Any]:
         """A connection for the login's own statements, which need no transaction around them."""
@@ -101,15 +105,15 @@ class Pools:
         return self.single_statements("health" if self._serving else self._gateway)
 
     @asynccontextmanager
-    async def single_statements(self, kind: str) -> AsyncGenerator[Any]:
-        """A connection for statements that are each a transaction by themselves."""
+    async def single_statements(self, kind: str, turn: Deadline | None = None) -> AsyncGenerator[Any]:
+        """A connection for statements that are each a transaction by themselves; `turn` as for `connection`."""
         if not self._settings.prepared_statements:
             # A pooler may give the two halves of such a statement to different servers.
-            async with self.connection(kind, self._begin_plainly) as connection:
+            async with self.connection(kind, self._begin_plainly, turn) as connection:
                 yield connection
             return
         with translated(holds=True):
-            pool, connection = await self._acquire(kind)
+            pool, connection = await self._acquire(kind, turn or self.turn())
             try:
                 yield connection
             except (*_BROKEN, DatabaseUnavailableError, QueryTimeoutError) as error:
@@ -149,38 +153,38 @@ class Pools:
         connection.terminate()
         await pool.expire_connections()
 
-    async def _acquire(self, kind: str) -> tuple[asyncpg.Pool, Any]:
+    async def _acquire(self, kind: str, turn: Deadline) -> tuple[asyncpg.Pool, Any]:
         with span("wait for a connection", {**SYSTEM, "db.client.connection.pool.name": kind}):
-            return await self._waited_for(kind)
+            return await self._waited_for(kind, turn)
 
-    async def _waited_for(self, kind: str) -> tuple[asyncpg.Pool, Any]:
+    async def _waited_for(self, kind: str, turn: Deadline) -> tuple[asyncpg.Pool, Any]:
         self._check_not_away()
         try:
             pool = await self._pool(kind)
             try:
-                return pool, await self._acquire_from(pool)
+                return pool, await self._acquire_from(pool, turn)
             except _AWAY:
                 # The server died after the pool was opened.
                 if not await self._start_embedded():
                     raise
-                return pool, await self._acquire_from(pool)
+                return pool, await self._acquire_from(pool, turn)
         except _AWAY:
             self._is_away_until = time.monotonic() + KNOCK_SECONDS
             raise
 
-    async def _acquire_from(self, pool: asyncpg.Pool) -> Any:
+    async def _acquire_from(self, pool: asyncpg.Pool, turn: Deadline) -> Any:
         try:
             # First come, first served: the pool's queue keeps the order.
             has_room = pool.get_idle_size() > 0 or pool.get_size() < pool.get_max_size()
-            wait = self._settings.connect_timeout if has_room else self._settings.pool_wait
+            wait = at_most(self._settings.connect_timeout) if has_room else turn.left()
             with waiting():
-                return await pool.acquire(timeout=at_most(wait))
+                return await pool.acquire(timeout=wait)
         except TimeoutError:
             if pool.get_size() < pool.get_max_size():
                 # There was room for one more: it is the server that did not answer.
                 raise
             raise DatabaseBusyError(
-                "All connections are busy.", hint="Try again in a second, or raise pool_max."
+                "All connections are busy with everybody's requests.", hint="Try again in a second."
             ) from None
 
     def _check_not_away(self) -> None:

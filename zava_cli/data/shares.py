@@ -8,23 +8,22 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from zava_cli.infra.deadline import at_most
-from zava_cli.infra.errors import RateLimitedError
+from zava_cli.infra.deadline import Deadline
+from zava_cli.infra.errors import ShareBusyError
 from zava_cli.infra.operations import waiting
 
 
 class Shares:
     """Counts each manager's transactions in one pool; `most` None means that there is nobody to share with."""
 
-    def __init__(self, most: int | None, wait: float) -> None:
+    def __init__(self, most: int | None) -> None:
         self._most = most
-        self._wait = wait
         # A manager who holds nothing and waits for nothing is forgotten.
         self._held: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def of(self, manager_id: UUID) -> AsyncGenerator[None]:
-        """A place for the block; RateLimitedError when the manager's own earlier requests keep all of theirs."""
+    async def of(self, manager_id: UUID, turn: Deadline) -> AsyncGenerator[None]:
+        """A place for the block; ShareBusyError when the manager's own earlier requests keep all of theirs."""
         if self._most is None:
             yield
             return
@@ -32,7 +31,7 @@ class Shares:
         if held is None:
             held = self._held[manager_id] = asyncio.Semaphore(self._most)
         if held.locked():
-            await self._wait_for(held)
+            await _wait_for(held, turn)
         else:
             await held.acquire()
         try:
@@ -40,9 +39,13 @@ class Shares:
         finally:
             held.release()
 
-    async def _wait_for(self, held: asyncio.Semaphore) -> None:
-        try:
-            with waiting():
-                await asyncio.wait_for(held.acquire(), at_most(self._wait))
-        except TimeoutError:
-            raise RateLimitedError from None
+
+async def _wait_for(held: asyncio.Semaphore, turn: Deadline) -> None:
+    try:
+        with waiting():
+            await asyncio.wait_for(held.acquire(), turn.left())
+    except TimeoutError:
+        raise ShareBusyError(
+            "Your own earlier requests keep all connections busy that one manager may have.",
+            hint="Wait until one of them has ended, then try again.",
+        ) from None

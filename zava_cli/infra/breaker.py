@@ -33,9 +33,7 @@ class CircuitBreaker:
         try:
             yield
         except self._counts:
-            self._failures += 1
-            if self._failures >= self._most:
-                self._open()
+            self.failed()
             raise
         except Exception:
             # It answers; what it says is not for here.
@@ -47,6 +45,12 @@ class CircuitBreaker:
             raise
         else:
             self._close()
+
+    def failed(self) -> None:
+        """Counts an attempt that was given up from outside."""
+        self._failures += 1
+        if self._failures >= self._most:
+            self._open()
 
     def _open(self) -> None:
         self._open_until = time.monotonic() + self._pause

@@ -81,7 +81,15 @@ class DatabaseUnavailableError(DatabaseError):
 
 
 class DatabaseBusyError(DatabaseUnavailableError):
-    """Others kept every connection for as long as one waits for one."""
+    """Everybody's requests together kept every connection for as long as one waits for one."""
+
+    error_code = "DATABASE_BUSY"
+
+
+class ShareBusyError(DatabaseBusyError):
+    """A manager's own requests kept what one manager may have for as long as one waits for a connection."""
+
+    error_code = "SHARE_BUSY"
 
 
 class DatabaseUnusableError(DatabaseUnavailableError):

@@ -6,6 +6,7 @@ caller writes or is called becomes one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +14,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import choose_encoder, write_to_textfile
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from zava_cli.infra.cache_stores import CacheStatistics
 from zava_cli.infra.embeddings.base import EmbeddingCall
 from zava_cli.infra.operations import OperationRecord, Outcome
+from zava_cli.infra.shared_folder import places, take_place
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 NOT_READ = "unread"
@@ -39,6 +42,24 @@ class _SharedFiles(MultiProcessCollector):
         return cast("list[Metric]", self.merge(files, accumulate=True))  # pyright: ignore[reportUnknownMemberType]
 
 
+class _Processes(Collector):
+    """Memory, CPU and files of each process, by its place among them: a label of process ids would have no bound."""
+
+    def __init__(self, registry: CollectorRegistry, folder: Path) -> None:
+        self._folder = folder
+        registry.register(self)
+
+    def collect(self) -> Iterable[Metric]:
+        """What the system knows of all of them, whichever is asked."""
+        found: dict[str, Metric] = {}
+        for place, pid in places(self._folder).items():
+            for metric in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():
+                of_all = found.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
+                for sample in metric.samples:
+                    of_all.add_sample(sample.name, {"worker": str(place)}, sample.value)
+        return found.values()
+
+
 class Metrics:
     """The counters and histograms of one process, in a registry of their own.
 
@@ -54,6 +75,8 @@ class Metrics:
         else:
             self.registry = CollectorRegistry()
             _SharedFiles(self.registry, shared)
+            take_place(shared)
+            _Processes(self.registry, shared)
         self._query = self._counter("query", "Statements of callers", "type", "status")
         self._query_duration = self._histogram("query_duration_seconds", "Time of statements of callers", "type")
         self._success = self._counter("operation_success", "Operations that were answered", "operation")
@@ -66,11 +89,14 @@ class Metrics:
         self._embedding_duration = self._histogram("embedding_duration_seconds", "Time of those calls", "provider")
         self._tokens = self._counter("embedding_tokens", "Tokens that the provider has counted", "provider")
         self._cache_hit = self._counter("cache_hit", "Answers that were kept or being made already", "type")
+        self._cache_shared = self._counter("cache_shared", "Those of them that were being made", "type")
+        self._cache_bypassed = self._counter("cache_bypassed", "Requests that wanted a new answer", "type")
         self._cache_miss = self._counter("cache_miss", "Answers that were not", "type")
         self._cache_eviction = self._counter("cache_eviction", "Answers that gave way to others", "type")
         self._cache_error = self._counter("cache_error", "Times that Redis failed", "type")
         self._counted: dict[Counter, int] = {}
         self._cache_bytes = self._gauge("cache_bytes", "Size of the cache", "type")
+        self._cache_entries = self._gauge("cache_entries", "Answers in the cache", "type")
         self._connections = self._gauge("pool_connections", "Connections to the database", "pool", "state")
         self._pool_max = self._gauge("pool_connections_max", "Most of them", "pool")
         self._audit_queue = self._gauge("audit_queue_records", "Audit records that wait in memory")
@@ -107,6 +133,8 @@ class Metrics:
         """Takes over what the cache has counted since the last time."""
         for counter, now in (
             (self._cache_hit, statistics.hits + statistics.shared),
+            (self._cache_shared, statistics.shared),
+            (self._cache_bypassed, statistics.bypassed),
             (self._cache_miss, statistics.misses),
             (self._cache_eviction, statistics.evictions),
             (self._cache_error, statistics.errors),
@@ -114,6 +142,7 @@ class Metrics:
             counter.labels(CACHE).inc(now - self._counted.get(counter, 0))
             self._counted[counter] = now
         self._cache_bytes.labels(CACHE).set(statistics.bytes)
+        self._cache_entries.labels(CACHE).set(statistics.entries)
 
     def pool(self, kind: str, *, busy: int, idle: int, most: int) -> None:
         """Takes over how full a pool is."""

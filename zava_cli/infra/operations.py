@@ -17,6 +17,7 @@ from zava_cli.infra.errors import (
     CallerLeftError,
     ConfigurationError,
     ContextRefusedError,
+    DatabaseBusyError,
     DatabaseUnavailableError,
     InternalError,
     MCPError,
@@ -50,6 +51,7 @@ class Outcome(StrEnum):
     FORGED = "forged"
     INVALID = "invalid"
     LIMITED = "limited"
+    BUSY = "busy"
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
     UNAVAILABLE = "unavailable"
@@ -59,6 +61,7 @@ class Outcome(StrEnum):
 _OUTCOMES: list[tuple[type[MCPError], Outcome]] = [
     (QueryRefusedError, Outcome.REFUSED),
     (QueryTimeoutError, Outcome.TIMEOUT),
+    (DatabaseBusyError, Outcome.BUSY),
     (DatabaseUnavailableError, Outcome.UNAVAILABLE),
     (ContextRefusedError, Outcome.FORGED),
     (AuthorizationError, Outcome.UNAUTHORIZED),
@@ -105,6 +108,11 @@ class OperationRecord:
     error_code: str | None = None
     refused: str | None = None
     seconds: float = 0
+
+    @property
+    def at_work(self) -> float:
+        """The part of `seconds` that was no waiting for a connection."""
+        return max(0.0, self.seconds - self.waited)
 
     def identified(self, manager_id: UUID, role: str) -> None:
         """Takes who the caller was found to be."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """By it prometheus_client decides, when it is first imported, that there are several processes."""
 PREFIX = "zava-metrics-"
+PLACE = "place-"
 
 
 @contextmanager
@@ -37,8 +39,33 @@ def shared_folder() -> Path | None:
     return None
 
 
+def take_place(folder: Path) -> int:
+    """The lowest number from 1 that no other of those processes has; this one has it until it is forgotten."""
+    for place in count(1):
+        try:
+            with (folder / f"{PLACE}{place}").open("x") as file:
+                file.write(str(os.getpid()))
+        except FileExistsError:
+            continue
+        return place
+    raise AssertionError
+
+
+def places(folder: Path) -> dict[int, int]:
+    """The process at each of those numbers."""
+    found: dict[int, int] = {}
+    for file in folder.glob(f"{PLACE}*"):
+        # One that is forgotten just now, or that another process has made and not filled in.
+        with suppress(FileNotFoundError, ValueError):
+            found[int(file.name.removeprefix(PLACE))] = int(file.read_text())
+    return dict(sorted(found.items()))
+
+
 def forget_process(folder: Path, pid: int) -> None:
     """For whoever saw one of those processes end: it no longer has connections or records that wait."""
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(pid, str(folder))
+    for place, process in places(folder).items():
+        if process == pid:
+            (folder / f"{PLACE}{place}").unlink(missing_ok=True)

@@ -8,11 +8,14 @@ from pydantic import BaseModel, Field
 
 
 class Performance(BaseModel):
-    """How one kind of work went; times in seconds, of what was answered, quantiles exact to 1 %."""
+    """How one kind of work went; times in seconds, quantiles exact to 1 %.
+
+    From `avg` to `p99` they are of what was answered, without its waiting for a connection.
+    """
 
     count: int = Field(description="How often it was answered")
     failed: int = Field(description="How often it was refused, failed or cancelled")
-    slow: int = Field(description="How often it took longer than the setting slow_query_seconds")
+    slow: int = Field(description="How often it took longer than the setting slow_query_seconds, or too long")
     rows: int = Field(description="Rows of all answers together")
     avg: float | None = None
     min: float | None = None
@@ -20,6 +23,8 @@ class Performance(BaseModel):
     p50: float | None = None
     p95: float | None = None
     p99: float | None = None
+    waited: float | None = Field(default=None, description="For a connection, on average, also where it failed then")
+    waited_max: float | None = Field(default=None, description="The longest of those waits")
 
 
 class OperationPerformance(Performance):

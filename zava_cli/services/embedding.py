@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 KEPT_BYTES = 8_000_000
 """Vectors of search texts: about 2,000 of the largest models, 8,000 of the local one."""
 
+HURRIED_SECONDS = 5.0
+"""Models on this machine that have to be loaded first take some of them."""
+
 
 class RecordedModel(Protocol):
     """How a model on record is asked for."""
@@ -57,6 +60,11 @@ def embedding_config(settings: Settings, on_call: OnCall | None = None) -> Embed
         threshold=settings.embedding_threshold,
         on_call=on_call,
     )
+
+
+def hurried(config: EmbeddingConfig) -> EmbeddingConfig:
+    """One attempt that nobody waits for very long."""
+    return config.model_copy(update={"timeout": min(config.timeout, HURRIED_SECONDS), "max_retries": 0})
 
 
 def question_text(text: str) -> str:
@@ -109,11 +117,13 @@ def settings_for(recorded: RecordedModel, settings: Settings) -> Settings:
 class EmbedderSource:
     """Makes an embedder on first use and keeps it; as an async context manager it closes what it made.
 
+    One that `is_hurried` asks once and not for long, for who would rather have an answer without it.
     It also keeps the vectors of search texts: the same text has the same one for as long as the model is the same.
     """
 
-    def __init__(self, settings: Settings, on_call: OnCall | None = None) -> None:
+    def __init__(self, settings: Settings, on_call: OnCall | None = None, *, is_hurried: bool = False) -> None:
         self.settings = settings
+        self._is_hurried = is_hurried
         self._on_call = on_call
         self._embedders: dict[str, Embedder] = {}
         self._vectors: LRUCache[tuple[str, str], NDArray[np.float32]] = LRUCache(
@@ -152,7 +162,8 @@ class EmbedderSource:
 
     def _kept(self, name: str, settings: Settings) -> Embedder:
         if name not in self._embedders:
-            self._embedders[name] = embedder_from_settings(settings, self._on_call)
+            config = embedding_config(settings, self._on_call)
+            self._embedders[name] = create_embedder(hurried(config) if self._is_hurried else config)
         return self._embedders[name]
 
     def is_at_hand(self, recorded: RecordedModel | None, text: str) -> bool:

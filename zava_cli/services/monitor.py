@@ -17,6 +17,8 @@ MOST_QUERIES = 500
 """Statements that are told apart; the one that was not asked for the longest time gives way."""
 MOST_CHARACTERS = 2_000
 """Of a statement that are shown."""
+RAN = {Outcome.OK, Outcome.TIMEOUT, Outcome.CANCELLED, Outcome.FAILED}
+"""Outcomes of what got as far as to be done; the others were turned away, perhaps after a long wait."""
 
 S = TypeVar("S", bound=Series)
 OnSlow = Callable[[OperationRecord, str | None], None]
@@ -59,13 +61,18 @@ class QueryPerformanceMonitor:
         series = self._operations.get(record.operation)
         if series is None:
             series = self._operations[record.operation] = Series()
-        is_slow = record.seconds > self.slow_query_threshold
+        is_slow = self._is_slow(record)
         _count(series, record, is_slow)
         query = self._query_of(record)
         if query is not None:
             _count(query, record, is_slow)
         if is_slow:
             self._on_slow(record, None if query is None else query.text)
+
+    def _is_slow(self, record: OperationRecord) -> bool:
+        """Whether the work took long; what ran into its time limit did, whatever counts as slow."""
+        took_long = record.at_work > self.slow_query_threshold
+        return record.outcome is Outcome.TIMEOUT or (record.outcome in RAN and took_long)
 
     def exported(self) -> dict[str, Any]:
         """What `get_performance_summary` takes from another process."""
@@ -110,10 +117,11 @@ class QueryPerformanceMonitor:
 
 def _count(series: Series, record: OperationRecord, is_slow: bool) -> None:
     if record.outcome is Outcome.OK:
-        series.add(record.seconds, record.row_count or 0)
+        series.add(record.at_work, record.row_count or 0)
     else:
         series.failed += 1
     series.slow += is_slow
+    series.waited(record.waited)
 
 
 def _longest_first(series: dict[str, S]) -> list[tuple[str, S]]:

@@ -16,13 +16,15 @@ _MAPPING = LogarithmicMapping(ACCURACY)
 
 
 class Series:
-    """Times of what was answered, and how often something else happened."""
+    """Times at work of what was answered, how often something else happened, and how long all of it waited."""
 
     def __init__(self) -> None:
         self.failed = 0
         self.slow = 0
         self.rows = 0
         self.seconds = 0.0
+        self._waited = 0.0
+        self._longest_wait = 0.0
         self._least = float("inf")
         self._most = 0.0
         self._bins = CollapsingLowestDenseStore(MOST_BINS)
@@ -35,11 +37,17 @@ class Series:
         self._least, self._most = min(self._least, seconds), max(self._most, seconds)
         self._sketch.add(seconds)
 
+    def waited(self, seconds: float) -> None:
+        """Something, answered or not, had to wait first."""
+        self._waited += seconds
+        self._longest_wait = max(self._longest_wait, seconds)
+
     def exported(self) -> dict[str, Any]:
         """What `absorb` takes in another process."""
         first = self._bins.offset
         return {
             "numbers": [self.failed, self.slow, self.rows, self.seconds],
+            "waited": [self._waited, self._longest_wait],
             "range": [self._least, self._most] if self._bins.count else [],
             "bins": [(_MAPPING.value(first + place), n) for place, n in enumerate(self._bins.bins) if n],
         }
@@ -49,6 +57,8 @@ class Series:
         failed, slow, rows, seconds = exported["numbers"]
         self.failed, self.slow, self.rows = self.failed + failed, self.slow + slow, self.rows + rows
         self.seconds += seconds
+        waited, longest = exported["waited"]
+        self._waited, self._longest_wait = self._waited + waited, max(self._longest_wait, longest)
         self._least = min([self._least, *exported["range"]])
         self._most = max([self._most, *exported["range"]])
         for value, weight in exported["bins"]:
@@ -57,7 +67,9 @@ class Series:
     def performance(self) -> dict[str, Any]:
         """The fields of a Performance."""
         count = round(self._sketch.count)
-        counted = {"count": count, "failed": self.failed, "slow": self.slow, "rows": self.rows}
+        counted: dict[str, Any] = {"count": count, "failed": self.failed, "slow": self.slow, "rows": self.rows}
+        if asked := count + self.failed:
+            counted |= {"waited": round(self._waited / asked, 6), "waited_max": round(self._longest_wait, 6)}
         if count == 0:
             return counted
         quantiles = {name: self._quantile(part) for name, part in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}

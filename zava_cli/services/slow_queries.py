@@ -13,7 +13,7 @@ from cachetools import TTLCache
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.infra.errors import MCPError
 from zava_cli.infra.log import logger
-from zava_cli.infra.operations import OperationRecord
+from zava_cli.infra.operations import OperationRecord, Outcome
 from zava_cli.models.query import QueryRequest
 from zava_cli.services.query import run_query
 
@@ -26,17 +26,20 @@ CONDITIONS = ("Index Cond", "Hash Cond", "Merge Cond", "Join Filter", "Filter", 
 
 
 class SlowQueries:
-    """Tells of each statement, or of each operation without one, once within QUIET_SECONDS."""
+    """Tells of each statement, or of each operation without one, once within QUIET_SECONDS.
+
+    And once more where it ran into its time limit, whatever was told before.
+    """
 
     def __init__(self, provider: PostgreSQLProvider) -> None:
         self._provider = provider
         self._keeps_values = provider.settings.audit_sql == "full"
-        self._told: TTLCache[str, bool] = TTLCache(MOST_TOLD, QUIET_SECONDS)
+        self._told: TTLCache[tuple[str, bool], bool] = TTLCache(MOST_TOLD, QUIET_SECONDS)
         self._explaining: asyncio.Task[None] | None = None
 
     def tell(self, record: OperationRecord, query: str | None) -> None:
         """A record was slow."""
-        key = record.fingerprint or record.operation
+        key = (record.fingerprint or record.operation, record.outcome is Outcome.TIMEOUT)
         if key in self._told:
             return
         self._told[key] = True
@@ -92,6 +95,7 @@ def _log(record: OperationRecord, query: str | None, plan: list[str] | None) -> 
         request_id=record.request_id,
         operation=record.operation,
         seconds=record.seconds,
+        waited=round(record.waited, 6),
         outcome=record.outcome.value,
         rows=record.row_count,
         **{name: value for name, value in known.items() if value is not None},

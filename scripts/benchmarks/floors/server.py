@@ -45,6 +45,7 @@ async def execute_sql(sql: str, context: Context) -> str:
 
 
 if len(sys.argv) > 1:
-    mcp.run("http", port=int(sys.argv[1]), show_banner=False, log_level="error")
+    # As zava answers by default; an event stream would cost more.
+    mcp.run("http", port=int(sys.argv[1]), json_response=True, show_banner=False, log_level="error")
 else:
     mcp.run("stdio", show_banner=False, log_level="error")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from benchmarks import common
 from benchmarks.common import Goal, Measure, Numbers, Report, interleaved_numbers
 from benchmarks.databases import Database
 from benchmarks.serving import loads, quota
@@ -47,7 +48,7 @@ class Comparison:
 
     def report(self, area: str, parts: Sequence[str]) -> Report:
         """Those parts, one after the other."""
-        found: list[Report] = [getattr(self._of(part), part)() for part in PARTS if part in parts]
+        found: list[Report] = [common.progress.part(getattr(self._of(part), part)()) for part in PARTS if part in parts]
         return Report(
             area,
             [measure for part in found for measure in part.measures],

@@ -92,12 +92,16 @@ class OpenAIEmbedder:
         return await self._embed_all(texts, self._config.document_prefix, on_refused)
 
     async def _embed_all(
-        self, texts: Sequence[str], prefix: str, on_refused: OnRefused | None = None
+        self,
+        texts: Sequence[str],
+        prefix: str,
+        on_refused: OnRefused | None = None,
+        breaker: CircuitBreaker | None = None,
     ) -> NDArray[np.float32]:
         tidied = [tidy(prefix + text) if text.strip() else "" for text in texts]
 
         async def send(places: list[int]) -> NDArray[np.float32]:
-            return await self._embed([tidied[place] for place in places])
+            return await self._embed([tidied[place] for place in places], breaker)
 
         async def pieces(places: list[int]) -> list[Piece]:
             if on_refused is None:
@@ -117,13 +121,13 @@ class OpenAIEmbedder:
 
     async def embed_query(self, text: str) -> NDArray[np.float32]:
         """The vector of shape (dimensions,) for one search text. Raises EmbeddingError."""
-        if pause := self._breaker.seconds_left():
-            raise self._errors.left_alone("has failed several times in a row", pause)
-        with self._breaker.attempt(), bounded(self._config.timeout) as deadline:
+        self._check(self._breaker)
+        with bounded(self._config.timeout) as deadline:
             try:
                 async with asyncio.timeout(deadline.left()):
-                    return (await self._embed_all([text], self._config.query_prefix))[0]
+                    return (await self._embed_all([text], self._config.query_prefix, breaker=self._breaker))[0]
             except TimeoutError:
+                self._breaker.failed()
                 raise self._errors.timed_out() from None
 
     async def check(self) -> str:
@@ -137,6 +141,10 @@ class OpenAIEmbedder:
         if client is not None:
             await client.close()
 
+    def _check(self, breaker: CircuitBreaker) -> None:
+        if pause := breaker.seconds_left():
+            raise self._errors.left_alone("has failed several times in a row", pause)
+
     async def _answers(self) -> None:
         """Embeds a word at once, past the texts that wait for their turn. Raises EmbeddingError."""
         with bounded(self._config.timeout) as deadline:
@@ -146,13 +154,13 @@ class OpenAIEmbedder:
             except TimeoutError:
                 raise self._errors.timed_out() from None
 
-    async def _embed(self, texts: list[str]) -> NDArray[np.float32]:
+    async def _embed(self, texts: list[str], breaker: CircuitBreaker | None) -> NDArray[np.float32]:
         async with self._slots:
-            return await self._ask(texts)
+            return await self._ask(texts, breaker)
 
-    async def _ask(self, texts: list[str]) -> NDArray[np.float32]:
+    async def _ask(self, texts: list[str], breaker: CircuitBreaker | None = None) -> NDArray[np.float32]:
         with embedding_span(self.model), timed_call(self.provider, self._config.on_call) as call:
-            body = await self._patiently(texts)
+            body = await self._patiently(texts, breaker)
             # Reading a few megabytes of JSON takes long enough to hold up other callers.
             try:
                 vectors, call.tokens = await asyncio.to_thread(vectors_of, body, len(texts))
@@ -166,15 +174,23 @@ class OpenAIEmbedder:
             raise self._errors.too_large(self.dimensions)
         return vectors
 
-    async def _patiently(self, texts: list[str]) -> bytes:
+    async def _patiently(self, texts: list[str], breaker: CircuitBreaker | None) -> bytes:
+        def again(error: Exception) -> bool | float:
+            return not (breaker and breaker.seconds_left()) and _wait_for(error)
+
         most = self._config.max_retries + 1
-        async for attempt in attempts(_wait_for, most, first=0.5, longest=_LONGEST_WAIT, jitter=0.25):
+        async for attempt in attempts(again, most, first=0.5, longest=_LONGEST_WAIT, jitter=0.25):
             with attempt:
                 held = self._pace.held_for()
                 if held >= at_most(_LONGEST_WANTED_WAIT):
                     raise self._errors.left_alone("wants to be left alone", held)
                 await self._pace.turn()
-                return await self._request(texts)
+                if breaker is None:
+                    return await self._request(texts)
+                # Each request counts, not each of those who ask: they wait seconds for all of theirs.
+                self._check(breaker)
+                with breaker.attempt():
+                    return await self._request(texts)
         raise self._errors.timed_out()
 
     async def _request(self, texts: list[str]) -> bytes:

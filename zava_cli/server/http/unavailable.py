@@ -1,17 +1,24 @@
-"""Requests that no tool can answer, because the database is away or the server ends, are told to come again."""
+"""Who is told to come again later hears when, as a header too, and also where no tool can say so.
+
+That is where the database is away before anybody is known, or the server ends.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zava_cli.infra.errors import MCPError, ServerUnavailableError
+from zava_cli.server.errors import RETRY_AFTER
 
 STOPPING = "The server is stopping; nothing came of this request."
+HEADER = "retry-after"
 
 
 def failure(_: Request, error: Exception) -> Response:
@@ -19,14 +26,14 @@ def failure(_: Request, error: Exception) -> Response:
     if not isinstance(error, MCPError) or error.retry_after is None:
         return PlainTextResponse("Internal Server Error", status_code=500)
     told = {"code": error.error_code, "message": error.message, "retryable": True, "retry_after": error.retry_after}
-    headers = {"retry-after": str(max(1, round(error.retry_after)))}
-    return JSONResponse({"error": told}, status_code=503, headers=headers)
+    return JSONResponse({"error": told}, status_code=503, headers={HEADER: _whole(error.retry_after)})
 
 
 class Answered:
     """ASGI middleware: an error that `failure` has answered is none of uvicorn's, which would log it as a crash.
 
-    Who is still waiting when the server ends is told to come again, where uvicorn would say 500.
+    Who is still waiting when the server ends is told to come again, where uvicorn would say 500. A tool leaves in the
+    request's state after how many seconds its caller may come again.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,6 +46,9 @@ class Answered:
         async def noted(message: Message) -> None:
             nonlocal has_begun
             has_begun = True
+            wait = scope.get("state", {}).get(RETRY_AFTER)
+            if wait is not None and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = _whole(wait)
             await send(message)
 
         try:
@@ -48,3 +58,7 @@ class Answered:
             if has_begun:
                 raise
             await failure(Request(scope), ServerUnavailableError(STOPPING))(scope, receive, send)
+
+
+def _whole(seconds: float) -> str:
+    return str(max(1, math.ceil(seconds)))
