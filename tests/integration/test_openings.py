@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import count
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.small_data import ORDERS, Walls
 from zava_cli.data.callers import Caller
-from zava_cli.data.connections import Opening
+from zava_cli.data.connections import Opening, OwnConnection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import AuthorizationError, ContextRefusedError, DatabaseError, QueryTimeoutError
+from zava_cli.infra.errors import (
+    AuthorizationError,
+    ContextRefusedError,
+    DatabaseError,
+    DatabaseUnavailableError,
+    QueryTimeoutError,
+)
 from zava_cli.infra.operations import OperationRecord, operation
 
 COUNT = Opening("SELECT current_user::text, count(*), current_setting('application_name') FROM orders", ())
@@ -65,9 +73,9 @@ async def test_each_caller_gets_their_own_rows_in_their_own_role_one_after_the_o
     callers = {city: await serving.identify(city) for city in ORDERS}
     office = await serving.identify("Hedda Office")
     for _ in range(3):
-        for city, count in ORDERS.items():
+        for city, orders in ORDERS.items():
             role = own_walls.role("store_managers")
-            assert await opened(serving, callers[city], COUNT) == [(role, count, "zava-mcp-server")]
+            assert await opened(serving, callers[city], COUNT) == [(role, orders, "zava-mcp-server")]
         assert await opened(serving, office, COUNT) == [
             (own_walls.role("head_office"), sum(ORDERS.values()), "zava-mcp-server")
         ]
@@ -140,6 +148,30 @@ async def test_a_statement_past_its_time_or_left_alone_is_cancelled_and_the_conn
     assert (await opened(serving, bella, COUNT))[0][1] == ORDERS["Bellevue"]
 
 
+@pytest.mark.parametrize("prepared", [1, 2], ids=["the statement", "its set-up"])
+async def test_who_leaves_while_it_is_prepared_spoils_it_for_nobody(
+    serving: PostgreSQLProvider, monkeypatch: pytest.MonkeyPatch, prepared: int
+) -> None:
+    sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
+    async with serving.reader(sam):
+        # The connection is there, with what it keeps from its start.
+        pass
+    prepare, statements = OwnConnection.prepare, count(1)
+
+    async def and_leave(*arguments: Any, **options: Any) -> Any:
+        if next(statements) == prepared:
+            # Heard once the server has been asked.
+            task.cancel()
+        return await prepare(*arguments, **options)
+
+    with monkeypatch.context() as patched, pytest.raises(asyncio.CancelledError):
+        patched.setattr(OwnConnection, "prepare", and_leave)
+        task = asyncio.create_task(opened(serving, sam, COUNT))
+        await task
+    for _ in range(2):
+        assert (await opened(serving, bella, COUNT))[0][1] == ORDERS["Bellevue"]
+
+
 async def test_a_value_that_cannot_be_sent_costs_its_own_caller_alone(serving: PostgreSQLProvider) -> None:
     sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
     await opened(serving, sam, Opening(SLOW, (3,)))
@@ -158,3 +190,16 @@ async def test_a_statement_whose_answer_looks_otherwise_now_is_asked_anew(
         await opened(serving, sam, all_columns)
     widths += [len((await opened(serving, sam, all_columns))[0]) for _ in range(2)]
     assert widths == [widths[0], widths[0], widths[0] + 1, widths[0] + 1]
+
+
+async def test_a_statement_behind_its_settings_tells_of_a_lost_connection_as_any_other_does(
+    serving: PostgreSQLProvider, own_walls: Walls
+) -> None:
+    sam = await serving.identify("seattle")
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailableError):
+            async with serving.reader(sam) as session:
+                pid = (await session.row("SELECT pg_backend_pid() AS pid"))["pid"]
+                assert await session.rows_with(["SET LOCAL jit = off"], "SELECT 1 AS one") == [{"one": 1}]
+                await own_walls.as_superuser("SELECT pg_terminate_backend($1, 10000)", pid)
+                await session.rows_with(["SET LOCAL jit = off"], "SELECT 1 AS one")

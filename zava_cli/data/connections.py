@@ -15,7 +15,7 @@ from zava_cli.data.named_sql import named_sql
 
 UNNAMED_TYPE = "?"
 SET_UP = "zava_set_up"
-"""Name of the prepared statement that sets a transaction up; `zava_set_up_18` answers with a row of 18 columns."""
+"""Name of the prepared statement that sets a transaction up."""
 FORGET_EVERYTHING = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
     "DISCARD TEMP; DISCARD SEQUENCES; "
@@ -82,7 +82,7 @@ class TransactionConnection(asyncpg.Connection):
         """Keeps the statement for as long as the connection lives."""
         self._set_up = await self._kept(named_sql("session")["begin"], SET_UP)
 
-    async def _kept(self, sql: str, name: str | None) -> Any:
+    async def _kept(self, sql: str, name: str | None = None) -> Any:
         statement = await self.prepare(sql, name=name)
         state = cast("Any", statement._state)  # pyright: ignore
         state.attach()
@@ -154,11 +154,12 @@ class OwnConnection(TransactionConnection):
 
     async def _keep(self, sql: str) -> None:
         """Keeps the statement, and a set-up whose answer reads like a row of it: asyncpg takes all rows for its."""
-        statement = await self._kept(sql, None)
+        # Under names of their own: those of a caller who left in between are in the server already.
+        statement = await self._kept(sql)
         width = len(statement._get_attributes())
         if width not in self._set_ups:
             wide = named_sql("session")["begin"] + ", NULL" * (width - 1)
-            self._set_ups[width] = await self._kept(wide, f"{SET_UP}_{width}")
+            self._set_ups[width] = await self._kept(wide)
         self._openings[sql] = statement
 
     async def end(self) -> None:

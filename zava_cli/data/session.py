@@ -55,6 +55,8 @@ class Session:
         """All rows of a named statement, behind others that set something for this transaction."""
         with own_statement_span(sql), _bounded(None):
             limit = self._deadline.left() + CLIENT_MARGIN
+            # Of a connection that was lost the pool lends nothing, and only the driver's own methods say so.
+            self._connection.is_closed()
             rows = await cast("Any", self._connection).fetch_with(settings, Opening(sql, arguments), limit)
             return [dict(row) for row in rows]
 
