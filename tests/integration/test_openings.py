@@ -203,3 +203,17 @@ async def test_a_statement_behind_its_settings_tells_of_a_lost_connection_as_any
                 assert await session.rows_with(["SET LOCAL jit = off"], "SELECT 1 AS one") == [{"one": 1}]
                 await own_walls.as_superuser("SELECT pg_terminate_backend($1, 10000)", pid)
                 await session.rows_with(["SET LOCAL jit = off"], "SELECT 1 AS one")
+
+
+async def test_a_connection_that_ends_under_its_opening_is_told_as_the_server_told_it(
+    serving: PostgreSQLProvider, own_walls: Walls
+) -> None:
+    sam = await serving.identify("seattle")
+    await opened(serving, sam, Opening(SLOW, (3,)))
+    task = asyncio.create_task(opened(serving, sam, Opening(SLOW, (ENDLESS,))))
+    await until(own_walls, 1)
+    await own_walls.as_superuser(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE query = $1 AND state = 'active'", SLOW
+    )
+    with pytest.raises(DatabaseUnavailableError, match="administrator"):
+        await task

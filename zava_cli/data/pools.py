@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -150,7 +150,9 @@ class Pools:
 
     async def _expire(self, pool: asyncpg.Pool, connection: Any) -> None:
         # It died unnoticed, and so did those that are as old: they must not cost an error each.
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):
+            # The pool may have let go of it already.
+            connection.terminate()
         await pool.expire_connections()
 
     async def _acquire(self, kind: str, turn: Deadline) -> tuple[asyncpg.Pool, Any]:
