@@ -42,8 +42,11 @@ async def test_own_queries_take_the_place_of_made_ones_until_an_empty_file_comes
         ("barn paint\tS3\nladder\t", "there is no query, tab and SKU in line 2"),
         ("barn paint\tS3\nbarn paint\tS1", "the query comes twice in line 2"),
         ("barn paint\tS3\nladder\tS99", "no product has these SKUs"),
+        ("barn\0paint\tS3", "there is a NUL character in line 1"),
+        (f"{'paint' * 201}\tS3", "the query is longer than 1000 characters in line 1"),
         ("barn paint\tS3\udcff", "it is not UTF-8 text"),
     ],
+    ids=lambda text: repr(text[:20]),
 )
 async def test_wrong_queries_are_refused_and_change_nothing(
     embedded: Target, tmp_path: Path, text: str, told: str

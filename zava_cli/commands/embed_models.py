@@ -160,6 +160,8 @@ def _text_of(file: Path) -> str:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValidationError("queries", str(file), "it is not UTF-8 text") from None
+    except OSError as exc:
+        raise ValidationError("queries", str(file), exc.strerror or "it cannot be read") from None
 
 
 def _figures(report: CheckReport) -> str:

@@ -8,9 +8,11 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+MOST_CHARACTERS = 1_000
+"""Of a question."""
 SearchText = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_CHARACTERS),
     Field(description="What is wanted, in a shopper's words, or a SKU"),
 ]
 Sku = Annotated[
