@@ -2,8 +2,8 @@
 
 The catalogue is made of the sample catalogue's words (see generated.py) and embedded by `zava embed` with the local
 model; the questions are the judged ones that tuning may look at. A product counts as found when it is as near as the
-tenth nearest, for there are near-duplicates. Plain SQL runs the statement that zava chose, past row security, by
-asyncpg; zava runs its whole transaction as head office, choice included.
+tenth nearest, for there are near-duplicates. Plain SQL runs the statements that zava chose, past row security, by
+asyncpg; zava runs its whole transaction, choice included, as head office, and for stock as the store's manager too.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ from zava_cli.services.seed.catalogue import key
 LEAST_RECALL = 0.99
 MOST_RATIO = 1.3
 NEAREST = 10
+HEAD_OFFICE = "head office"
 BUILT = "embedded.json"
 ASKED = 50
 """Rows that search asks for at least."""
@@ -78,12 +79,17 @@ Ask = Callable[[Any], Awaitable[list[float]]]
 
 @dataclass(frozen=True)
 class Case:
-    """A filter, the products that pass it, and the distances of the nearest to each question."""
+    """A filter, the products that pass it, the distances of the nearest to each question, and who asks how.
+
+    A store's manager asks for what is in stock, and row security says where.
+    """
 
     name: str
     filters: Filters
     passing: int
     nearest: list[list[float]]
+    manager: str = HEAD_OFFICE
+    asked: Filters | None = None
 
 
 @dataclass
@@ -160,7 +166,7 @@ async def _questions(most: int) -> list[Any]:
 
 class _Bench:
     def __init__(self, target: Target, plain: asyncpg.Connection, model: str, questions: Sequence[Any]) -> None:
-        self.provider = PostgreSQLProvider(target)
+        self.provider = PostgreSQLProvider(target, serving=True)
         self._plain = plain
         self._model = VectorModel(model, 256, is_indexed=True)
         self._questions = questions
@@ -171,17 +177,11 @@ class _Bench:
         recalls: list[float] = []
         ratios: list[float] = []
         missing = 0
-        caller = await self.provider.identify("nadia petrov")
-        for case in [await self._case(name, filters) for name, filters in await self._filters()]:
-
-            async def ask(question: Any, filters: Filters = case.filters) -> list[float]:
-                async with self.provider.reader(caller) as session:
-                    found = await by_meaning(session, question, self._model, [], filters, ASKED)
-                return [1 - match.score for match in found.values()]
-
+        for case in await self._cases():
             is_index = case.filters == NO_FILTERS or case.passing >= COMPARED
-            raw = await self._by_index(case.filters) if is_index else await self._by_comparing(case.filters)
-            plain, zava = await self._interleaved(case, {"plain SQL": raw, "zava": ask}, runs)
+            raw = await (self._by_both if is_index else self._by_comparing)(case.filters)
+            ways = {"plain SQL": raw, "zava": await self._by_zava(case)}
+            plain, zava = await self._interleaved(case, ways, runs)
             name = f"{case.name} ({case.passing:,}, {'index' if is_index else 'compared'})"
             both = {"plain SQL": plain, "zava": zava}
             measures += [
@@ -240,6 +240,15 @@ class _Bench:
         where = "nowhere up to there" if faster is None else f"where {faster:,} products or more pass"
         return measures, f"the index becomes faster than comparing {where}"
 
+    async def _cases(self) -> list[Case]:
+        """Every filter as head office asks for it, and stock as the manager of the store does."""
+        cases = [await self._case(name, filters) for name, filters in await self._filters()]
+        own = replace(NO_FILTERS, in_stock=True)
+        return cases + [
+            replace(case, name=f"{case.name} by the store's manager", manager=store, asked=own)
+            for case, store in zip(cases[-len(STOCKED) :], STOCKED, strict=True)
+        ]
+
     async def _filters(self) -> list[tuple[str, Filters]]:
         total = await self._plain.fetchval("SELECT count(*) FROM products")
         found = [("no filter", NO_FILTERS)]
@@ -270,6 +279,27 @@ class _Bench:
         )
         assert row is not None
         return Case(name, filters, row["passed"], nearest)
+
+    async def _by_zava(self, case: Case) -> Ask:
+        caller = await self.provider.identify(case.manager)
+        filters = case.asked or case.filters
+
+        async def ask(question: Any) -> list[float]:
+            async with self.provider.reader(caller) as session:
+                found = await by_meaning(session, question, self._model, [], filters, ASKED)
+            return [1 - match.score for match in found.values()]
+
+        return ask
+
+    async def _by_both(self, filters: Filters) -> Ask:
+        """By the index, and where that finds too few by comparing, as zava does."""
+        by_index, by_comparing = await self._by_index(filters), await self._by_comparing(filters)
+
+        async def ask(question: Any) -> list[float]:
+            found = await by_index(question)
+            return found if len(found) >= ASKED else await by_comparing(question)
+
+        return ask
 
     async def _by_index(self, filters: Filters) -> Ask:
         await self._plain.execute("; ".join(scan_settings()).replace("SET LOCAL", "SET"))

@@ -3,8 +3,9 @@
 The floor (floors/server.py) has no guard, no row security, no token, no audit, no bound on an answer; it logs in past
 row security to the same database. Beside it, in the parts that are plain calls, stands the same server with a
 read-only transaction and row security by a setting, which whoever writes the SQL can change. All are asked by the
-same raw clients in turn; ratios are to the floor. zava's limit of requests a second is lifted, as all clients bear one
-token; every other setting is the default unless a line says otherwise.
+same raw clients in turn, over HTTP in the newest protocol that they speak; ratios are to the floor. zava's limit of
+requests a second is lifted, as all clients bear one token; every other setting is the default unless a line says
+otherwise.
 """
 
 from __future__ import annotations

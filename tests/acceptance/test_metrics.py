@@ -32,7 +32,7 @@ LABELS = {
     "status": {*(outcome.value for outcome in Outcome), "error"},
     "pool": {"own", "text", "gateway"},
     "state": {"busy", "idle"},
-    "provider": {"local", "openai"},
+    "provider": {"local", "onnx", "openai"},
 }
 TYPES = {"select", "explain", "show", "unread", "cached", "query", "CANCELLED"}
 

@@ -14,7 +14,7 @@ from tests.stdio_serving import INITIALIZE
 from zava_cli.data.target import Target
 
 SERVERS = {"fastmcp", "mcp", "starlette", "uvicorn", "opentelemetry", "prometheus_client"}
-MODELS = {"openai", "httpx", "numpy", "wordllama", "tokenizers"}
+MODELS = {"openai", "httpx", "numpy", "wordllama", "tokenizers", "onnxruntime"}
 DATABASE = {"asyncpg", "pgvector", "pglast"}
 HEAVY = SERVERS | MODELS | DATABASE | {"pyarrow"}
 DRAWING = {"rich", "markdown_it", "pygments"}
@@ -83,7 +83,7 @@ def test_showing_the_settings_imports_neither_the_driver_nor_the_servers() -> No
         (["store", "seattle", "--format", "json"], SERVERS | MODELS | QUIET),
         (["whoami", "--json"], SERVERS | MODELS | DRAWING | QUIET),
         (["search", "hammer", "--mode", "keyword", "--format", "json"], SERVERS | MODELS | DRAWING | QUIET),
-        (["search", "hammer", "--format", "json"], SERVERS | {"openai", "httpx"} | DRAWING | QUIET),
+        (["search", "hammer", "--format", "json"], SERVERS | {"openai", "httpx", "onnxruntime"} | DRAWING | QUIET),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

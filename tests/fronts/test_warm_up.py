@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+import psutil
 from fastmcp import Client
 
-from tests.stdio_serving import backends, until
+from tests.onnx_folders import cross_encoder
+from tests.stdio_serving import backends, greet, serving, until
 from zava_cli.data.target import Target
 from zava_cli.infra.operations import Way
 from zava_cli.server.app import server_of
@@ -42,3 +45,19 @@ async def test_a_server_that_ends_while_it_makes_itself_ready_leaves_no_connecti
         await client.list_tools()
     await until(target, 0)
     assert await backends(target) == 0
+
+
+async def test_a_reranker_is_loaded_once_the_tools_were_listed(target: Target, tmp_path: Path) -> None:
+    model = str(cross_encoder(tmp_path / "tiny", ["hammer"]))
+    with serving(target, ZAVA_RERANK_MODEL=model) as served:
+        await greet(served)
+        server = psutil.Process(served.process.pid)
+
+        def has_runtime() -> bool:
+            return any("onnxruntime" in mapped.path for mapped in server.memory_maps())
+
+        assert not has_runtime()
+        served.say({"id": 2, "method": "tools/list"})
+        async with asyncio.timeout(PATIENCE):
+            while not has_runtime():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)

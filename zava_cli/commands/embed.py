@@ -39,7 +39,7 @@ def embed(
     ] = False,
     provider: Annotated[
         str | None,
-        typer.Option("--provider", help="local or openai.", callback=setting_callback("embedding_provider")),
+        typer.Option("--provider", help="local, onnx or openai.", callback=setting_callback("embedding_provider")),
     ] = None,
     model: Annotated[
         str | None,
@@ -124,7 +124,7 @@ def _estimate(request: EmbedRequest, *, as_json: bool) -> None:
 
 def _bounds(estimate: EmbedEstimate) -> str:
     tokens = f" ({estimate.least_tokens:,} to {estimate.most_tokens:,} if the texts are English)"
-    if estimate.provider == "local":
+    if estimate.provider != "openai":
         return f"{tokens}, which cost nothing"
     if estimate.cost is None or estimate.most_cost is None:
         return f"{tokens} at an unknown price (ZAVA_EMBEDDING_PRICE)"

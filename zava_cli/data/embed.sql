@@ -73,18 +73,19 @@ SET description_embedding = excluded.description_embedding, content_hash = exclu
 DELETE FROM retail.product_description_embeddings WHERE model = $1 AND product_id = ANY ($2::text[]::uuid[])
 
 -- name: index_plan
--- The statement that builds a model's index, whether a usable one is there, how many vectors it covers, and the bytes
--- that a setting, or else the server's maintenance_work_mem, gives it. In half precision it is half the size and finds the same.
--- $1 model text, $2 dimensions integer, $3 neighbours of each vector integer, $4 candidates for those integer, $5 memory text
+-- The statement that builds a model's index, around its options, whether a usable one is there, how many vectors it
+-- covers, and the bytes that a setting, or else the server's maintenance_work_mem, gives it. In half precision it is half
+-- the size and finds the same.
+-- $1 model text, $2 dimensions integer, $3 memory text
 SELECT format('DROP INDEX IF EXISTS retail.%I; '
               'CREATE INDEX %I ON retail.product_description_embeddings USING hnsw '
-              '((description_embedding::public.halfvec(%s)) public.halfvec_cosine_ops) '
-              'WITH (m = %s, ef_construction = %s) WHERE model = %L',
-              name.of_index, name.of_index, $2::integer, $3::integer, $4::integer, $1::text) AS statement,
+              '((description_embedding::public.halfvec(%s)) public.halfvec_cosine_ops)',
+              name.of_index, name.of_index, $2::integer) AS statement,
+       format('WHERE model = %L', $1::text) AS condition,
        EXISTS (SELECT FROM pg_index
                WHERE indexrelid = to_regclass(format('retail.%I', name.of_index)) AND indisvalid) AS is_there,
        (SELECT count(*) FROM retail.product_description_embeddings WHERE model = $1) AS vectors,
-       pg_size_bytes(coalesce($5, current_setting('maintenance_work_mem'))) AS memory
+       pg_size_bytes(coalesce($3, current_setting('maintenance_work_mem'))) AS memory
 FROM (SELECT 'embeddings_hnsw_' || left(md5($1), 16) AS of_index) AS name
 
 -- name: index_settings

@@ -160,8 +160,10 @@ class Settings(BaseModel):
     http_identity_scopes: Names = _setting(
         ["reports", "search", "sql"], "What a manager whom a proxy names may use", guarded=True
     )
-    embedding_provider: Literal["local", "openai"] = _setting("local", "Who makes embeddings", guarded=True)
-    embedding_model: str | None = _setting(None, "Model of that provider; empty means its default", max_length=200)
+    embedding_provider: Literal["local", "onnx", "openai"] = _setting("local", "Who makes embeddings", guarded=True)
+    embedding_model: str | None = _setting(
+        None, "Model of that provider; empty means its default", guarded=True, max_length=200
+    )
     embedding_dimensions: int | None = _setting(None, "Dimensions to ask for", ge=64, le=3072)
     embedding_query_prefix: str = _setting("", "What a remote model wants in front of questions", max_length=500)
     embedding_document_prefix: str = _setting("", "What it wants in front of products' texts", max_length=500)
@@ -187,6 +189,13 @@ class Settings(BaseModel):
     )
     thesaurus: FullPath | None = _setting(
         None, "File with a shop's own synonyms for search, beside those of zava", guarded=True
+    )
+    rerank_model: str | None = _setting(
+        None, "Cross-encoder that puts the best products of a search in order: a name in the hub's cache or a folder",
+        guarded=True, min_length=1, max_length=1000,
+    )  # fmt: skip
+    rerank_timeout: float = _setting(
+        5.0, "Seconds after which search keeps its own order, without that model's", gt=0, le=600
     )
     audit_sql: Literal["full", "hash"] = _setting(
         "full", "What the audit log keeps of SQL: its text and hash, or its hash alone", guarded=True

@@ -42,7 +42,7 @@ class EmbedReport(Refusals):
     """What one run did."""
 
     model: str = Field(description="Model that the vectors belong to")
-    provider: str = Field(description="local or openai")
+    provider: str = Field(description="local, onnx or openai")
     dimensions: int = Field(description="Length of the vectors; 0 when nothing was ever embedded")
     products: int = Field(description="Products in the catalogue")
     embedded: int = Field(description="Products embedded in this run")
@@ -67,7 +67,7 @@ class EmbedEstimate(BaseModel):
     """What a run would take; nobody was called."""
 
     model: str = Field(description="Model that the vectors would belong to")
-    provider: str = Field(description="local or openai")
+    provider: str = Field(description="local, onnx or openai")
     products: int = Field(description="Products to embed")
     characters: int = Field(description="Characters of their texts")
     tokens: int = Field(description="Tokens, estimated by length")
@@ -91,7 +91,7 @@ class ModelStatus(BaseModel):
     """One model's vectors compared with the catalogue as it is now."""
 
     model: str = Field(description="Model name")
-    provider: str = Field(description="local or openai")
+    provider: str = Field(description="local, onnx or openai")
     active: bool = Field(description="Whether search uses it")
     dimensions: int = Field(description="Length of its vectors")
     products: int = Field(description="Products in the catalogue")

@@ -46,7 +46,7 @@ def server_of(
     administrator: bool = False,
     auth: AuthProvider | None = None,
     middleware: Sequence[Middleware] = (),
-) -> FastMCP[dict[str, Any]]:
+) -> BareServer:
     """A server that answers for `state`; `administrator` adds the tools that write.
 
     Entering its lifespan connects and looks the identity up, where the server has one: AuthorizationError,

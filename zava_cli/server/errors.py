@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -52,23 +53,33 @@ class ErrorMiddleware(ToolMiddleware):
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         """Runs the tool."""
-        name = OPERATIONS.get(context.message.name, UNKNOWN_TOOL)
-        state = self._state
-        client = _client(context.fastmcp_context)
-        record = OperationRecord(name, state.way, state.who(), client, state.token())
-        try:
-            with operation(record, self._state.observation.add), bounded(self._seconds(name)):
-                try:
-                    return await call_next(context)
-                except (FastMCPError, NotFoundError) as exc:
-                    raise _original(exc, context.message.name) from None
-        except MCPError as error:
-            _note_retry(error.retry_after)
-            return error_result(error)
 
-    def _seconds(self, name: str) -> float:
-        """How long a request may take with all that it waits for; what loads takes as long as it takes."""
-        return math.inf if name in LOADING else self._state.settings.statement_timeout
+        async def run() -> ToolResult:
+            try:
+                return await call_next(context)
+            except (FastMCPError, NotFoundError) as exc:
+                raise _original(exc, context.message.name) from None
+
+        return await as_operation(self._state, context.message.name, _client(context.fastmcp_context), run)
+
+
+async def as_operation(
+    state: ServerState, tool: str, client: str | None, run: Callable[[], Awaitable[ToolResult]]
+) -> ToolResult:
+    """What a call of that tool returns, logged and recorded as one operation; an error of any kind as a result too."""
+    name = OPERATIONS.get(tool, UNKNOWN_TOOL)
+    record = OperationRecord(name, state.way, state.who(), client, state.token())
+    # What loads takes as long as it takes.
+    seconds = math.inf if name in LOADING else state.settings.statement_timeout
+    try:
+        with operation(record, state.observation.add), bounded(seconds):
+            try:
+                return await run()
+            except PydanticError as exc:
+                raise _wrong_argument(exc) from None
+    except MCPError as error:
+        _note_retry(error.retry_after)
+        return error_result(error)
 
 
 def error_result(error: MCPError) -> ToolResult:
@@ -130,7 +141,11 @@ def _original(exc: Exception, tool: str) -> Exception:
         )
     cause = exc.__cause__ or exc
     if isinstance(cause, PydanticError):
-        first = cause.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "arguments"
-        return ValidationError(field, None, first["msg"], hint="The tool's input schema says what it may be.")
+        return _wrong_argument(cause)
     return cause if isinstance(cause, Exception) else exc
+
+
+def _wrong_argument(exc: PydanticError) -> ValidationError:
+    first = exc.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "arguments"
+    return ValidationError(field, None, first["msg"], hint="The tool's input schema says what it may be.")

@@ -50,3 +50,5 @@ class WarmUp(Middleware):
             await provider.reading_state(caller)
             async with provider.text_reader(caller):
                 check_query(ANY_QUERY, max_bytes=provider.settings.query_max_bytes)
+            if self._state.embedder.reranker is not None:
+                await self._state.embedder.reranker.load()

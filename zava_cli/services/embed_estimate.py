@@ -32,7 +32,7 @@ async def estimate_embedding(target: Target, request: EmbedRequest) -> EmbedEsti
                 products += 1
                 characters += len(text)
                 size += len(text.encode())
-    price = 0.0 if embedder.provider == "local" else settings.embedding_price
+    price = settings.embedding_price if embedder.provider == "openai" else 0.0
     most, middle, least = (math.ceil(size / bytes_each) for bytes_each in BYTES_PER_TOKEN)
     return EmbedEstimate(
         model=model,

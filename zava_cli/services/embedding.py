@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -11,6 +12,7 @@ from cachetools import LRUCache
 from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig, OnCall, tidy
 from zava_cli.infra.embeddings.providers import create_embedder
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError
+from zava_cli.infra.reranker import Reranker
 from zava_cli.infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -128,6 +130,12 @@ class EmbedderSource:
             KEPT_BYTES, getsizeof=lambda vector: vector.nbytes
         )
 
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """The cross-encoder that the settings name, nothing loaded yet."""
+        model = self.settings.rerank_model
+        return None if model is None else Reranker(model, self.settings.rerank_timeout)
+
     def get(self) -> Embedder:
         """The configured embedder; ConfigurationError as for embedder_from_settings."""
         return self._kept("", self.settings)
@@ -160,7 +168,7 @@ class EmbedderSource:
 
     def is_at_hand(self, recorded: RecordedModel | None, text: str) -> bool:
         """Whether nobody else has to be asked for the vector of a search text, or there can be none."""
-        return recorded is None or recorded.provider == "local" or _key(recorded, text) in self._vectors
+        return recorded is None or recorded.provider != "openai" or _key(recorded, text) in self._vectors
 
     async def embed_query(self, recorded: RecordedModel, text: str) -> NDArray[np.float32]:
         """The vector of a search text by a model on record, not to be written to; errors as for `of`."""

@@ -23,6 +23,7 @@ from zava_cli.services.search_memory import SearchMemory
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_reading import OPERATORS, Asked, Written, read
 from zava_cli.services.search_reasons import words_shown
+from zava_cli.services.search_reranking import reranked, widened
 from zava_cli.services.search_terms import Terms
 from zava_cli.services.thesaurus import thesaurus_of
 
@@ -51,10 +52,9 @@ async def search_products(
 async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource, memory: SearchMemory
 ) -> SearchResult:
-    found, written = (
-        Found(mode=request.mode),
-        Written(request.query_description, thesaurus_of(provider.settings.thesaurus)),
-    )
+    limit, request = request.limit, widened(request, source)
+    found = Found(mode=request.mode)
+    written = Written(request.query_description, thesaurus_of(provider.settings.thesaurus))
     async with AsyncExitStack() as stack:
         likely = await likely_question(written, request, source, memory)
         opening = opening_of(likely, written, length_for(request.limit)) if likely else None
@@ -80,6 +80,7 @@ async def _search(
             order, rows = await _look_up(session, request, asked.terms, filters, question, found)
     if question and active:
         found.notices += _behind(active)
+    order = (await reranked(order, rows, request, source, found))[:limit]
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
     current_operation().row_count = len(hits)
@@ -178,9 +179,12 @@ def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
         reasons.append(f"{', '.join(words) or 'its type'} (words #{keyword_rank})")
     if similarity is not None:
         reasons.append(f"{similarity:.2f} alike (meaning #{semantic_rank})")
+    relevance = found.relevance.get(product)
+    if relevance is not None:
+        reasons.append(f"{relevance:.2f} by the re-ranker")
     return SearchHit(
         **row,
-        score=found.scores.get(product, 0.0),
+        score=found.scores.get(product, 0.0) if relevance is None else relevance,
         similarity=similarity,
         semantic_rank=semantic_rank,
         keyword_rank=keyword_rank,

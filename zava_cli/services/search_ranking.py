@@ -18,12 +18,16 @@ SPEAKERS = 2
 
 @dataclass
 class Found:
-    """The lists of one search; dictionaries are in list order, best first."""
+    """The lists of one search; dictionaries are in list order, best first.
+
+    `relevance` is what a re-ranker makes of the best products; where there is one, these alone are put into order.
+    """
 
     mode: SearchMode
     exact: list[UUID] = field(default_factory=list[UUID])
     by_keyword: dict[UUID, Match] = field(default_factory=dict[UUID, Match])
     by_meaning: dict[UUID, Match] = field(default_factory=dict[UUID, Match])
+    relevance: dict[UUID, float] = field(default_factory=dict[UUID, float])
     notices: list[str] = field(default_factory=list[str])
 
     @cached_property
@@ -57,9 +61,10 @@ class Found:
 
     def order(self, limit: int) -> list[UUID]:
         """The products to show, best first; those with an unwanted word in their name are last."""
-        found = self._matches
+        found, scores = self._matches, self.relevance or self.scores
         # Sorting is stable: of two with the same score the one nearer in meaning comes first.
-        products = sorted(found, key=lambda product: (found[product].is_unwanted, -self.scores[product]))
+        chosen = [product for product in found if product in scores]
+        products = sorted(chosen, key=lambda product: (found[product].is_unwanted, -scores[product]))
         return list(dict.fromkeys([*self.exact, *products]))[:limit]
 
     @cached_property

@@ -14,8 +14,17 @@ from typing import IO, Any, cast
 
 import httptools
 
-VERSION = "2025-06-18"
-INITIALIZE = {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
+HANDSHAKE = "2025-06-18"
+"""The protocol that begins with a handshake; the newest of its kind that all servers here speak."""
+MODERN = "2026-07-28"
+"""The protocol in which each request stands alone."""
+VERSION_HEADER = "mcp-protocol-version"
+INITIALIZE = {"protocolVersion": HANDSHAKE, "capabilities": {}, "clientInfo": {"name": "bench", "version": "1"}}
+META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientInfo": INITIALIZE["clientInfo"],
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 FIRST_ID = 1
 PATIENCE = 60.0
 
@@ -113,7 +122,10 @@ class _Connection(asyncio.Protocol):
 
 
 class HttpClient:
-    """A client that keeps one connection, and a session where the server gives it one."""
+    """A client that keeps one connection, and a session where the server gives it one.
+
+    `protocol` is what it speaks: the modern one, or the other one once the server knows no better.
+    """
 
     def __init__(self, connection: _Connection, path: str, headers: Mapping[str, str]) -> None:
         self._connection = connection
@@ -122,13 +134,19 @@ class HttpClient:
         self._number = FIRST_ID
         self._head()
 
+    @property
+    def protocol(self) -> str:
+        """The version that its requests name."""
+        return self._headers[VERSION_HEADER]
+
     def _head(self) -> None:
         lines = [f"POST {self._path} HTTP/1.1", *(f"{name}: {value}" for name, value in self._headers.items())]
-        self._start = "\r\n".join(lines).encode() + b"\r\ncontent-length: "
+        self._start = "\r\n".join(lines).encode() + b"\r\n"
 
-    async def send(self, body: bytes) -> Answer:
-        """Sends a message; an answer without one has an empty message."""
-        said = await self._connection.send(self._start + b"%d\r\n\r\n%b" % (len(body), body))
+    async def send(self, body: bytes, more: str = "") -> Answer:
+        """Sends a message, with `more` lines of headers; an answer without one has an empty message."""
+        head = b"%b%bcontent-length: %d\r\n\r\n" % (self._start, more.encode(), len(body))
+        said = await self._connection.send(head + body)
         headers = self._connection.headers
         message = _message(said, headers.get("content-type", "")) if said else {}
         return Answer(message, len(said), self._connection.status, headers.get("retry-after"))
@@ -136,7 +154,10 @@ class HttpClient:
     async def ask(self, method: str, params: Mapping[str, Any]) -> Answer:
         """Sends a request."""
         self._number += 1
-        return await self.send(request(self._number, method, params))
+        if self.protocol == HANDSHAKE:
+            return await self.send(request(self._number, method, params))
+        more = f"mcp-method: {method}\r\n" + (f"mcp-name: {params['name']}\r\n" if "name" in params else "")
+        return await self.send(request(self._number, method, {**params, "_meta": META}), more)
 
     async def get(self, path: str) -> int:
         """The status of a page."""
@@ -144,7 +165,13 @@ class HttpClient:
         return self._connection.status
 
     async def greet(self) -> None:
-        """The handshake, again after a moment where the server asks for that."""
+        """Finds out what the server speaks; the handshake if need be, again after a moment where that is asked for."""
+        if self.protocol == MODERN:
+            answer = await self.ask("server/discover", {})
+            if not answer.is_error and MODERN in answer.message["result"]["supportedVersions"]:
+                return
+            self._headers[VERSION_HEADER] = HANDSHAKE
+            self._head()
         async with asyncio.timeout(PATIENCE):
             while (answer := await self.ask("initialize", INITIALIZE)).retry_after is not None:  # noqa: ASYNC110
                 await asyncio.sleep(float(answer.retry_after))
@@ -162,12 +189,12 @@ class HttpClient:
 
 @asynccontextmanager
 async def http_client(port: int, headers: Mapping[str, str], path: str = "/mcp") -> AsyncIterator[HttpClient]:
-    """A client that has not said anything yet."""
+    """A client that has not said anything yet; `headers` may name the older protocol."""
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(_Connection, "127.0.0.1", port)
     own = {
         "host": f"127.0.0.1:{port}", "content-type": "application/json",
-        "accept": "application/json, text/event-stream", "mcp-protocol-version": VERSION,
+        "accept": "application/json, text/event-stream", VERSION_HEADER: MODERN,
     }  # fmt: skip
     client = HttpClient(connection, path, own | dict(headers))
     try:

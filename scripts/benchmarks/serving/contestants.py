@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from benchmarks.databases import MANAGER, ZAVA, Database, zava
-from benchmarks.serving.clients import Pipe
+from benchmarks.serving.clients import HANDSHAKE, VERSION_HEADER, Pipe
 
 FLOOR_SERVER = Path(__file__).resolve().parents[1] / "floors" / "server.py"
 CAREFUL = "floor with RLS and read-only"
@@ -121,6 +121,11 @@ def stateless(contestant: Contestant) -> Contestant:
         ZAVA_HTTP_SESSIONS="false", ZAVA_HTTP_JSON="true",
         FASTMCP_STATELESS_HTTP="true", FASTMCP_JSON_RESPONSE="true",
     )  # fmt: skip
+
+
+def with_handshake(contestant: Contestant) -> Contestant:
+    """Asked in the older protocol."""
+    return replace(contestant, headers={**contestant.headers, VERSION_HEADER: HANDSHAKE})
 
 
 def with_workers(contestant: Contestant, workers: int) -> Contestant:

@@ -9,12 +9,14 @@ import statistics
 import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
 from benchmarks.serving.clients import Answer, HttpClient, http_client
 from benchmarks.serving.contestants import Contestant, Running, listening, piped
+
+T = TypeVar("T")
 
 ONE = "select 1 as one"
 WIDE = (
@@ -119,6 +121,17 @@ def http_calls(running: Running, calls: int) -> dict[str, float]:
     return run(go())
 
 
+def protocol(running: Running) -> str:
+    """The newest version of MCP that it speaks over HTTP, of those that the clients here know."""
+
+    async def go() -> str:
+        async with http_client(running.port, running.contestant.headers) as client:
+            await client.greet()
+            return client.protocol
+
+    return run(go())
+
+
 def http_clients(running: Running, clients: int, seconds: float) -> dict[str, float]:
     """So many clients at once, each asking again as soon as it has its answer: all their calls per second."""
 
@@ -198,7 +211,7 @@ def departed(running: Running, admin_url: str) -> dict[str, float]:
     return run(go())
 
 
-def run(work: Coroutine[Any, Any, dict[str, float]]) -> dict[str, float]:
+def run(work: Coroutine[Any, Any, T]) -> T:
     """On the fastest loop there is, so that the clients cost little."""
     import uvloop
 

@@ -45,7 +45,7 @@ class EmbeddingConfig(BaseModel):
     # A refused value may be a key or a URL with a password: it must not show up in the error text.
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    provider: Literal["local", "openai"] = "local"
+    provider: Literal["local", "onnx", "openai"] = "local"
     model: str | None = Field(default=None, min_length=1, max_length=200)
     dimensions: int | None = Field(default=None, ge=64, le=3072)
     query_prefix: str = ""

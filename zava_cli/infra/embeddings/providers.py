@@ -14,6 +14,10 @@ def create_embedder(config: EmbeddingConfig) -> Embedder:
         from zava_cli.infra.embeddings.openai import OpenAIEmbedder
 
         return OpenAIEmbedder(config)
+    if config.provider == "onnx":
+        from zava_cli.infra.embeddings.onnx import OnnxEmbedder
+
+        return OnnxEmbedder(config)
     from zava_cli.infra.embeddings.local import LocalEmbedder
 
     return LocalEmbedder(config)

@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from fastmcp import FastMCP
 from fastmcp.server.auth import AuthProvider
 from fastmcp.server.http import StarletteWithLifespan
 from starlette.middleware import Middleware
@@ -19,8 +18,10 @@ from zava_cli.infra.settings import Settings
 from zava_cli.infra.tracing import is_on
 from zava_cli.server.app import server_of
 from zava_cli.server.authentication.authentication import authentication
+from zava_cli.server.bare import BareServer
 from zava_cli.server.http.administration import AdministratorRoutes, administrator_app
 from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
+from zava_cli.server.http.direct import DirectCalls
 from zava_cli.server.http.explained import ExplainedRefusals
 from zava_cli.server.http.health import HealthRoutes
 from zava_cli.server.http.limits import BoundedBody
@@ -60,8 +61,9 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     `state` was made for, which is for this machine alone.
     """
     settings = state.settings
-    server = server_of(state, auth=auth, middleware=[RateLimit(settings), CancelForTheDeparted()])
-    app = _transport(server, settings, is_open=auth is None)
+    rate = RateLimit(settings)
+    server = server_of(state, auth=auth, middleware=[rate, CancelForTheDeparted()])
+    app = _transport(server, state, rate, is_open=auth is None)
     app.router.routes.extend(HealthRoutes(state, is_open=auth is None).routes())
     has_own_port = settings.metrics_port is not None
     if settings.metrics_token is not None and not has_own_port:
@@ -77,10 +79,15 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     )
 
 
-def _transport(server: FastMCP[Any], settings: Settings, *, is_open: bool) -> StarletteWithLifespan:
+def _transport(server: BareServer, state: ServerState, rate: RateLimit, *, is_open: bool) -> StarletteWithLifespan:
+    settings = state.settings
     inside = [Middleware(BoundedSessions)] if settings.http_sessions else []
     if is_on():
+        # FastMCP's spans tell of each step in between.
         inside.append(Middleware(ContinuedTraces, is_open=is_open))
+    elif settings.http_json:
+        direct = Middleware(DirectCalls, path=MCP_PATH, server=server, state=state, rate=rate, is_open=is_open)
+        inside.append(direct)
     return server.http_app(
         path=MCP_PATH,
         json_response=settings.http_json,

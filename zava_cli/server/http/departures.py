@@ -8,7 +8,8 @@ for it is cancelled, which cancels its statement in the server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -89,11 +90,16 @@ class CancelForTheDeparted(ToolMiddleware):
         context: MiddlewareContext[CallToolRequestParams],
         call_next: CallNext[CallToolRequestParams, ToolResult],
     ) -> ToolResult:
-        """Runs the tool for as long as somebody waits for it; CallerLeftError, which nobody hears, afterwards."""
-        departure: Departure | None = get_http_request().scope.get(KEY)
-        if departure is None:
-            return await call_next(context)
-        with anyio.CancelScope() as work:
-            departure.call(work.cancel)
-            return await call_next(context)
-        raise CallerLeftError
+        """Runs the tool."""
+        return await while_somebody_waits(get_http_request().scope, partial(call_next, context))
+
+
+async def while_somebody_waits(scope: Scope, run: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
+    """What `run` returns, unless the client of that request leaves first: CallerLeftError, which nobody hears."""
+    departure: Departure | None = scope.get(KEY)
+    if departure is None:
+        return await run()
+    with anyio.CancelScope() as work:
+        departure.call(work.cancel)
+        return await run()
+    raise CallerLeftError

@@ -35,20 +35,28 @@ class RateLimit(Middleware):
     """A bucket per identity: `http_rate` requests a second, and four seconds' worth of them at once."""
 
     def __init__(self, settings: Settings) -> None:
-        self._may_ask = _asked(Rate(settings.http_rate, max(1, int(settings.http_rate * BURST_SECONDS))))
+        self._ask = _asked(Rate(settings.http_rate, max(1, int(settings.http_rate * BURST_SECONDS))))
         self._wait = math.ceil(1 / settings.http_rate)
 
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
         """Passes a message on; an error that says how long to wait when there have been too many requests."""
-        if context.type != "request" or self._may_ask(_who()):
+        if context.type != "request" or self.may_ask():
             return await call_next(context)
-        error = RateLimitedError(self._wait)
+        error = self.refusal()
         if context.method == "tools/call":
             # Answered as a result, which the model reads.
             raise error
         get_http_request().scope.get(KEY, Wait()).seconds = self._wait
         data = {"code": error.error_code, "retryable": True, "retry_after": error.retry_after}
         raise ProtocolError(SERVER_ERROR, f"{error.message} Try again in {self._wait} s.", data)
+
+    def may_ask(self) -> bool:
+        """Counts a request of the current caller; whether it was not one too many."""
+        return self._ask(_who())
+
+    def refusal(self) -> RateLimitedError:
+        """What to answer to one that was."""
+        return RateLimitedError(self._wait)
 
 
 class ToldToWait:
