@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -64,6 +65,7 @@ class Pools:
         self._serving = serving
         self._open: dict[str, asyncpg.Pool] = {}
         self._opening = asyncio.Lock()
+        self._arriving: Counter[asyncpg.Pool] = Counter()
         self._releases: set[asyncio.Task[None]] = set()
         self._starting: asyncio.Future[bool] | None = None
         self._is_away_until = 0.0
@@ -173,9 +175,12 @@ class Pools:
             raise
 
     async def _acquire_from(self, pool: asyncpg.Pool, turn: Deadline) -> Any:
+        # What is free may be for those who came before: a pool that grows is asked by all who wait.
+        room = pool.get_idle_size() + pool.get_max_size() - pool.get_size()
+        has_room = room > self._arriving[pool]
+        self._arriving[pool] += 1
         try:
             # First come, first served: the pool's queue keeps the order.
-            has_room = pool.get_idle_size() > 0 or pool.get_size() < pool.get_max_size()
             wait = at_most(self._settings.connect_timeout) if has_room else turn.left()
             with waiting():
                 return await pool.acquire(timeout=wait)
@@ -186,6 +191,8 @@ class Pools:
             raise DatabaseBusyError(
                 "All connections are busy with everybody's requests.", hint="Try again in a second."
             ) from None
+        finally:
+            self._arriving[pool] -= 1
 
     def _check_not_away(self) -> None:
         if time.monotonic() < self._is_away_until:
