@@ -25,7 +25,7 @@ from zava_cli.data.statement_spans import SYSTEM
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import Deadline, at_most
 from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, QueryTimeoutError
-from zava_cli.infra.operations import waiting
+from zava_cli.infra.operations import current_operation, waiting
 from zava_cli.infra.tracing import span
 
 KNOCK_SECONDS = 0.1
@@ -87,7 +87,7 @@ class Pools:
     async def connection(self, kind: str, begin: Begin, turn: Deadline | None = None) -> AsyncGenerator[Any]:
         """A connection in the transaction that `begin` begins; `turn` is from `turn()`, for who has waited before."""
         with translated(holds=True):
-            pool, connection = await self._acquire(kind, turn or self.turn())
+            pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
             try:
                 await self._begin(pool, connection, begin)
                 yield connection
@@ -95,8 +95,12 @@ class Pools:
                 self._later(_give_back(pool, connection))
 
     def turn(self) -> Deadline:
-        """Until when a request waits for others to be done, from now on."""
-        return Deadline(self._settings.pool_wait)
+        """Until when a request waits for others to be done, from now on.
+
+        A server's request waits no longer in all, however many connections it needs one after the other.
+        """
+        waited = current_operation().waited if self._serving else 0
+        return Deadline(max(0, self._settings.pool_wait - waited))
 
     def gateway(self) -> AbstractAsyncContextManager[Any]:
         """A connection for the login's own statements, which need no transaction around them."""
@@ -115,7 +119,7 @@ class Pools:
                 yield connection
             return
         with translated(holds=True):
-            pool, connection = await self._acquire(kind, turn or self.turn())
+            pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
             try:
                 yield connection
             except (*_BROKEN, DatabaseUnavailableError, QueryTimeoutError) as error:
