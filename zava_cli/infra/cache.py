@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from zava_cli.infra.cache_stores import AnswerStore, CacheStatistics, Place
-from zava_cli.infra.operations import waiting
 from zava_cli.infra.settings import Settings
 
 CLOCK_SECONDS = 2.0
@@ -80,8 +79,7 @@ class QueryCache:
             self.statistics.hits += 1
             return answer, True
         while (flight := self._flights.get(place.name)) is not None and flight.age <= oldest:
-            with waiting():
-                await flight.is_over.wait()
+            await flight.is_over.wait()
             if flight.answer is not None and await has_state(flight.answer.state):
                 self.statistics.shared += 1
                 return flight.answer, True

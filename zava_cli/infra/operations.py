@@ -80,8 +80,8 @@ class OperationRecord:
     `who` is what the caller said, `manager_id` and `role` what that turned out to be, `token` the prefix of zava's
     own token that they came with. `parameters` holds names, never values. `statement` is what the guard let pass of
     `sql`, `kind` what it is, and `fingerprint` what it has in common with those of other values; `waited` is the part
-    of `seconds` that went by before there was a connection or another's answer, `reading_state` what decided which
-    rows were there when the first transaction began.
+    of `seconds` that went by before there was a connection, `reading_state` what decided which rows were there when
+    the first transaction began.
     """
 
     operation: str
@@ -139,7 +139,7 @@ def current_operation() -> OperationRecord:
 
 @contextmanager
 def waiting() -> Generator[None]:
-    """Adds the block's time to what the operation has waited for others."""
+    """Adds the block's time to what the operation has waited for a connection."""
     started = time.monotonic()
     try:
         yield
