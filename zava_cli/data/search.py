@@ -21,10 +21,10 @@ INDEX_ROWS = 10_000
 """Vectors of one model from which on its index is faster than an exact scan, which finds everything."""
 COMPARED = 20_000
 """Products that pass the filters from which on the index is asked; fewer are compared one by one, which misses none."""
-HORIZON = 1_000
-"""Nearest products among which those that pass the filters are looked for; pgvector's most candidates."""
+HORIZON = 2_000
+"""Nearest products among which those that pass the filters are looked for."""
 BEYOND_PRICES = Decimal(10**10)
-SCAN = ("plan_anew", "scan_further", "scan_wider")
+SCAN = ("plan_anew", "alone", "scan_further", "scan_wider")
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def horizon(filters: Filters, limit: int) -> int:
 
 
 def scan_settings() -> list[str]:
-    """The statements before one that is to use a model's index."""
+    """The statements before one that is to use a model's index, or to compare in its stead."""
     return [named_sql("search")[name] for name in SCAN]
 
 

@@ -160,9 +160,14 @@ LIMIT $7
 -- Plans for the filters that are given: a plan for any filters reads all products.
 SET LOCAL plan_cache_mode = force_custom_plan
 
+-- name: alone
+-- Further processes take longer to start than a few thousand products to compare, which the planner cannot know of a
+-- store that row security chooses.
+SET LOCAL max_parallel_workers_per_gather = 0
+
 -- name: scan_further
--- Lets an index scan go on where rows that it found were replaced meanwhile, nearest first.
-SET LOCAL hnsw.iterative_scan = strict_order
+-- Lets an index scan go on behind its candidates, and where rows that it found were replaced meanwhile.
+SET LOCAL hnsw.iterative_scan = relaxed_order
 
 -- name: scan_wider
 -- Keeps as many candidates as there can be, where the default is 40. Of the nearest ten among 100,000 products 200
