@@ -162,7 +162,7 @@ async def product(session: Session, sku: str) -> KnownProduct | None:
 
 async def vocabulary(session: Session, longest: int) -> set[str]:
     """The words of product names and types, up to that length."""
-    return {row["word"] for row in await session.rows(named_sql("search")["vocabulary"], longest)}
+    return set((await session.row(named_sql("search")["vocabulary"], longest))["words"] or ())
 
 
 async def by_keyword(

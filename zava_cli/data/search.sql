@@ -62,7 +62,7 @@ LIMIT 1
 -- name: vocabulary
 -- The words of product names and types that are not longer than one that was misspelled may be.
 -- $1 longest integer
-SELECT word FROM search_words WHERE length(word) <= $1
+SELECT array_agg(word) AS words FROM search_words WHERE length(word) <= $1
 
 -- name: by_keyword
 -- Products that hold what was asked for, and nothing unwanted in their names: by the share of it, where a term weighs
