@@ -45,13 +45,16 @@ SELECT store_id FROM stores
 WHERE lower($1) IN (lower(name), lower(location), lower(split_part(location, ',', 1)))
 
 -- name: product
--- The product of a SKU in any case, with its vector of the model that search uses.
+-- The product of a SKU in any case, with its vector of the model that search uses, and how many products wait for one
+-- of it, up to a thousand.
 -- $1 sku text
-SELECT p.product_id, p.sku, p.name, m.model, m.dimensions, e.description_embedding AS vector,
+SELECT p.product_id, p.sku, p.name, p.type_id, m.model, m.dimensions, e.description_embedding AS vector,
+       coalesce(b.waiting + b.failed, 0) AS behind,
        to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed
 FROM products p
 LEFT JOIN embedding_models m ON m.is_active
 LEFT JOIN product_description_embeddings e ON e.product_id = p.product_id AND e.model = m.model
+LEFT JOIN LATERAL security.embedding_backlog(m.model, 1000) AS b ON true
 WHERE p.product_id IN (SELECT security.products_of_sku($1))
 ORDER BY p.sku <> $1, p.sku
 LIMIT 1
@@ -94,8 +97,9 @@ LIMIT $7
 
 -- name: by_comparing
 -- The products that pass the filters, each compared with a question's vector: the nearest, and in every row how many
--- passed. Those with an unwanted word in the name come last. Where too many pass there is one row with that number and no product. A stock filter has a branch of
--- its own, which starts from the stock; as a condition of the other one it would be asked of every product.
+-- passed. An unwanted word in the name counts as so much distance. Where too many pass there is one row with that number
+-- and no product. A stock filter has a branch of its own, which starts from the stock; as a condition of the other one
+-- it would be asked of every product.
 -- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 too many integer
 WITH passing AS MATERIALIZED (
     (SELECT p.product_id FROM products p
@@ -111,18 +115,21 @@ WITH passing AS MATERIALIZED (
        AND ($10::uuid IS NULL OR p.product_id <> $10))
     LIMIT $11
 )
-SELECT passed.number AS passed, near.product_id, near.score, p.type_id, near.is_unwanted
+SELECT passed.number AS passed, near.product_id, 1 - near.distance AS score, p.type_id, near.is_unwanted
 FROM (SELECT count(*) AS number FROM passing) AS passed
 LEFT JOIN LATERAL (
-    SELECT e.product_id, 1 - (e.description_embedding <=> $1::vector) AS score,
-           cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[])) AS is_unwanted
-    FROM passing JOIN product_description_embeddings e ON e.product_id = passing.product_id AND e.model = $8
-    WHERE $11::integer IS NULL OR passed.number < $11
-    ORDER BY is_unwanted, e.description_embedding <=> $1::vector
+    SELECT product_id, distance, is_unwanted
+    FROM (
+        SELECT e.product_id, e.description_embedding <=> $1::vector AS distance,
+               cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[])) AS is_unwanted
+        FROM passing JOIN product_description_embeddings e ON e.product_id = passing.product_id AND e.model = $8
+        WHERE $11::integer IS NULL OR passed.number < $11
+    ) AS compared
+    ORDER BY distance + CASE WHEN is_unwanted THEN 0.1 ELSE 0 END
     LIMIT $7
 ) AS near ON true
 LEFT JOIN products p ON p.product_id = near.product_id
-ORDER BY near.is_unwanted, near.score DESC
+ORDER BY near.distance + CASE WHEN near.is_unwanted THEN 0.1 ELSE 0 END
 
 -- name: by_meaning
 -- Products nearest to a question's vector by the model's index, within a horizon: of the nearest of all those that pass
@@ -130,11 +137,10 @@ ORDER BY near.is_unwanted, near.score DESC
 -- distance operator on the index's own expression, or no index would serve it. The filters stand outside: a scan that
 -- goes on until enough rows have passed them is slow where they go against the question, and finds a part.
 -- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 horizon integer
-SELECT p.product_id, 1 - near.distance AS score, p.type_id,
-       EXISTS (SELECT FROM unnest($9::text[]) AS word
-               WHERE ts_filter(p.search_text, '{a}') @@ plainto_tsquery('english', word)) AS is_unwanted
+SELECT p.product_id, 1 - near.distance AS score, p.type_id, near.is_unwanted
 FROM (
-    SELECT e.product_id, e.description_embedding <=> $1::vector AS distance
+    SELECT e.product_id, e.description_embedding <=> $1::vector AS distance,
+           cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[])) AS is_unwanted
     FROM product_description_embeddings e
     WHERE e.model = $8
     ORDER BY e.description_embedding::halfvec(256) <=> $1::vector::halfvec(256)
@@ -147,16 +153,21 @@ WHERE @{filters}
       SELECT true FROM inventory i
       WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6) LIMIT 1))
   AND ($10::uuid IS NULL OR p.product_id <> $10)
-ORDER BY is_unwanted, near.distance
+ORDER BY near.distance + CASE WHEN near.is_unwanted THEN 0.1 ELSE 0 END
 LIMIT $7
 
 -- name: plan_anew
 -- Plans for the filters that are given: a plan for any filters reads all products.
 SET LOCAL plan_cache_mode = force_custom_plan
 
+-- name: alone
+-- Further processes take longer to start than a few thousand products to compare, which the planner cannot know of a
+-- store that row security chooses.
+SET LOCAL max_parallel_workers_per_gather = 0
+
 -- name: scan_further
--- Lets an index scan go on where rows that it found were replaced meanwhile, nearest first.
-SET LOCAL hnsw.iterative_scan = strict_order
+-- Lets an index scan go on behind its candidates, and where rows that it found were replaced meanwhile.
+SET LOCAL hnsw.iterative_scan = relaxed_order
 
 -- name: scan_wider
 -- Keeps as many candidates as there can be, where the default is 40. Of the nearest ten among 100,000 products 200
