@@ -87,9 +87,11 @@ NO_FILTERS = Filters(category=None, min_price=None, max_price=None, in_stock=Fal
 
 @dataclass(frozen=True)
 class Reading:
-    """A question before the search: words that no product holds, neighbours that the catalogue writes as one word,
-    the product with that SKU in any case (two where SKUs differ in case only), and the model that search uses, None
-    before anything was embedded.
+    """A question before the search: words that no product holds, the product with that SKU in any case (two where SKUs
+    differ in case only), and the model that search uses, None before anything was embedded.
+
+    `compounds` are the words that the catalogue has of those asked about beside the question's own: neighbours
+    written as one, and what a thesaurus calls its things.
     """
 
     unknown: list[str]
@@ -125,7 +127,7 @@ class KnownProduct:
 async def reading(
     session: Session, question: str, filters: Filters, words: Sequence[str], neighbours: Sequence[str]
 ) -> Reading:
-    """What the database knows of a question, its words and the neighbours in it that may be one word."""
+    """What the database knows of a question, its words, and others that matter only where the catalogue has them."""
     # One statement: each of its parts by itself takes less time than a round trip.
     row = await session.row(named_sql("search")["reading"], question, *filters.values, list(words), list(neighbours))
     return reading_of(row)

@@ -11,10 +11,10 @@ AND ($4::bigint IS NULL OR p.price_key <= $4)
     WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
 
 -- name: reading
--- How a question is understood, in one row: the words that no product holds, those of the neighbours that the
--- catalogue writes as one word, the products with exactly this SKU that pass the filters, and the model whose vectors
--- search uses, whether they have the index that embed's `index_plan` builds, and how many products wait for a vector
--- of it, up to a thousand.
+-- How a question is understood, in one row: the words that no product holds; of its neighbours as one word, and of the
+-- words that a thesaurus has for its things, those that the catalogue has; the products with exactly this SKU that pass
+-- the filters; and the model whose vectors search uses, whether they have the index that embed's `index_plan` builds,
+-- and how many products wait for a vector of it, up to a thousand.
 -- $1 question text, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
 WITH known AS (SELECT word FROM search_words WHERE word = ANY ($7::text[] || $8::text[]))
 SELECT ARRAY(SELECT word FROM unnest($7::text[]) AS word, plainto_tsquery('english', word) AS query
@@ -97,9 +97,9 @@ LIMIT $7
 
 -- name: by_comparing
 -- The products that pass the filters, each compared with a question's vector: the nearest, and in every row how many
--- passed. An unwanted word in the name counts as so much distance. Where too many pass there is one row with that number
--- and no product. A stock filter has a branch of its own, which starts from the stock; as a condition of the other one
--- it would be asked of every product.
+-- passed. An unwanted word in the name counts as so much distance. Where too many pass there is one row with that
+-- number and no product. A stock filter has a branch of its own, which starts from the stock; as a condition of the
+-- other one it would be asked of every product.
 -- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 too many integer
 WITH passing AS MATERIALIZED (
     (SELECT p.product_id FROM products p
@@ -175,8 +175,8 @@ SET LOCAL hnsw.iterative_scan = relaxed_order
 SET LOCAL hnsw.ef_search = 1000
 
 -- name: hits
--- What is shown of each product, and its type; of each term of the question that it holds the question's own spelling, the one that it
--- holds and the lexemes of that, between bars; and its units on hand.
+-- What is shown of each product, and its type; of each term of the question that it holds the question's own spelling,
+-- the one that it holds and the lexemes of that, between bars; and its units on hand.
 -- $1 products text[] (the driver would have to look uuid[] up, which a manager's role may not), $2 terms text[], each with its spellings between bars, $3 with units boolean, $4 store uuid
 WITH asked AS MATERIALIZED (
     SELECT place, number, concat_ws('|', split_part(spellings, '|', 1), spelling, form) AS shown, form
