@@ -69,14 +69,13 @@ OPERATIONS = [
         SearchRequest, "search", "search_products",
         tool_names={"limit": "max_rows", "threshold": "similarity_threshold"},
         command_only={"format": OUTPUT},
-        not_in_tool=dict.fromkeys(["mode", "category", "min_price", "max_price", "in_stock", "store"], SMALL),
+        not_in_tool={"mode": SMALL},
         tool_only=KEPT,
     ),
     Operation(
         SimilarRequest, "similar", "find_similar_products",
         tool_names={"limit": "max_rows"},
         command_only={"format": OUTPUT},
-        not_in_tool=dict.fromkeys(["category", "min_price", "max_price", "store"], SMALL),
         tool_only=KEPT,
     ),
     Operation(

@@ -236,6 +236,21 @@ async def test_search_answers_rows_with_reasons(target: Target) -> None:
     assert isinstance(first["price"], int | float)
 
 
+@pytest.mark.parametrize(
+    ("tool", "what"),
+    [("search_products", {"query_description": "hammer"}), ("find_similar_products", {"sku": "HTHM001600"})],
+)
+async def test_search_tools_filter_as_the_terminal_does(target: Target, tool: str, what: dict[str, str]) -> None:
+    bounds = {"category": "power tools", "min_price": 50, "max_price": 150.5, "store": "seattle", "max_rows": 50}
+    answer = json.loads(text(await call(target, tool, what | bounds)))
+    rows = [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+    assert rows
+    assert {row["category"] for row in rows} == {"POWER TOOLS"}
+    assert all(50 <= row["price"] <= 150.5 for row in rows)
+    for wrong in ({"store": "Tacoma"}, {"category": "toys"}, {"min_price": 9, "max_price": 8}):
+        assert (await call(target, tool, what | wrong)).is_error
+
+
 async def test_a_store_goes_by_its_city_and_its_report_agrees_with_sql(target: Target) -> None:
     report = json.loads(
         text(await call(target, "get_store_performance", {"store_id": "seattle", "time_period": "2025"}))

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,6 +220,8 @@ async def test_the_place_of_an_answer_depends_on_all_that_the_answer_depends_on(
         place_of(sam, request.model_copy(update={"limit": 11}), settings),
         place_of(sam, request.model_copy(update={"parameters": {"a": "b"}}), settings),
         place_of(sam, request, settings.model_copy(update={"serve_bytes": 2_000})),
+        place_of(sam, request, settings.model_copy(update={"rerank_model": "somebody/tiny"})),
+        place_of(sam, request, settings.model_copy(update={"thesaurus": Path("/synonyms.txt")})),
     ]
     assert len({place.name for place in places}) == len(places)
     assert {place.key == places[0].key for place in places if place is not places[1]} == {True}

@@ -13,6 +13,7 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, ShareBusyError
+from zava_cli.infra.operations import OperationRecord, operation
 from zava_cli.models.query import QueryRequest
 from zava_cli.services.query import open_query, run_query
 
@@ -90,6 +91,23 @@ async def test_who_finds_every_connection_busy_is_told_so_and_the_next_one_is_an
     await asyncio.wait(busy)
     assert await count_of(serving, seattle) == ORDERS["Seattle"]
     assert await connections(own_walls) <= serving.settings.pool_max
+
+
+async def test_a_request_that_has_waited_as_long_as_it_may_waits_for_no_other_connection(own_walls: Walls) -> None:
+    settings = own_walls.target.settings.model_copy(update={"pool_wait": 60.0})
+    provider = PostgreSQLProvider(Target(settings), serving=True)
+    seattle = await provider.identify("seattle")
+    busy = [asyncio.create_task(run_query(provider, seattle, SLOW)) for _ in range(settings.pool_max)]
+    await asyncio.sleep(0.3)
+    async with asyncio.timeout(20):
+        waited = OperationRecord("query", waited=settings.pool_wait)
+        with pytest.raises((DatabaseBusyError, ShareBusyError)), operation(waited, lambda _: None):
+            await count_of(provider, seattle)
+    for task in busy:
+        task.cancel()
+    await asyncio.wait(busy)
+    await provider.close()
+    await until_closed(own_walls)
 
 
 async def test_callers_who_leave_while_they_wait_use_nothing_up(serving: PostgreSQLProvider) -> None:

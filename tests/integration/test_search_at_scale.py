@@ -32,6 +32,11 @@ SELECT 'SHADE' || n, 'Paint, shade ' || n, category_id, type_id, 1 FROM generate
        (SELECT * FROM products WHERE sku = 'PFIP003800')
 """
 """All nearer to a question for paint than anything else."""
+LOTS = """
+INSERT INTO products (sku, name, description, category_id, type_id, price)
+SELECT sku || '-' || n, name || ', lot ' || n, description, category_id, type_id, price
+FROM products, generate_series(1, 10) n WHERE sku NOT LIKE 'SHADE%'
+"""
 
 
 class Heard(Session):
@@ -190,6 +195,19 @@ async def test_among_very_many_products_with_a_word_those_with_every_word_come_f
     assert (await keyword(pools, seattle, ["paint", "chalkboard"]))[0] == "Chalkboard Paint, Black, 1 qt"
     assert (await keyword(pools, seattle, ["paint", "shade", "2999"]))[0] == "Paint, shade 2999"
     assert len(await keyword(pools, seattle, ["paint"])) == 50
+
+
+async def test_products_that_answer_a_question_alike_come_in_the_order_of_their_skus(
+    pools: PostgreSQLProvider, seattle: Caller
+) -> None:
+    await as_owner(pools.target, LOTS)
+    cheap = replace(NO_FILTERS, max_price=Decimal(50))
+    async with pools.reader(seattle) as session:
+        found = await search.by_keyword(session, ["1", "4", "x", "2"], [], cheap, 50)
+        shown = await search.details(session, list(found), [], NO_FILTERS)
+    ranked = [(-round(match.score, 6), shown[product]["sku"]) for product, match in found.items()]
+    assert len({score for score, _ in ranked}) < len(ranked) == 50
+    assert ranked == sorted(ranked)
 
 
 async def test_of_very_many_products_with_a_word_none_is_lost_to_a_filter_or_to_what_is_unwanted(

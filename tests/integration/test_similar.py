@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.small_shop import as_owner
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
@@ -70,6 +71,23 @@ async def test_a_product_without_a_vector_is_compared_by_name_with_a_notice(seed
     assert result.mode is SearchMode.KEYWORD
     assert result.notices == ["Compared by name only: HTHM001600 is not embedded. Run `zava embed`."]
     assert "HAMMERS" in {hit.product_type for hit in result.hits}
+
+
+async def test_others_of_its_type_come_first_where_they_are_about_as_near(
+    provider: PostgreSQLProvider, seattle: Caller
+) -> None:
+    hits = (await similar(provider, seattle, "PLVL003700", limit=3)).hits
+    assert [hit.product_type for hit in hits] == ["VALVES"] * 3
+
+
+async def test_vectors_that_are_older_than_their_products_are_said(seeded_copy: Target) -> None:
+    await as_owner(seeded_copy, "UPDATE products SET description = 'Hits nails.' WHERE sku = 'HTHM001700'")
+    provider = PostgreSQLProvider(seeded_copy)
+    try:
+        result = await similar(provider, await provider.identify("seattle"), "HTHM001600", limit=3)
+    finally:
+        await provider.close()
+    assert result.notices[0].startswith("1 product(s) changed since they were embedded")
 
 
 async def test_an_unknown_sku_or_store_is_an_error(provider: PostgreSQLProvider, seattle: Caller) -> None:

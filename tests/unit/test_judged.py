@@ -19,7 +19,9 @@ def products() -> list[Product]:
         return [Product(row["sku"], row["name"], row["product_type"]) for row in csv.DictReader(file)]
 
 
-@pytest.mark.parametrize("query", judged_queries("catalogue"), ids=lambda query: query.query)
+@pytest.mark.parametrize(
+    "query", [*judged_queries("catalogue"), *judged_queries("shoppers")], ids=lambda query: query.query
+)
 def test_every_judgement_names_products_of_the_catalogue(query: JudgedQuery, products: list[Product]) -> None:
     for patterns in query.patterns.values():
         assert [p for p in patterns if not any(p.matches(product) for product in products)] == []
@@ -34,7 +36,7 @@ def test_both_halves_have_every_kind_of_question() -> None:
 
 
 def test_no_question_is_asked_twice() -> None:
-    for corpus in ("catalogue", "online-retail"):
+    for corpus in ("catalogue", "shoppers", "online-retail"):
         queries = [query.query.lower() for query in judged_queries(corpus)]
         assert len(queries) == len(set(queries))
 

@@ -23,12 +23,23 @@ VOCABULARY = {"hammer", "faucet", "conduit", "wrench", "bench", "anchors", "lawn
         ("20A outlet", {"20a", "20 amp"}),
         ("40 gal heater", {"40 gallon"}),
         ("10mm bit", {"10 mm"}),
+        ("12 gauge wire", {"12 awg", "12 ga"}),
+        ("12ga wire", {"12 awg", "12 gauge"}),
+        ("4' level", {"4 ft", "48 in", "48-inch", "48"}),
+        ("2 foot level", {"24 in"}),
+        ("quarter inch bit", {"1/4 in"}),
+        ("three quarter inch clamp", {"3/4 in"}),
+        ("six foot bench", {"6 ft", "72 in"}),
     ],
 )
 def test_a_size_has_all_its_spellings_and_is_one_term(question: str, spellings: set[str]) -> None:
     terms = terms_of(question).wanted
     assert spellings <= set(terms[0].split("|"))
     assert len(terms) == 2
+
+
+def test_a_long_way_is_not_told_in_inches() -> None:
+    assert not [spelling for spelling in terms_of("50 ft hose").wanted[0].split("|") if "in" in spelling]
 
 
 def test_an_area_is_found_with_and_without_spaces() -> None:

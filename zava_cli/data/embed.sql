@@ -74,8 +74,8 @@ DELETE FROM retail.product_description_embeddings WHERE model = $1 AND product_i
 
 -- name: index_plan
 -- The statement that builds a model's index, around its options, whether a usable one is there, how many vectors it
--- covers, and the bytes that a setting, or else the server's maintenance_work_mem, gives it. In half precision it is half
--- the size and finds the same.
+-- covers, and the bytes that a setting, or else the server's maintenance_work_mem, gives it. In half precision it is
+-- half the size and finds the same.
 -- $1 model text, $2 dimensions integer, $3 memory text
 SELECT format('DROP INDEX IF EXISTS retail.%I; '
               'CREATE INDEX %I ON retail.product_description_embeddings USING hnsw '

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
@@ -24,7 +25,7 @@ from zava_cli.data.statement_spans import SYSTEM
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import Deadline, at_most
 from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, QueryTimeoutError
-from zava_cli.infra.operations import waiting
+from zava_cli.infra.operations import current_operation, waiting
 from zava_cli.infra.tracing import span
 
 KNOCK_SECONDS = 0.1
@@ -64,6 +65,7 @@ class Pools:
         self._serving = serving
         self._open: dict[str, asyncpg.Pool] = {}
         self._opening = asyncio.Lock()
+        self._arriving: Counter[asyncpg.Pool] = Counter()
         self._releases: set[asyncio.Task[None]] = set()
         self._starting: asyncio.Future[bool] | None = None
         self._is_away_until = 0.0
@@ -85,7 +87,7 @@ class Pools:
     async def connection(self, kind: str, begin: Begin, turn: Deadline | None = None) -> AsyncGenerator[Any]:
         """A connection in the transaction that `begin` begins; `turn` is from `turn()`, for who has waited before."""
         with translated(holds=True):
-            pool, connection = await self._acquire(kind, turn or self.turn())
+            pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
             try:
                 await self._begin(pool, connection, begin)
                 yield connection
@@ -93,8 +95,12 @@ class Pools:
                 self._later(_give_back(pool, connection))
 
     def turn(self) -> Deadline:
-        """Until when a request waits for others to be done, from now on."""
-        return Deadline(self._settings.pool_wait)
+        """Until when a request waits for others to be done, from now on.
+
+        A server's request waits no longer in all, however many connections it needs one after the other.
+        """
+        waited = current_operation().waited if self._serving else 0
+        return Deadline(max(0, self._settings.pool_wait - waited))
 
     def gateway(self) -> AbstractAsyncContextManager[Any]:
         """A connection for the login's own statements, which need no transaction around them."""
@@ -113,7 +119,7 @@ class Pools:
                 yield connection
             return
         with translated(holds=True):
-            pool, connection = await self._acquire(kind, turn or self.turn())
+            pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
             try:
                 yield connection
             except (*_BROKEN, DatabaseUnavailableError, QueryTimeoutError) as error:
@@ -175,9 +181,12 @@ class Pools:
             raise
 
     async def _acquire_from(self, pool: asyncpg.Pool, turn: Deadline) -> Any:
+        # What is free may be for those who came before: a pool that grows is asked by all who wait.
+        room = pool.get_idle_size() + pool.get_max_size() - pool.get_size()
+        has_room = room > self._arriving[pool]
+        self._arriving[pool] += 1
         try:
             # First come, first served: the pool's queue keeps the order.
-            has_room = pool.get_idle_size() > 0 or pool.get_size() < pool.get_max_size()
             wait = at_most(self._settings.connect_timeout) if has_room else turn.left()
             with waiting():
                 return await pool.acquire(timeout=wait)
@@ -188,6 +197,8 @@ class Pools:
             raise DatabaseBusyError(
                 "All connections are busy with everybody's requests.", hint="Try again in a second."
             ) from None
+        finally:
+            self._arriving[pool] -= 1
 
     def _check_not_away(self) -> None:
         if time.monotonic() < self._is_away_until:

@@ -21,10 +21,10 @@ INDEX_ROWS = 10_000
 """Vectors of one model from which on its index is faster than an exact scan, which finds everything."""
 COMPARED = 20_000
 """Products that pass the filters from which on the index is asked; fewer are compared one by one, which misses none."""
-HORIZON = 1_000
-"""Nearest products among which those that pass the filters are looked for; pgvector's most candidates."""
+HORIZON = 2_000
+"""Nearest products among which those that pass the filters are looked for."""
 BEYOND_PRICES = Decimal(10**10)
-SCAN = ("plan_anew", "scan_further", "scan_wider")
+SCAN = ("plan_anew", "alone", "scan_further", "scan_wider")
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,11 @@ NO_FILTERS = Filters(category=None, min_price=None, max_price=None, in_stock=Fal
 
 @dataclass(frozen=True)
 class Reading:
-    """A question before the search: words that no product holds, neighbours that the catalogue writes as one word,
-    the product with that SKU in any case (two where SKUs differ in case only), and the model that search uses, None
-    before anything was embedded.
+    """A question before the search: words that no product holds, the product with that SKU in any case (two where SKUs
+    differ in case only), and the model that search uses, None before anything was embedded.
+
+    `compounds` are the words that the catalogue has of those asked about beside the question's own: neighbours
+    written as one, and what a thesaurus calls its things.
     """
 
     unknown: list[str]
@@ -108,11 +110,16 @@ class Match(NamedTuple):
 
 @dataclass(frozen=True)
 class KnownProduct:
-    """A product of the catalogue, with its vector of the active model where it has one."""
+    """A product of the catalogue, with its vector of the active model where it has one.
+
+    `behind` is how many products changed since they were embedded by that, up to a thousand.
+    """
 
     product_id: UUID
     sku: str
     name: str
+    type_id: UUID
+    behind: int
     model: VectorModel | None
     vector: NDArray[np.float32] | None
 
@@ -120,7 +127,7 @@ class KnownProduct:
 async def reading(
     session: Session, question: str, filters: Filters, words: Sequence[str], neighbours: Sequence[str]
 ) -> Reading:
-    """What the database knows of a question, its words and the neighbours in it that may be one word."""
+    """What the database knows of a question, its words, and others that matter only where the catalogue has them."""
     # One statement: each of its parts by itself takes less time than a round trip.
     row = await session.row(named_sql("search")["reading"], question, *filters.values, list(words), list(neighbours))
     return reading_of(row)
@@ -151,12 +158,13 @@ async def product(session: Session, sku: str) -> KnownProduct | None:
     row = rows[0]
     vector = row["vector"].to_numpy() if row["vector"] is not None else None
     model = VectorModel(row["model"], row["dimensions"], row["is_indexed"]) if vector is not None else None
-    return KnownProduct(row["product_id"], row["sku"], row["name"], model, vector)
+    own = {name: row[name] for name in ("product_id", "sku", "name", "type_id", "behind")}
+    return KnownProduct(**own, model=model, vector=vector)
 
 
 async def vocabulary(session: Session, longest: int) -> set[str]:
     """The words of product names and types, up to that length."""
-    return {row["word"] for row in await session.rows(named_sql("search")["vocabulary"], longest)}
+    return set((await session.row(named_sql("search")["vocabulary"], longest))["words"] or ())
 
 
 async def by_keyword(
@@ -193,8 +201,8 @@ async def by_meaning(
     """Products but `without` nearest to `vector` (of the model's dimensions), nearest first, by cosine similarity.
 
     Few products are compared one by one. Among many, the model's index gives the nearest of all, and where fewer than
-    `limit` of those pass the filters, all that pass are compared: never less is found than there is. Products with an
-    unwanted word in the name come last.
+    `limit` of those pass the filters, all that pass are compared: never less is found than there is. An unwanted
+    word in the name counts against a product: it puts it behind others that are about as near.
     """
     arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
     if not model.is_indexed:
@@ -202,8 +210,7 @@ async def by_meaning(
     rows = await _compared(session, arguments, COMPARED) if filters.are_any else None
     if rows is None:
         wide = horizon(filters, max(HORIZON, limit) if unwanted else limit)
-        nearest = nearest_statement(model.dimensions)
-        rows = await session.rows_with(scan_settings(), nearest, *arguments, wide)
+        rows = await session.rows_with(scan_settings(), nearest_statement(model.dimensions), *arguments, wide)
         if sum(not row["is_unwanted"] for row in rows) < limit:
             rows = await _compared(session, arguments, None) or []
     return matches_in(rows)
@@ -232,7 +239,7 @@ def horizon(filters: Filters, limit: int) -> int:
 
 
 def scan_settings() -> list[str]:
-    """The statements before one that is to use a model's index."""
+    """The statements before one that is to use a model's index, or to compare in its stead."""
     return [named_sql("search")[name] for name in SCAN]
 
 

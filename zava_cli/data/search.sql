@@ -11,10 +11,10 @@ AND ($4::bigint IS NULL OR p.price_key <= $4)
     WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
 
 -- name: reading
--- How a question is understood, in one row: the words that no product holds, those of the neighbours that the
--- catalogue writes as one word, the products with exactly this SKU that pass the filters, and the model whose vectors
--- search uses, whether they have the index that embed's `index_plan` builds, and how many products wait for a vector
--- of it, up to a thousand.
+-- How a question is understood, in one row: the words that no product holds; of its neighbours as one word, and of the
+-- words that a thesaurus has for its things, those that the catalogue has; the products with exactly this SKU that pass
+-- the filters; and the model whose vectors search uses, whether they have the index that embed's `index_plan` builds,
+-- and how many products wait for a vector of it, up to a thousand.
 -- $1 question text, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
 WITH known AS (SELECT word FROM search_words WHERE word = ANY ($7::text[] || $8::text[]))
 SELECT ARRAY(SELECT word FROM unnest($7::text[]) AS word, plainto_tsquery('english', word) AS query
@@ -45,13 +45,16 @@ SELECT store_id FROM stores
 WHERE lower($1) IN (lower(name), lower(location), lower(split_part(location, ',', 1)))
 
 -- name: product
--- The product of a SKU in any case, with its vector of the model that search uses.
+-- The product of a SKU in any case, with its vector of the model that search uses, and how many products wait for one
+-- of it, up to a thousand.
 -- $1 sku text
-SELECT p.product_id, p.sku, p.name, m.model, m.dimensions, e.description_embedding AS vector,
+SELECT p.product_id, p.sku, p.name, p.type_id, m.model, m.dimensions, e.description_embedding AS vector,
+       coalesce(b.waiting + b.failed, 0) AS behind,
        to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed
 FROM products p
 LEFT JOIN embedding_models m ON m.is_active
 LEFT JOIN product_description_embeddings e ON e.product_id = p.product_id AND e.model = m.model
+LEFT JOIN LATERAL security.embedding_backlog(m.model, 1000) AS b ON true
 WHERE p.product_id IN (SELECT security.products_of_sku($1))
 ORDER BY p.sku <> $1, p.sku
 LIMIT 1
@@ -59,7 +62,7 @@ LIMIT 1
 -- name: vocabulary
 -- The words of product names and types that are not longer than one that was misspelled may be.
 -- $1 longest integer
-SELECT word FROM search_words WHERE length(word) <= $1
+SELECT array_agg(word) AS words FROM search_words WHERE length(word) <= $1
 
 -- name: by_keyword
 -- Products that hold what was asked for, and nothing unwanted in their names: by the share of it, where a term weighs
@@ -94,8 +97,9 @@ LIMIT $7
 
 -- name: by_comparing
 -- The products that pass the filters, each compared with a question's vector: the nearest, and in every row how many
--- passed. Those with an unwanted word in the name come last. Where too many pass there is one row with that number and no product. A stock filter has a branch of
--- its own, which starts from the stock; as a condition of the other one it would be asked of every product.
+-- passed. An unwanted word in the name counts as so much distance. Where too many pass there is one row with that
+-- number and no product. A stock filter has a branch of its own, which starts from the stock; as a condition of the
+-- other one it would be asked of every product.
 -- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 too many integer
 WITH passing AS MATERIALIZED (
     (SELECT p.product_id FROM products p
@@ -111,18 +115,21 @@ WITH passing AS MATERIALIZED (
        AND ($10::uuid IS NULL OR p.product_id <> $10))
     LIMIT $11
 )
-SELECT passed.number AS passed, near.product_id, near.score, p.type_id, near.is_unwanted
+SELECT passed.number AS passed, near.product_id, 1 - near.distance AS score, p.type_id, near.is_unwanted
 FROM (SELECT count(*) AS number FROM passing) AS passed
 LEFT JOIN LATERAL (
-    SELECT e.product_id, 1 - (e.description_embedding <=> $1::vector) AS score,
-           cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[])) AS is_unwanted
-    FROM passing JOIN product_description_embeddings e ON e.product_id = passing.product_id AND e.model = $8
-    WHERE $11::integer IS NULL OR passed.number < $11
-    ORDER BY is_unwanted, e.description_embedding <=> $1::vector
+    SELECT product_id, distance, is_unwanted
+    FROM (
+        SELECT e.product_id, e.description_embedding <=> $1::vector AS distance,
+               cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[])) AS is_unwanted
+        FROM passing JOIN product_description_embeddings e ON e.product_id = passing.product_id AND e.model = $8
+        WHERE $11::integer IS NULL OR passed.number < $11
+    ) AS compared
+    ORDER BY distance + CASE WHEN is_unwanted THEN 0.1 ELSE 0 END
     LIMIT $7
 ) AS near ON true
 LEFT JOIN products p ON p.product_id = near.product_id
-ORDER BY near.is_unwanted, near.score DESC
+ORDER BY near.distance + CASE WHEN near.is_unwanted THEN 0.1 ELSE 0 END
 
 -- name: by_meaning
 -- Products nearest to a question's vector by the model's index, within a horizon: of the nearest of all those that pass
@@ -130,11 +137,10 @@ ORDER BY near.is_unwanted, near.score DESC
 -- distance operator on the index's own expression, or no index would serve it. The filters stand outside: a scan that
 -- goes on until enough rows have passed them is slow where they go against the question, and finds a part.
 -- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 horizon integer
-SELECT p.product_id, 1 - near.distance AS score, p.type_id,
-       EXISTS (SELECT FROM unnest($9::text[]) AS word
-               WHERE ts_filter(p.search_text, '{a}') @@ plainto_tsquery('english', word)) AS is_unwanted
+SELECT p.product_id, 1 - near.distance AS score, p.type_id, near.is_unwanted
 FROM (
-    SELECT e.product_id, e.description_embedding <=> $1::vector AS distance
+    SELECT e.product_id, e.description_embedding <=> $1::vector AS distance,
+           cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[])) AS is_unwanted
     FROM product_description_embeddings e
     WHERE e.model = $8
     ORDER BY e.description_embedding::halfvec(256) <=> $1::vector::halfvec(256)
@@ -147,16 +153,21 @@ WHERE @{filters}
       SELECT true FROM inventory i
       WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6) LIMIT 1))
   AND ($10::uuid IS NULL OR p.product_id <> $10)
-ORDER BY is_unwanted, near.distance
+ORDER BY near.distance + CASE WHEN near.is_unwanted THEN 0.1 ELSE 0 END
 LIMIT $7
 
 -- name: plan_anew
 -- Plans for the filters that are given: a plan for any filters reads all products.
 SET LOCAL plan_cache_mode = force_custom_plan
 
+-- name: alone
+-- Further processes take longer to start than a few thousand products to compare, which the planner cannot know of a
+-- store that row security chooses.
+SET LOCAL max_parallel_workers_per_gather = 0
+
 -- name: scan_further
--- Lets an index scan go on where rows that it found were replaced meanwhile, nearest first.
-SET LOCAL hnsw.iterative_scan = strict_order
+-- Lets an index scan go on behind its candidates, and where rows that it found were replaced meanwhile.
+SET LOCAL hnsw.iterative_scan = relaxed_order
 
 -- name: scan_wider
 -- Keeps as many candidates as there can be, where the default is 40. Of the nearest ten among 100,000 products 200
@@ -164,8 +175,8 @@ SET LOCAL hnsw.iterative_scan = strict_order
 SET LOCAL hnsw.ef_search = 1000
 
 -- name: hits
--- What is shown of each product, and its type; of each term of the question that it holds the question's own spelling, the one that it
--- holds and the lexemes of that, between bars; and its units on hand.
+-- What is shown of each product, and its type; of each term of the question that it holds the question's own spelling,
+-- the one that it holds and the lexemes of that, between bars; and its units on hand.
 -- $1 products text[] (the driver would have to look uuid[] up, which a manager's role may not), $2 terms text[], each with its spellings between bars, $3 with units boolean, $4 store uuid
 WITH asked AS MATERIALIZED (
     SELECT place, number, concat_ws('|', split_part(spellings, '|', 1), spelling, form) AS shown, form

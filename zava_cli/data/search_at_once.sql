@@ -8,7 +8,6 @@ FROM (
            cardinality($4::text[]) > 0 AND product_id IN (SELECT security.products_named($4::text[])) AS is_unwanted
     FROM product_description_embeddings
     WHERE model = $3
-    ORDER BY is_unwanted, description_embedding <=> $1::vector
-    LIMIT $2
-) AS near
-ORDER BY is_unwanted, distance
+) AS compared
+ORDER BY distance + CASE WHEN is_unwanted THEN 0.1 ELSE 0 END
+LIMIT $2

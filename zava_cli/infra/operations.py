@@ -78,10 +78,10 @@ class OperationRecord:
     """What the audit log keeps of one operation; whoever learns something about it fills it in.
 
     `who` is what the caller said, `manager_id` and `role` what that turned out to be, `token` the prefix of zava's
-    own token that they came with. `parameters` holds names,
-    never values. `statement` is what the guard let pass of `sql`, `kind` what it is, and `fingerprint` what it has in
-    common with those of other values; `waited` is the part of `seconds` that went by before there was a connection,
-    `reading_state` what decided which rows were there when the first transaction began.
+    own token that they came with. `parameters` holds names, never values. `statement` is what the guard let pass of
+    `sql`, `kind` what it is, and `fingerprint` what it has in common with those of other values; `waited` is the part
+    of `seconds` that went by before there was a connection, `reading_state` what decided which rows were there when
+    the first transaction began.
     """
 
     operation: str

@@ -25,8 +25,11 @@ Similarity = Annotated[
     float, Field(ge=-1, le=1, description="Lowest cosine similarity of a hit by meaning; scores differ between models")
 ]
 Price = Annotated[Decimal, Field(ge=0, description="List price")]
-
+LowestPrice = Annotated[Price, Field(description="Lowest list price")]
+HighestPrice = Annotated[Price, Field(description="Highest list price")]
+Category = Annotated[str, Field(max_length=200, description="Only this category, for example POWER TOOLS")]
 InStock = Annotated[bool, Field(description="Only products on hand in a store that you can see")]
+StoreStock = Annotated[str, Field(max_length=200, description="Only products on hand in this store: its name or city")]
 
 
 class SearchMode(StrEnum):
@@ -42,15 +45,11 @@ class ProductFilters(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    category: str | None = Field(
-        default=None, max_length=200, description="Only this category, for example POWER TOOLS"
-    )
-    min_price: Price | None = Field(default=None, description="Lowest list price")
-    max_price: Price | None = Field(default=None, description="Highest list price")
+    category: Category | None = None
+    min_price: LowestPrice | None = None
+    max_price: HighestPrice | None = None
     in_stock: InStock = False
-    store: str | None = Field(
-        default=None, max_length=200, description="Only products on hand in this store: its name or city"
-    )
+    store: StoreStock | None = None
 
     @model_validator(mode="after")
     def _prices_in_order(self) -> Self:
@@ -98,7 +97,7 @@ class SearchHit(BaseModel):
     product_type: str = Field(description="Product type within the category")
     price: Decimal = Field(description="List price per unit")
     description: str = Field(description="What a shopper reads")
-    score: float = Field(description="What the hits are ordered by, unwanted ones last; compare within one answer only")
+    score: float = Field(description="What the hits are ordered by; compare within one answer only")
     similarity: float | None = Field(default=None, description="Cosine similarity to the question, if found by meaning")
     semantic_rank: int | None = Field(default=None, description="Place in the list by meaning, from 1")
     keyword_rank: int | None = Field(default=None, description="Place in the list by words, from 1")

@@ -10,6 +10,7 @@ from typing import Any, Self
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 
 from zava_cli.data.guard.check import check_query
+from zava_cli.infra.embeddings.vocabulary import common_words
 from zava_cli.infra.errors import MCPError
 from zava_cli.server.state import ServerState
 
@@ -50,5 +51,6 @@ class WarmUp(Middleware):
             await provider.reading_state(caller)
             async with provider.text_reader(caller):
                 check_query(ANY_QUERY, max_bytes=provider.settings.query_max_bytes)
+            await asyncio.to_thread(common_words)
             if self._state.embedder.reranker is not None:
                 await self._state.embedder.reranker.load()

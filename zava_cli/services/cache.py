@@ -19,7 +19,7 @@ from zava_cli.infra.settings import Settings
 
 ANSWER_SETTINGS = (
     "serve_rows", "serve_bytes", "embedding_provider", "embedding_model", "embedding_dimensions",
-    "embedding_base_url", "embedding_threshold", "rerank_model",
+    "embedding_base_url", "embedding_threshold", "rerank_model", "thesaurus",
 )  # fmt: skip
 """Settings that other servers with the same Redis may have otherwise, and then answer otherwise."""
 

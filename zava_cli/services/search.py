@@ -20,6 +20,7 @@ from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_at_once import Guess, likely_question, opening_of
 from zava_cli.services.search_meaning import Question, question_by
 from zava_cli.services.search_memory import SearchMemory
+from zava_cli.services.search_notices import behind, nothing_called
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_reading import OPERATORS, Asked, Written, read
 from zava_cli.services.search_reasons import words_shown
@@ -79,10 +80,12 @@ async def _search(
                     session = await stack.enter_async_context(provider.reader(caller))
             order, rows = await _look_up(session, request, asked.terms, filters, question, found)
     if question and active:
-        found.notices += _behind(active)
+        found.notices += behind(active.behind)
     order = (await reranked(order, rows, request, source, found))[:limit]
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
+    if question and not found.exact:
+        found.notices += nothing_called(asked, hits)
     current_operation().row_count = len(hits)
     return SearchResult(
         mode=found.mode,
@@ -133,17 +136,6 @@ async def _question_or_notice(
         return None
 
 
-def _behind(active: ActiveModel) -> list[str]:
-    """What to say about vectors that are older than their products."""
-    if not active.behind:
-        return []
-    count = "1,000 or more products" if active.behind >= 1_000 else f"{active.behind} product(s)"
-    return [
-        f"{count} changed since they were embedded: by meaning they are found as they were before, or not at all. "
-        "`zava embed --once` mends that."
-    ]
-
-
 def length_for(limit: int) -> int:
     """Length of each list for an answer of `limit` products."""
     return max(CANDIDATES, 2 * limit)
@@ -162,7 +154,7 @@ async def _look_up(
         nearest = await data.by_meaning(session, question.vector, question.active, terms.unwanted, filters, length)
         found.by_meaning = question.near_enough(nearest)
     if OPERATORS.search(text):
-        # A minus sign excludes; "not" and "without" only put last.
+        # A minus sign excludes; "not" and "without" only count against a product.
         found.by_meaning = {key: match for key, match in found.by_meaning.items() if not match.is_unwanted}
     order = found.order(request.limit)
     wanted = [] if found.mode is SearchMode.SEMANTIC else terms.wanted

@@ -12,6 +12,10 @@ from zava_cli.models.search import SearchMode
 
 MEANING, WORDS, TYPE = 0.7, 0.3, 0.5
 """What similarity, the share of the words and the product's type weigh in a hybrid search (`scripts/bench search`)."""
+UNWANTED = 0.1
+"""What an unwanted word in the name costs, in similarity; as the statements of search have it."""
+SAME_TYPE = 0.2
+"""What it is worth to be of the type of the product whose like is wanted: more where others are about as good."""
 SPEAKERS = 2
 """How many of a type's products speak for it: one may be there by chance."""
 
@@ -20,10 +24,12 @@ SPEAKERS = 2
 class Found:
     """The lists of one search; dictionaries are in list order, best first.
 
-    `relevance` is what a re-ranker makes of the best products; where there is one, these alone are put into order.
+    `like_type` is preferred. `relevance` is what a re-ranker makes of the best products; where there is one, these
+    alone are put into order.
     """
 
     mode: SearchMode
+    like_type: UUID | None = None
     exact: list[UUID] = field(default_factory=list[UUID])
     by_keyword: dict[UUID, Match] = field(default_factory=dict[UUID, Match])
     by_meaning: dict[UUID, Match] = field(default_factory=dict[UUID, Match])
@@ -48,7 +54,7 @@ class Found:
         probably meant.
         """
         if self.mode is not SearchMode.HYBRID:
-            return {product: match.score for product, match in self._matches.items()}
+            return {product: _worth(match) for product, match in self._matches.items()}
         own = {product: MEANING * match.score for product, match in self.by_meaning.items()}
         for product, match in self.by_keyword.items():
             own[product] = own.get(product, 0.0) + WORDS * match.score
@@ -56,18 +62,28 @@ class Found:
         for product in sorted(own, key=own.__getitem__, reverse=True):
             types.setdefault(self._matches[product].type_id, []).append(own[product])
         # A type with one product only has half a voice.
-        voices = {kind: fmean([*best, 0.0][:SPEAKERS]) for kind, best in types.items()}
-        return {product: score + TYPE * voices[self._matches[product].type_id] for product, score in own.items()}
+        voices = {kind: TYPE * fmean([*best, 0.0][:SPEAKERS]) for kind, best in types.items()}
+        if self.like_type is not None and self.like_type in voices:
+            voices[self.like_type] += SAME_TYPE
+        return {product: score + voices[self._matches[product].type_id] for product, score in own.items()}
 
     def order(self, limit: int) -> list[UUID]:
-        """The products to show, best first; those with an unwanted word in their name are last."""
-        found, scores = self._matches, self.relevance or self.scores
+        """The products to show, best first.
+
+        A re-ranker knows nothing of what is unwanted: what it ranks is last with such a word in its name.
+        """
+        found, scores, is_ranked_again = self._matches, self.relevance or self.scores, bool(self.relevance)
         # Sorting is stable: of two with the same score the one nearer in meaning comes first.
         chosen = [product for product in found if product in scores]
-        products = sorted(chosen, key=lambda product: (found[product].is_unwanted, -scores[product]))
+        is_last = {product: is_ranked_again and found[product].is_unwanted for product in chosen}
+        products = sorted(chosen, key=lambda product: (is_last[product], -scores[product]))
         return list(dict.fromkeys([*self.exact, *products]))[:limit]
 
     @cached_property
     def _matches(self) -> dict[UUID, Match]:
         rest = {product: match for product, match in self.by_keyword.items() if product not in self.by_meaning}
         return self.by_meaning | rest
+
+
+def _worth(match: Match) -> float:
+    return match.score - UNWANTED * match.is_unwanted

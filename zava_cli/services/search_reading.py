@@ -10,7 +10,9 @@ from functools import cached_property
 from zava_cli.data import search as data
 from zava_cli.data.search import ActiveModel, Filters, Reading
 from zava_cli.data.session import Session
+from zava_cli.infra.embeddings.vocabulary import common_words
 from zava_cli.services.search_memory import SearchMemory
+from zava_cli.services.search_negation import negation_in
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_terms import (
     MOST_SLIPS,
@@ -21,7 +23,7 @@ from zava_cli.services.search_terms import (
     without_minus,
     words_to_check,
 )
-from zava_cli.services.thesaurus import Name, Thesaurus, names_known, words_of
+from zava_cli.services.thesaurus import Name, Thesaurus, names_known, singular, words_of
 
 OPERATORS = re.compile(r'(?:^|\s)(?:-\w|"[^"]+"|OR\s)')
 """What makes a question one for PostgreSQL's own web search syntax, which nothing is changed in."""
@@ -41,8 +43,9 @@ class Asked:
 
     @property
     def meaning(self) -> str:
-        """What to embed: the question, and the other names behind it."""
-        return " ".join([without_minus(self.text) or self.text, *self.terms.added])
+        """What to embed: the question without the kinds that it rules out, and the other names behind it."""
+        text = without_minus(self.text) or self.text
+        return " ".join([negation_in(text).wanted, *self.terms.added])
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,11 @@ async def read(
 async def _corrections(session: Session, unknown: list[str], of_thesaurus: Collection[str]) -> dict[str, str]:
     """What was probably meant by words that no product holds, in the catalogue's words or else the thesaurus's.
 
-    The thesaurus knows more than the shop sells: of its words only those with the same first letter are likely.
+    The thesaurus knows more than the shop sells: of its words only those with the same first letter are likely. A
+    common English word that the shop has no use for is no slip.
     """
-    slips = [word for word in unknown if word not in of_thesaurus]
+    strangers = [word for word in unknown if word not in of_thesaurus]
+    slips = [word for word in strangers if singular(word) not in common_words()]
     if not slips:
         return {}
     vocabulary = await data.vocabulary(session, max(map(len, slips)) + MOST_SLIPS)

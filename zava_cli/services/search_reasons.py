@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from zava_cli.services.search_terms import is_cue
 from zava_cli.services.thesaurus import singular
 
 _WORD = re.compile(r"[^\W_]+")
@@ -13,16 +12,13 @@ _LEXEME = re.compile(r"'((?:[^']|'')+)'")
 
 
 def words_shown(matched: Sequence[str], text: str) -> list[str]:
-    """What a product with this text holds of a question, with the question's own word where that is another one; a word
-    like "without" is no reason.
+    """What a product with this text holds of a question, with the question's own word where that is another one.
 
     `matched` is as the column `words` of the statement `hits` has it.
     """
     shown: list[str] = []
     for term in matched:
         asked, spelling, form = term.split("|", 2)
-        if is_cue(asked):
-            continue
         held = _as_written(spelling, form, text)
         is_the_same = singular(held.lower()) == singular(asked.lower())
         shown.append(held if is_the_same else f"{held} (asked: {asked})")

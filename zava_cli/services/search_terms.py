@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 
+from zava_cli.services.search_negation import CUES, lacking, negation_in, ways_to_lack
 from zava_cli.services.thesaurus import Name
 
 WORD = re.compile(r"[^\W\d_]{4,30}")
 """A word whose spelling can be checked."""
 MOST_WORDS = 20
 """Words of a question whose spelling is checked: each is compared with the whole vocabulary, while others wait."""
+MOST_FEET = 12
+"""Up to here lengths are written in inches too."""
 MOST_SLIPS = 2
 """How many letters of a long word may be wrong."""
 FILLERS = frozenset({
@@ -35,7 +38,7 @@ UNITS = (
     ("v", "volt", "volts"),
     ("a", "amp", "amps"),
     ("w", "watt", "watts"),
-    ("ga", "gauge"),
+    ("ga", "gauge", "awg"),
     ("pc", "piece", "pieces"),
     ("pk", "pack"),
 )
@@ -48,16 +51,16 @@ _TOKEN = re.compile(
     r"|(?P<word>\w+(?:[-'’.]\w+)*)",
     re.IGNORECASE,
 )
+_NUMBER_OF = {
+    "half": "1/2", "quarter": "1/4", "three quarter": "3/4", "three-quarter": "3/4", "one": "1", "two": "2",
+    "three": "3", "four": "4", "five": "5", "six": "6", "eight": "8", "ten": "10", "twelve": "12",
+}  # fmt: skip
+_NUMBER_WORDS = re.compile(
+    rf"\b({'|'.join(sorted(_NUMBER_OF, key=len, reverse=True))})s?[ -](?:an? )?(?=(?:inch|foot|feet|gallon|pint|yard))",
+    re.IGNORECASE,
+)
 _FRACTIONS = re.compile(r"(\d?)\s*([¼½¾⅐-⅞])")
 _MINUS = re.compile(r"(?:^|\s)-(\w[\w-]*)")
-_CUE = re.compile(r"\b(?:not|no|without|except|never|nor)\b|n['’]t\b", re.IGNORECASE)
-# Where what is not wanted ends, and the words that say nothing about a product.
-_END = re.compile(r"[,.;:!?]|\b(?:for|but|with|in|on|at|to|that|who|when)\b", re.IGNORECASE)
-_LEADING = re.compile(r"\s*(?:(?:for|with|in|on|at|to)\s+)*", re.IGNORECASE)
-_EMPTY = frozenset({
-    "a", "an", "any", "the", "my", "our", "of", "from", "it", "is", "be", "been", "has", "have", "based", "made",
-    "make", "need", "needs", "use", "used", "using",
-})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,15 @@ def terms_of(question: str, names: Sequence[Name] = ()) -> Terms:
     place of these; where a name is not wanted, neither are the others.
     """
     text = _FRACTIONS.sub(_plain_fraction, without_minus(question))
-    text = re.sub(r"\bhalf[ -](?=inch|gallon|pint)", "1/2 ", text, flags=re.IGNORECASE)
-    wanted = {spellings[0].lower(): spellings for match in _TOKEN.finditer(text) if (spellings := _spellings(match))}
-    unwanted, added = [*map(str.lower, _MINUS.findall(question)), *_unwanted(text)], list[str]()
+    text = _NUMBER_WORDS.sub(lambda match: f"{_NUMBER_OF[match[1].lower()]} ", text)
+    negation = negation_in(text)
+    wanted = _terms_in(negation.wanted, set(negation.unwanted).difference(negation.told))
+    unwanted, added = [*map(str.lower, _MINUS.findall(question)), *negation.unwanted], list[str]()
     for name in names:
-        if set(_plain_words(name.phrase)) <= set(unwanted):
+        if set(name.phrase.split()) <= set(unwanted):
             unwanted += name.others
+            continue
+        if name.phrase not in negation.wanted.lower():
             continue
         own = wanted.get(name.phrase, [name.phrase])
         for word in name.phrase.split():
@@ -91,12 +97,8 @@ def terms_of(question: str, names: Sequence[Name] = ()) -> Terms:
                 wanted.pop(word, None)
         wanted[name.phrase] = [*own, *name.others]
         added += name.others
-    return Terms(["|".join(spellings) for spellings in wanted.values()], unwanted, list(dict.fromkeys(added)))
-
-
-def is_cue(word: str) -> bool:
-    """Whether the word says that something is not wanted; it is looked for like any other, for "without" may be apt."""
-    return _CUE.fullmatch(word) is not None
+    lacked = ["|".join(lacking(word)) for word in negation.lacked]
+    return Terms(["|".join(spellings) for spellings in wanted.values()] + lacked, unwanted, list(dict.fromkeys(added)))
 
 
 def without_minus(question: str) -> str:
@@ -147,9 +149,17 @@ def corrected(question: str, corrections: Mapping[str, str], compounds: Collecti
     return " ".join(tokens)
 
 
+def _terms_in(text: str, unwanted: Collection[str]) -> dict[str, list[str]]:
+    """The terms of a text by their first spelling, without the unwanted and the words that only lead to others."""
+    found = [spellings for match in _TOKEN.finditer(text) if (spellings := _spellings(match))]
+    named = {spellings[0].lower(): spellings for spellings in found}
+    # A question of nothing else is taken by its words.
+    return {name: named[name] for name in named if name not in CUES and name not in unwanted} or named
+
+
 def _spellings(match: re.Match[str]) -> list[str]:
     if match["word"]:
-        return [match["word"]]
+        return [match["word"], *ways_to_lack(match["word"])]
     if match["area"]:
         sides = re.findall(r"\d+", match["area"])
         return [match["area"], "x".join(sides), " x ".join(sides)]
@@ -160,7 +170,15 @@ def _spellings(match: re.Match[str]) -> list[str]:
     # PostgreSQL passes over `a` as a word of its own, and 20 alone is something else.
     spelled = [f"{number}{between}{name}" for number in numbers for name in names
                for between in (" ", "", "-") if (between, name) != (" ", "a")]  # fmt: skip
-    return list(dict.fromkeys([match[0], *spelled]))
+    return list(dict.fromkeys([match[0], *spelled, *_in_inches(match["number"], names)]))
+
+
+def _in_inches(number: str, unit: Collection[str]) -> list[str]:
+    """A few feet as a catalogue writes them in inches; in 48" the sign is none of a word."""
+    if "ft" not in unit or not number.isdecimal() or int(number) > MOST_FEET:
+        return []
+    inches = 12 * int(number)
+    return [f"{inches} in", f"{inches}in", f"{inches} inch", f"{inches}-inch", f"{inches}"]
 
 
 def _numbers(number: str) -> list[str]:
@@ -175,20 +193,3 @@ def _numbers(number: str) -> list[str]:
 def _plain_fraction(match: re.Match[str]) -> str:
     fraction = Fraction(unicodedata.numeric(match[2])).limit_denominator(16)
     return f"{match[1]}-{fraction}" if match[1] else str(fraction)
-
-
-def _unwanted(text: str) -> list[str]:
-    """The words after not, no, without … up to the end of that phrase, unless they are wanted elsewhere in it."""
-    wanted, *negated = _CUE.split(text)
-    unwanted: list[str] = []
-    for part in negated:
-        # "not for wood" begins with a word that ends such a phrase elsewhere.
-        phrase, *rest = _END.split(_LEADING.sub("", part, count=1), maxsplit=1)
-        unwanted += _plain_words(phrase)
-        wanted = " ".join([wanted, *rest])
-    passed_over = _EMPTY.union(_plain_words(wanted))
-    return [word for word in dict.fromkeys(unwanted) if word not in passed_over]
-
-
-def _plain_words(text: str) -> list[str]:
-    return [word.lower() for word in re.findall(r"[^\W\d_][\w-]*", text)]

@@ -10,6 +10,7 @@ from zava_cli.infra.errors import ValidationError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import SearchMode, SearchResult, SimilarRequest
 from zava_cli.services.search import filters_of, hit_of, length_for
+from zava_cli.services.search_notices import behind
 from zava_cli.services.search_ranking import Found
 from zava_cli.services.search_terms import terms_of
 
@@ -34,13 +35,14 @@ async def _similar(provider: PostgreSQLProvider, caller: Caller, request: Simila
         product = await data.product(session, request.sku)
         if product is None:
             raise ValidationError("sku", request.sku, "there is no such product", hint="Find SKUs with `zava search`.")
-        found = Found(mode=SearchMode.HYBRID)
+        found = Found(mode=SearchMode.HYBRID, like_type=product.type_id)
         terms = terms_of(product.name).wanted
         found.by_keyword = await data.by_keyword(session, terms, [], filters, length, without=product.product_id)
         if product.vector is not None and product.model is not None:
             found.by_meaning = await data.by_meaning(
                 session, product.vector, product.model, [], filters, length, without=product.product_id
             )
+            found.notices += behind(product.behind)
         else:
             found.mode = SearchMode.KEYWORD
             found.notices.append(f"Compared by name only: {product.sku} is not embedded. Run `zava embed`.")

@@ -76,17 +76,16 @@ END
 $$;
 COMMENT ON FUNCTION security.products_expected(text) IS 'How many products fulfil a condition: counted below 1,000, above that as the planner expects.';
 
-CREATE FUNCTION security.smallest_sets(weights double precision[], enough double precision, held integer)
-RETURNS SETOF integer LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION security.sets_of(weights double precision[])
+RETURNS TABLE (members integer, weight double precision, lightest double precision)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT DISTINCT terms & ~held
-    FROM generate_series(1, (1 << cardinality(weights)) - 1) AS terms,
-         LATERAL (SELECT sum(weight) AS weight, min(weight) AS lightest
-                  FROM unnest(weights) WITH ORDINALITY AS each (weight, place)
-                  WHERE terms & (1 << place::integer - 1) <> 0) AS whole
-    WHERE whole.weight >= enough AND whole.weight - whole.lightest < enough
+    SELECT members, sum(one), min(one)
+    FROM generate_series(1, (1 << cardinality(weights)) - 1) AS members,
+         unnest(weights) WITH ORDINALITY AS each (one, place)
+    WHERE members & (1 << place::integer - 1) <> 0 GROUP BY members
 $$;
-COMMENT ON FUNCTION security.smallest_sets(double precision[], double precision, integer) IS 'Sets of terms, as bits, that weigh enough together and would not without any of them; less the terms that are held anyway.';
+COMMENT ON FUNCTION security.sets_of(double precision[]) IS 'Every set of these terms, as bits, with its weight and that of its lightest term.';
 
 CREATE FUNCTION security.holding_enough(terms tsquery[], weights double precision[], enough double precision) RETURNS text
 LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
@@ -99,33 +98,24 @@ AS $$
         GROUP BY held
         UNION ALL
         SELECT 0, NULL
+    ), smallest AS (
+        -- Without any of its terms such a set would not weigh enough.
+        SELECT members FROM security.sets_of(weights) WHERE weight >= enough AND weight - lightest < enough
     )
     SELECT string_agg(concat_ws(' AND ', 'type_id = ANY (' || quote_literal(types) || ')',
                                 'search_text @@@@ ' || quote_literal(query) || '::tsquery'), ' OR ')
     FROM kinds, LATERAL (
         SELECT CASE WHEN bool_and(rest <> 0) THEN string_agg(all_of, ' | ')::tsquery END AS query
-        FROM security.smallest_sets(weights, enough, held) AS rest, LATERAL (
+        FROM (SELECT DISTINCT members & ~held AS rest FROM smallest) AS sets, LATERAL (
             SELECT string_agg(format('(%s)', term), ' & ') AS all_of
             FROM unnest(terms) WITH ORDINALITY AS each (term, place)
             WHERE rest & (1 << place::integer - 1) <> 0) AS one
-    ) AS sets
+    ) AS of_kind
 $$;
 COMMENT ON FUNCTION security.holding_enough(tsquery[], double precision[], double precision) IS 'The condition that a product holds terms of a weight, in its own text or in the name of its type.';
 
 CREATE TYPE security.ranked_product AS (product_id uuid, sku text, type_id uuid, share double precision);
 COMMENT ON TYPE security.ranked_product IS 'A product and the weight of the terms that it holds.';
-
-CREATE FUNCTION security.heaviest_without(weights double precision[], enough double precision) RETURNS double precision
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT coalesce(max(weight), 0)
-    FROM (SELECT sum(weight) AS weight
-          FROM generate_series(1, (1 << cardinality(weights)) - 1) AS terms,
-               unnest(weights) WITH ORDINALITY AS each (weight, place)
-          WHERE terms & (1 << place::integer - 1) <> 0 GROUP BY terms) AS sets
-    WHERE weight < enough
-$$;
-COMMENT ON FUNCTION security.heaviest_without(double precision[], double precision) IS 'What a product can hold at most that does not hold enough.';
 
 -- Conditions are texts made of quoted values: with them in place the planner knows how many products fulfil each.
 CREATE FUNCTION security.ranked_where(
@@ -142,10 +132,11 @@ BEGIN
             WHERE %s AND ($1 IS NULL OR product_id IN (SELECT unnest($1)))
             LIMIT $2
         ), compared AS (
+            -- What is added in another order is another sum, and would part those that hold the same.
             SELECT product_id, sku, type_id, sum(weight * CASE WHEN name_words @@@@ term THEN 1
-                WHEN found.search_text @@@@ term OR kind.search_text @@@@ term THEN 0.7 ELSE 0 END) AS share
+                WHEN found.search_text @@@@ term OR kind.search_text @@@@ term THEN 0.7 ELSE 0 END ORDER BY place) AS share
             FROM found JOIN retail.product_types AS kind USING (type_id),
-                 unnest($3, $4) AS each (term, weight)
+                 unnest($3, $4) WITH ORDINALITY AS each (term, weight, place)
             GROUP BY product_id, sku, type_id
         )
         SELECT coalesce(array_agg(ROW(product_id, sku, type_id, share)::security.ranked_product), '{}') FROM compared
@@ -156,6 +147,8 @@ END
 $$;
 COMMENT ON FUNCTION security.ranked_where(text, uuid[], tsquery[], double precision[], integer) IS 'The first products that fulfil a condition, each with the weight of the terms that it holds.';
 
+-- Its filters stand here again: as another text for each question it would be planned for longer than it runs, where
+-- the catalogue is small.
 CREATE FUNCTION security.ranked_all(
     terms tsquery[], unwanted tsquery, category uuid, lowest bigint, highest bigint, among uuid[],
     without uuid, too_many integer
@@ -185,7 +178,7 @@ BEGIN
         ), rarity AS (
             SELECT place, security.weight(count(*), (SELECT count(*) FROM found)) AS weight FROM held GROUP BY place
         ), compared AS (
-            SELECT product_id, sku, type_id, sum(worth * weight) AS share
+            SELECT product_id, sku, type_id, sum(worth * weight ORDER BY place) AS share
             FROM held JOIN rarity USING (place) GROUP BY product_id, sku, type_id
         )
         SELECT CASE WHEN (SELECT count(*) FROM found) < too_many THEN (
@@ -235,7 +228,8 @@ BEGIN
             format('(%s) AND NOT (%s) AND %s', condition, former, passing), among, terms, weights, at_once);
         ranked := ranked || found;
         former := condition;
-        left_out := security.heaviest_without(weights[:in_sets], enough)
+        -- The heaviest set that is not enough, and all that is in no set.
+        left_out := coalesce((SELECT max(weight) FROM security.sets_of(weights[:in_sets]) WHERE weight < enough), 0)
             + (SELECT coalesce(sum(weight), 0) FROM unnest(weights[in_sets + 1:]) AS weight);
         EXIT WHEN cardinality(found) = at_once OR (
             SELECT count(*) FILTER (WHERE share > left_out - hair) >= most OR max(share) >= 2 * left_out
@@ -282,8 +276,7 @@ COMMENT ON FUNCTION security.products_by_words(tsquery[], text[], uuid, bigint, 
 -- The others are called by that one alone.
 REVOKE ALL ON FUNCTION security.any_word(text[]), security.products_named(text[]),
     security.weight(double precision, double precision), security.products_expected(text),
-    security.smallest_sets(double precision[], double precision, integer),
-    security.heaviest_without(double precision[], double precision),
+    security.sets_of(double precision[]),
     security.holding_enough(tsquery[], double precision[], double precision),
     security.ranked_where(text, uuid[], tsquery[], double precision[], integer),
     security.ranked_all(tsquery[], tsquery, uuid, bigint, bigint, uuid[], uuid, integer),

@@ -10,14 +10,18 @@ from zava_cli.data.callers import Caller
 from zava_cli.models.cache import MaxAge
 from zava_cli.models.scopes import Scope
 from zava_cli.models.search import (
+    Category,
+    HighestPrice,
     HitLimit,
     InStock,
+    LowestPrice,
     SearchRequest,
     SearchResult,
     SearchText,
     Similarity,
     SimilarRequest,
     Sku,
+    StoreStock,
 )
 from zava_cli.server.answers import answered
 from zava_cli.server.results import table_result
@@ -34,11 +38,19 @@ async def search_products(
     query_description: SearchText,
     max_rows: HitLimit = 20,
     similarity_threshold: Similarity | None = None,
+    category: Category | None = None,
+    min_price: LowestPrice | None = None,
+    max_price: HighestPrice | None = None,
+    in_stock: InStock = False,
+    store: StoreStock | None = None,
     max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
 ) -> ToolResult:
     """Find products by meaning and words, best first, each with why it fits. Use the sku to query their sales."""
-    request = SearchRequest(query_description=query_description, limit=max_rows, threshold=similarity_threshold)
+    request = SearchRequest(
+        query_description=query_description, limit=max_rows, threshold=similarity_threshold, category=category,
+        min_price=min_price, max_price=max_price, in_stock=in_stock, store=store,
+    )  # fmt: skip
 
     async def make(caller: Caller) -> tuple[ToolResult, bool]:
         found = await search.search_products(state.provider, caller, request, state.embedder, state.searches)
@@ -52,12 +64,19 @@ async def search_products(
 async def find_similar_products(
     sku: Sku,
     max_rows: HitLimit = 10,
+    category: Category | None = None,
+    min_price: LowestPrice | None = None,
+    max_price: HighestPrice | None = None,
     in_stock: InStock = False,
+    store: StoreStock | None = None,
     max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
 ) -> ToolResult:
     """Find products like one whose sku you know, best first, such as a replacement that is in stock."""
-    request = SimilarRequest(sku=sku, limit=max_rows, in_stock=in_stock)
+    request = SimilarRequest(
+        sku=sku, limit=max_rows, category=category, min_price=min_price, max_price=max_price, in_stock=in_stock,
+        store=store,
+    )  # fmt: skip
 
     async def make(caller: Caller) -> tuple[ToolResult, bool]:
         found = await similar.similar_products(state.provider, caller, request)
