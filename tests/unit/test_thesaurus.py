@@ -119,6 +119,7 @@ def test_a_shops_own_names_stand_beside_those_of_the_product(tmp_path: Path) -> 
         ("a > b > c", "line 3 is neither"),
         ("a = b > c", "line 3 is neither"),
         ("a, b = c", "line 3 is neither"),
+        (" = ".join(f"name {number}" for number in range(51)), "line 3 has 51 names, and 50 are the most"),
         ("a = ", "line 3 has ''"),
         ("a, > b", "line 3 has ''"),
         ("one two three four five = b", "line 3 has 'one two three four five'"),
