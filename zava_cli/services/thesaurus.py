@@ -14,8 +14,8 @@ from zava_cli.infra.errors import ConfigurationError
 
 MOST_NAMES = 20
 """Names of a question that are looked up: each makes the search by words longer, while others wait."""
-MOST_NAMES = 50
-"""In one line: each is looked for by all of the others."""
+MOST_IN_LINE = 50
+"""Names of one line of a thesaurus: each is looked for by all of the others."""
 MOST_WORDS = 4
 """Words of the longest name."""
 _WORD = re.compile(r"([^\W_]+)(?:['’]s\b)?")
@@ -123,8 +123,8 @@ def _entries_in(line: str) -> list[Entry]:
     names = [name for side in sides for name in side]
     if (len(sides) != 2 or "=" in line) if is_one_way else (len(sides) < 2 or len(names) > len(sides)):
         raise ValueError("is neither `a = b` nor `a, b > c, d`")
-    if len(names) > MOST_NAMES:
-        raise ValueError(f"has {len(names):,} names, and {MOST_NAMES} are the most")
+    if len(names) > MOST_IN_LINE:
+        raise ValueError(f"has {len(names):,} names, and {MOST_IN_LINE} are the most")
     for name in names:
         if not 1 <= len(_key(name)) <= MOST_WORDS:
             raise ValueError(f"has {name!r} where a name of one to {MOST_WORDS} words belongs")
