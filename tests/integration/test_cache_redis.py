@@ -7,7 +7,7 @@ import json
 import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -225,9 +225,20 @@ async def test_a_redis_with_and_without_tls_is_told_from_one_that_is_away(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
 
+    open_doors: list[asyncio.Task[None]] = []
+
     async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        open_doors.append(task)
         own_reader, own_writer = await asyncio.open_unix_connection(redis.socket)
-        await asyncio.gather(piped(reader, own_writer), piped(own_reader, writer), return_exceptions=True)
+        try:
+            await asyncio.gather(piped(reader, own_writer), piped(own_reader, writer), return_exceptions=True)
+        finally:
+            for end in (writer, own_writer):
+                end.close()
+                with suppress(OSError, asyncio.CancelledError):
+                    await end.wait_closed()
 
     plain = await asyncio.start_server(passed_on, "127.0.0.1", 0)
     tls = await asyncio.start_server(passed_on, "127.0.0.1", 0, ssl=context)
@@ -238,6 +249,9 @@ async def test_a_redis_with_and_without_tls_is_told_from_one_that_is_away(
         assert "certificate of Redis is not trusted" in await trouble_with(f"rediss://{there}:{tls_port}")
         monkeypatch.setattr(cache_redis, "WAIT_SECONDS", 0.5)
         assert "perhaps because it has no TLS" in await trouble_with(f"rediss://{there}:{plain_port}")
+        for task in open_doors:
+            task.cancel()
+        await asyncio.gather(*open_doors, return_exceptions=True)
 
 
 async def piped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
