@@ -21,6 +21,7 @@ from typing import Any
 import asyncpg
 
 from benchmarks import common
+from benchmarks.broad_words import broad_words
 from benchmarks.common import Goal, Measure, Report
 from benchmarks.databases import Database, database_at, seeded_database
 from benchmarks.generated import SHARES, STOCKED, fill
@@ -34,7 +35,6 @@ from zava_cli.data.search import (
     NO_FILTERS,
     Filters,
     VectorModel,
-    by_keyword,
     by_meaning,
     horizon,
     nearest_statement,
@@ -70,13 +70,6 @@ GRANT EXECUTE ON FUNCTION security.products_named(text[]) TO bench_floor;
 """
 """Search by meaning mentions that function, though it does not call it here."""
 _INDEX_SIZE = "SELECT pg_relation_size(to_regclass('retail.embeddings_hnsw_' || left(md5($1), 16)))"
-WORDS = (["steel", "drill", "bit"], ["ft", "wall", "water"], ["wood", "screw", "pack"], ["door", "frame", "nail"])
-"""Questions of words that very many products hold."""
-_ANY_WORD = """
-SELECT product_id FROM products, to_tsquery('english', array_to_string($1::text[], ' | ')) AS query
-WHERE search_text @@ query ORDER BY ts_rank(search_text, query) DESC LIMIT $2
-"""
-"""What plain SQL does for them: it ranks every product that holds any."""
 _PRICE = "SELECT price FROM products ORDER BY price OFFSET $1 LIMIT 1"
 
 Ask = Callable[[Any], Awaitable[list[float]]]
@@ -146,7 +139,7 @@ async def measured(database: Database, embedded: EmbedReport, questions: int, ru
     bench = _Bench(target, plain, embedded.model, await _questions(questions))
     try:
         measures, goals = await bench.cases(runs)
-        words = await bench.words(runs)
+        words = await broad_words(bench.provider, plain, ASKED, runs)
         crossover, note = await bench.crossover()
     finally:
         await plain.close()
@@ -205,29 +198,6 @@ class _Bench:
             Goal("highest p95 by that of plain SQL", max(ratios), at_most=MOST_RATIO),
             Goal("rows fewer than there are", missing, at_most=0),
         ]
-
-    async def words(self, runs: int) -> Measure:
-        """Questions of broad words by keyword, beside PostgreSQL's own ranking of all that hold any of them."""
-        caller = await self.provider.identify("nadia petrov")
-
-        async def ask(words: list[str]) -> None:
-            async with self.provider.reader(caller) as session:
-                await by_keyword(session, words, [], NO_FILTERS, ASKED)
-
-        async def plain(words: list[str]) -> None:
-            await self._plain.fetch(_ANY_WORD, words, ASKED)
-
-        spent: dict[str, list[float]] = {"plain SQL": [], "zava": []}
-        for _ in range(runs):
-            times: dict[str, list[float]] = {way: [] for way in spent}
-            for words in [words for words in WORDS for _ in range(3)]:
-                for way, asking in (("plain SQL", plain), ("zava", ask)):
-                    started = time.perf_counter()
-                    await asking(words)
-                    times[way].append((time.perf_counter() - started) * 1000)
-            for way, run in times.items():
-                spent[way].append(sorted(run)[math.ceil(0.95 * len(run)) - 1])
-        return Measure("three broad words p95", "ms", spent, "plain SQL")
 
     async def crossover(self) -> tuple[list[Measure], str]:
         """How long both ways take by how many products pass a filter on the price."""

@@ -15,6 +15,7 @@ from tests.http_serving import ACCEPT, MODERN
 from zava_cli.data.target import Target
 from zava_cli.infra.operations import Way
 from zava_cli.server.app import READING, server_of
+from zava_cli.server.bare import BareServer
 from zava_cli.server.http.app import MCP_PATH, build_http_app
 from zava_cli.server.http.direct import DirectCalls
 from zava_cli.server.http.limits import BoundedBody
@@ -114,6 +115,23 @@ async def test_the_answer_is_the_one_that_the_sdk_gives(target: Target, params: 
     assert answers[0].json() == answers[1].json()
     assert answers[0].status_code == answers[1].status_code == 200
     assert answers[0].headers == answers[1].headers
+
+
+def test_nothing_stands_in_the_way_of_other_calls_that_direct_ones_do_not_know(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[BareServer] = []
+
+    def noted(*arguments: Any, **options: Any) -> BareServer:
+        built.append(server_of(*arguments, **options))
+        return built[0]
+
+    monkeypatch.setattr("zava_cli.server.http.app.server_of", noted)
+    build_http_app(open_state(target), auth=None)
+    # Whoever adds one decides what it means for a direct call, and does it there.
+    assert {type(one).__name__ for one in built[0].middleware} == {
+        "ErrorMiddleware", "RateLimit", "CancelForTheDeparted", "WarmUp",
+    }  # fmt: skip
 
 
 async def test_every_tool_that_reads_is_called_without_the_detour(target: Target) -> None:
