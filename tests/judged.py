@@ -77,7 +77,7 @@ class JudgedQuery:
 
 
 def judged_queries(corpus: str) -> list[JudgedQuery]:
-    """The questions of a corpus: catalogue or online-retail."""
+    """The questions of a corpus: catalogue, shoppers or online-retail."""
     with (FOLDER / f"{corpus}.tsv").open(encoding="utf-8", newline="") as file:
         return [JudgedQuery(**row) for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
 

@@ -68,6 +68,7 @@ def _quality(arguments: argparse.Namespace) -> Report:
     halves = {
         "tuning": [query for query in queries if not query.is_held_out],
         "held-out": [query for query in queries if query.is_held_out],
+        "shoppers": judged_queries("shoppers"),
     }
     with scratch_data_directory() as folder:
         zava("db", "migrate", data_directory=folder)
