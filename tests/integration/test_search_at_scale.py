@@ -155,6 +155,17 @@ async def test_stock_of_another_store_neither_counts_nor_ranks(
         assert 0 < len(before) <= 424
 
 
+async def test_an_unwanted_word_that_very_many_products_have_is_no_reason_to_compare_them_all(
+    pools: PostgreSQLProvider, seattle: Caller
+) -> None:
+    vector = await embedder_from_settings(pools.settings).embed_query("paint")
+    async with pools.reader(seattle) as session:
+        heard = Heard.of(session)
+        found = await by_meaning(heard, vector, MODEL, ["shade"], NO_FILTERS, 50)
+    assert any(match.is_unwanted for match in found.values())
+    assert (len(found), heard.ways) == (50, ["index"])
+
+
 async def test_products_with_an_unwanted_word_do_not_fill_the_list(
     pools: PostgreSQLProvider, seattle: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:

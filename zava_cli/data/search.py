@@ -209,9 +209,10 @@ async def by_meaning(
         return matches_in(await session.rows(named_sql("search")["by_comparing"], *arguments, None))
     rows = await _compared(session, arguments, COMPARED) if filters.are_any else None
     if rows is None:
-        wide = horizon(filters, max(HORIZON, limit) if unwanted else limit)
+        # What an unwanted word puts behind makes room for others.
+        wide = max(HORIZON if unwanted else 0, horizon(filters, limit))
         rows = await session.rows_with(scan_settings(), nearest_statement(model.dimensions), *arguments, wide)
-        if sum(not row["is_unwanted"] for row in rows) < limit:
+        if len(rows) < limit:
             rows = await _compared(session, arguments, None) or []
     return matches_in(rows)
 
