@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from tests.integration.test_bounded_transaction import deaf, until_busy
 from tests.small_data import ORDERS, Walls
+from zava_cli.data import pools
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
@@ -84,8 +86,7 @@ async def test_who_finds_every_connection_busy_is_told_so_and_the_next_one_is_an
     busy = [asyncio.create_task(run_query(serving, seattle, SLOW)) for _ in range(serving.settings.pool_max)]
     await asyncio.sleep(0.3)
     refused = await asyncio.gather(*(count_of(serving, seattle) for _ in range(CALLERS)), return_exceptions=True)
-    assert {type(error) for error in refused} == {DatabaseBusyError}
-    assert {str(error) for error in refused} == {"All connections are busy with everybody's requests."}
+    assert {type(error) for error in refused} == {ShareBusyError}
     for task in busy:
         task.cancel()
     await asyncio.wait(busy)
@@ -194,6 +195,26 @@ async def test_a_manager_with_endless_queries_holds_half_of_a_pool_that_many_sha
     for task in busy:
         task.cancel()
     await asyncio.wait(busy)
+    assert await count_of(provider, seattle) == ORDERS["Seattle"]
+    await provider.close()
+    await until_closed(own_walls)
+
+
+async def test_a_manager_whose_statement_hears_no_cancel_gets_no_other_backend_for_it(
+    own_walls: Walls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "RELEASE_SECONDS", 0.1)
+    settings = own_walls.target.settings.model_copy(update={"pool_max": 4, "pool_wait": 2.0})
+    provider = PostgreSQLProvider(Target(settings), serving=True, many=True)
+    seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")
+    asking = asyncio.create_task(run_query(provider, seattle, SLOW))
+    with deaf(await until_busy(own_walls, SLOW.sql)):
+        asking.cancel()
+        await asyncio.wait([asking])
+        for _ in range(2):
+            with pytest.raises(ShareBusyError):
+                await count_of(provider, seattle)
+            assert await count_of(provider, tacoma) == ORDERS["Tacoma"]
     assert await count_of(provider, seattle) == ORDERS["Seattle"]
     await provider.close()
     await until_closed(own_walls)
