@@ -14,7 +14,8 @@ from zava_cli.data import pools
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, ShareBusyError
+from zava_cli.infra.deadline import bounded
+from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, QueryTimeoutError, ShareBusyError
 from zava_cli.infra.operations import OperationRecord, operation
 from zava_cli.models.query import QueryRequest
 from zava_cli.services.query import open_query, run_query
@@ -207,10 +208,11 @@ async def test_a_manager_whose_statement_hears_no_cancel_gets_no_other_backend_f
     settings = own_walls.target.settings.model_copy(update={"pool_max": 4, "pool_wait": 2.0})
     provider = PostgreSQLProvider(Target(settings), serving=True, many=True)
     seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")
-    asking = asyncio.create_task(run_query(provider, seattle, SLOW))
+    with bounded(3):
+        asking = asyncio.create_task(run_query(provider, seattle, SLOW))
     with deaf(await until_busy(own_walls, SLOW.sql)):
-        asking.cancel()
-        await asyncio.wait([asking])
+        with pytest.raises(QueryTimeoutError):
+            await asking
         for _ in range(2):
             with pytest.raises(ShareBusyError):
                 await count_of(provider, seattle)

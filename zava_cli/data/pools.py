@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -283,7 +284,8 @@ class Pools:
 
     def _later(self, release: Coroutine[Any, Any, None]) -> None:
         """Gives a connection back after the answer has gone out, not before, and also when the caller was cancelled."""
-        task = asyncio.ensure_future(release)
+        # The deadline of the request is none of this.
+        task = asyncio.get_running_loop().create_task(release, context=Context())
         self._releases.add(task)
         task.add_done_callback(self._released)
 
