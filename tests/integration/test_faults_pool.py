@@ -87,7 +87,8 @@ async def test_who_finds_every_connection_busy_is_told_so_and_the_next_one_is_an
     busy = [asyncio.create_task(run_query(serving, seattle, SLOW)) for _ in range(serving.settings.pool_max)]
     await asyncio.sleep(0.3)
     refused = await asyncio.gather(*(count_of(serving, seattle) for _ in range(CALLERS)), return_exceptions=True)
-    assert {type(error) for error in refused} == {ShareBusyError}
+    assert {type(error) for error in refused} == {DatabaseBusyError}
+    assert {str(error) for error in refused} == {"All connections are busy with everybody's requests."}
     for task in busy:
         task.cancel()
     await asyncio.wait(busy)

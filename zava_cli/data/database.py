@@ -51,7 +51,7 @@ class PostgreSQLProvider:
         self._known: dict[UUID, _Known] = {}
         self._looking_up = asyncio.Lock()
         self._pools = Pools(target, serving=serving)
-        most = (self._pools.most + 1) // 2 if many else self._pools.most
+        most = (self._pools.most + 1) // 2 if many else None
         self._shares = {kind: Shares(most) for kind in ("own", "text")}
 
     async def identify(self, who: str | None) -> Caller:

@@ -95,9 +95,10 @@ class Pools:
     ) -> AsyncGenerator[Any]:
         """A connection in the transaction that `begin` begins; `turn` is from `turn()`, for who has waited before.
 
-        `place` is the caller's share of the pool. It is kept until the server has done with the connection, for
-        some functions of PostgreSQL heed neither a cancel nor a caller who is gone, for hours.
+        `place` is the caller's share of the pool. Behind an error it is kept until the server has done with the
+        connection, for some functions of PostgreSQL heed neither a cancel nor a caller who is gone, for hours.
         """
+        kept = AsyncExitStack()
         async with AsyncExitStack() as held:
             if place is not None:
                 await held.enter_async_context(place)
@@ -106,8 +107,11 @@ class Pools:
                 try:
                     await self._begin(pool, connection, begin)
                     yield connection
+                except BaseException:
+                    kept = held.pop_all()
+                    raise
                 finally:
-                    self._later(self._give_back(pool, connection, held.pop_all()))
+                    self._later(self._give_back(pool, connection, kept))
 
     def turn(self) -> Deadline:
         """Until when a request waits for others to be done, from now on.
@@ -267,8 +271,8 @@ class Pools:
             command_timeout=None,
         )
 
-    async def _give_back(self, pool: asyncpg.Pool, connection: Any, place: AsyncExitStack) -> None:
-        async with place:
+    async def _give_back(self, pool: asyncpg.Pool, connection: Any, kept: AsyncExitStack) -> None:
+        async with kept:
             backend = connection.get_server_pid()
             with suppress(TimeoutError):
                 await _end(pool, connection)
