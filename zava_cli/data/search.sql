@@ -177,12 +177,12 @@ SET LOCAL hnsw.iterative_scan = relaxed_order
 SET LOCAL hnsw.ef_search = 1000
 
 -- name: scan_longer
--- An index scan counts all vectors that it looks at. Of a million the first thousand candidates cost more than the
--- default of 20,000, and after that it only hands out what it saw instead of looking further.
+-- An index scan counts all vectors that it looks at; behind 20,000, the default, it hands out what it saw instead of
+-- looking further. Among a million it may see as many for the first thousand candidates.
 SET LOCAL hnsw.max_scan_tuples = 100000
 
 -- name: scan_in_memory
--- Likewise after work_mem, 4 MB, times 1.
+-- Likewise behind this many times work_mem; once, the default, is too little for the same.
 SET LOCAL hnsw.scan_mem_multiplier = 8
 
 -- name: hits
