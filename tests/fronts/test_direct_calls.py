@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastmcp.server.http import RequestContextMiddleware
+from fastmcp.tools.base import ToolResult
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
@@ -19,10 +20,12 @@ from starlette.types import Receive, Scope, Send
 from tests.direct_calls import QUERY, SPOKEN, Sent, Spoken, open_state, served
 from tests.http_serving import HANDSHAKE, MODERN
 from zava_cli.data.target import Target
+from zava_cli.infra.errors import ValidationError
 from zava_cli.server.app import READING, server_of
 from zava_cli.server.http.app import MCP_PATH
 from zava_cli.server.http.direct import DirectCalls
 from zava_cli.server.http.limits import BoundedBody
+from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
 from zava_cli.server.state import opened
 
 HANDED_ON = 299
@@ -86,7 +89,9 @@ TYPES = [
 
 
 @asynccontextmanager
-async def in_front(target: Target, *, is_open: bool = True) -> AsyncIterator[tuple[httpx2.AsyncClient, list[bytes]]]:
+async def in_front(
+    target: Target, *middleware: ToolMiddleware, is_open: bool = True
+) -> AsyncIterator[tuple[httpx2.AsyncClient, list[bytes]]]:
     """A client of the direct way alone, without sessions, and the bodies that were handed on by it."""
     state, handed_on = open_state(target), list[bytes]()
 
@@ -95,7 +100,7 @@ async def in_front(target: Target, *, is_open: bool = True) -> AsyncIterator[tup
         await send({"type": "http.response.start", "status": HANDED_ON, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    server = server_of(state)
+    server = server_of(state, middleware=middleware)
     direct = Middleware(DirectCalls, path=MCP_PATH, server=server, state=state, sessions=None, is_open=is_open)
     app = Starlette(routes=[Mount("/", behind)], middleware=[Middleware(RequestContextMiddleware), direct])
     transport = httpx2.ASGITransport(BoundedBody(app, 100_000))
@@ -164,6 +169,28 @@ async def test_every_tool_that_reads_is_called_without_the_detour(target: Target
         for tool in READING:
             answer = await Sent(spoken, name=tool.__name__, arguments=needed.get(tool.__name__, {})).to(client)
             assert answer.status_code == 200, tool.__name__
+    assert not handed_on
+
+
+async def test_what_surrounds_the_calls_of_tools_surrounds_direct_ones_too(target: Target) -> None:
+    class Refusing(ToolMiddleware):
+        async def around(self, call: ToolCall, run: Run) -> ToolResult:
+            raise ValidationError("tool", call.tool, f"{call.program} may not")
+
+    async with in_front(target, Refusing()) as (client, handed_on):
+        answer = await Sent(**QUERY).to(client)
+    assert "test 1 may not" in answer.json()["result"]["content"][0]["text"]
+    assert not handed_on
+
+
+async def test_a_body_may_come_in_pieces(target: Target) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for byte in json.dumps(sent.message).encode():
+            yield bytes([byte])
+
+    sent = Sent(**QUERY)
+    async with in_front(target) as (client, handed_on):
+        assert (await client.post(MCP_PATH, content=pieces(), headers=sent.headers)).status_code == 200
     assert not handed_on
 
 

@@ -6,6 +6,7 @@ caller; so one call a minute also tells it that a session is in use.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ class CalledSession:
     version: str
     program: str | None
     owner: AuthorizationContext | None
-    seen_at: float = 0.0
+    seen_at: float = -math.inf
     _running: dict[RequestId, anyio.CancelScope] = field(default_factory=dict[RequestId, anyio.CancelScope])
 
     def is_plain(self, number: RequestId) -> bool:
@@ -69,7 +70,8 @@ class CalledSession:
                 work.cancel()
 
     def end(self) -> None:
-        """Cancels all of them."""
+        """Cancels all calls of a session that its client gives up, and lets the SDK say what becomes of it."""
+        self.seen_at = -math.inf
         for work in self._running.values():
             work.cancel()
 
@@ -100,13 +102,6 @@ class CalledSessions(ToolMiddleware):
         """A session of whoever sends that request; None where the SDK is to say what there is."""
         session = None if name is None else self._sessions.get(name)
         return None if session is None or session.owner != _owner(scope) else session
-
-    def end(self, name: str, scope: Scope) -> None:
-        """Forgets a session that whoever sends that request gives up, and ends its calls."""
-        session = self.find(name, scope)
-        if session is not None:
-            del self._sessions[name]
-            session.end()
 
 
 def _owner(scope: Scope) -> AuthorizationContext | None:

@@ -114,8 +114,8 @@ class DirectCalls:
         ):
             return None
         speaker = self._by_version(scope, headers)
-        if speaker and speaker.session_name and scope["method"] == "DELETE" and self._sessions:
-            self._sessions.end(speaker.session_name, scope)
+        if speaker and speaker.session and scope["method"] == "DELETE":
+            speaker.session.end()
         is_plain = (
             scope["method"] == "POST"
             and headers.get("content-type", "").partition(";")[0].strip() == "application/json"
