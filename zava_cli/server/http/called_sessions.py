@@ -6,7 +6,6 @@ caller; so one call a minute also tells it that a session is in use.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -42,13 +41,14 @@ class CalledSession:
     version: str
     program: str | None
     owner: AuthorizationContext | None
-    seen_at: float = -math.inf
+    seen_at: float
+    is_over: bool = False
     _running: dict[RequestId, anyio.CancelScope] = field(default_factory=dict[RequestId, anyio.CancelScope])
 
     def is_plain(self, number: RequestId) -> bool:
         """Whether a call of that id may be answered without the SDK."""
         is_believed = time.monotonic() < self.seen_at + BELIEVED_SECONDS
-        return is_believed and coerce_request_id(number) not in self._running
+        return is_believed and not self.is_over and coerce_request_id(number) not in self._running
 
     @contextmanager
     def running(self, number: RequestId) -> Generator[None]:
@@ -71,7 +71,7 @@ class CalledSession:
 
     def end(self) -> None:
         """Cancels all calls of a session that its client gives up, and lets the SDK say what becomes of it."""
-        self.seen_at = -math.inf
+        self.is_over = True
         for work in self._running.values():
             work.cancel()
 
@@ -94,9 +94,10 @@ class CalledSessions(ToolMiddleware):
         # Those of the newest protocol may bear any name: nobody looks at it there.
         if name is None or version not in HANDSHAKE_PROTOCOL_VERSIONS:
             return
+        now = time.monotonic()
         if name not in self._sessions:
-            self._sessions[name] = CalledSession(version, program_of(context), _owner(request.scope))
-        self._sessions[name].seen_at = time.monotonic()
+            self._sessions[name] = CalledSession(version, program_of(context), _owner(request.scope), now)
+        self._sessions[name].seen_at = now
 
     def find(self, name: str | None, scope: Scope) -> CalledSession | None:
         """A session of whoever sends that request; None where the SDK is to say what there is."""

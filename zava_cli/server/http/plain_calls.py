@@ -9,18 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from mcp.shared.inbound import (
-    MCP_PARAM_HEADER_PREFIX,
-    InboundLadderRejection,
-    classify_inbound_request,
-)
-from mcp_types import (
-    CLIENT_INFO_META_KEY,
-    JSONRPCMessage,
-    JSONRPCRequest,
-    jsonrpc_message_adapter,
-    methods,
-)
+from mcp.shared.inbound import MCP_PARAM_HEADER_PREFIX, InboundLadderRejection, classify_inbound_request
+from mcp_types import CLIENT_INFO_META_KEY, JSONRPCMessage, JSONRPCRequest, jsonrpc_message_adapter, methods
 from mcp_types.version import LATEST_MODERN_VERSION
 from pydantic_core import from_json
 
