@@ -117,9 +117,7 @@ class TsvWriter(_DelimitedWriter):
 class UnalignedWriter(_DelimitedWriter):
     """psql's `-A`: raw values between separators, NULL is empty, nothing is quoted."""
 
-    def __init__(self, out: BinaryIO, options: RenderOptions) -> None:
-        super().__init__(out, options)
-        self.separator = options.separator
+    separator = "|"
 
     def _encode(self, values: Sequence[str | None]) -> Sequence[str]:
         return [value or "" for value in values]
