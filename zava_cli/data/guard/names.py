@@ -11,7 +11,6 @@ FUNCTION_SCHEMAS = frozenset({"pg_catalog", "public", "retail", "extensions"})
 # Keys, the audit trail and the state of operations: no query has a reason to look there.
 CLOSED_SCHEMAS = frozenset({"security", "audit", "ops"})
 
-
 # Passwords of foreign servers stand in these.
 CLOSED_INFORMATION_PREFIXES = ("_pg_", "user_mapping", "foreign_")
 
