@@ -30,8 +30,7 @@ def _effect(name: str, where: str, meaning: str, numbers: dict[str, float], subj
 
 def _volume(plan: Plan) -> Iterator[PlantedEffect]:
     time = plan.model.time
-    seasons = np.array(list(plan.catalogue.seasons.values()))
-    timeline = Timeline.build(plan.model, seasons, plan.until, plan.zone)
+    seasons, timeline = plan.catalogue.season_factors, Timeline.build(plan)
     yield _effect(
         "sales_per_year", "model.toml time.year_weights", "Sales relative to the first year",
         _per_year(timeline, timeline.sales_weight),
@@ -103,7 +102,7 @@ def _customers(plan: Plan) -> Iterator[PlantedEffect]:
 
 def _baskets(plan: Plan) -> Iterator[PlantedEffect]:
     rules = plan.model.baskets
-    seasons = np.array(list(plan.catalogue.seasons.values()))
+    seasons = plan.catalogue.season_factors
     mix = seasons / seasons.sum(axis=0)
     by_chance = float(((mix**2).sum(axis=0) * seasons.sum(axis=0)).sum() / seasons.sum())
     yield _effect(
@@ -154,7 +153,7 @@ def _per_year(timeline: Timeline, weight: Floats) -> dict[str, float]:
 
 def _best_part(plan: Plan) -> float:
     """Share of lines that the best fifth of each category makes, by its rank weights, over all categories."""
-    seasons = np.array(list(plan.catalogue.seasons.values())).sum(axis=1)
+    seasons = plan.catalogue.season_factors.sum(axis=1)
     shares: list[float] = []
     for category in plan.catalogue.categories:
         count = sum(product.category == category for product in plan.catalogue.products)
