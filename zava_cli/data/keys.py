@@ -133,10 +133,7 @@ class _Keys:
         return [(row["manager_id"], row["version"]) for row in rows]
 
     async def add(
-        self,
-        lacking: Iterable[tuple[UUID, int]],
-        held: Mapping[int, bytes],
-        ends: Mapping[int, datetime | None],
+        self, lacking: Iterable[tuple[UUID, int]], held: Mapping[int, bytes], ends: Mapping[int, datetime | None]
     ) -> None:
         """Writes verification keys, each with its version's end."""
         rows = [

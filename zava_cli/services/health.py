@@ -30,10 +30,7 @@ OK, WARN, FAIL = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL
 
 
 async def check_health(
-    provider: PostgreSQLProvider,
-    who: str | None,
-    source: EmbedderSource | None = None,
-    cache: QueryCache | None = None,
+    provider: PostgreSQLProvider, who: str | None, source: EmbedderSource | None = None, cache: QueryCache | None = None
 ) -> HealthReport:
     """Checks all components; `who` names the manager for the checks that need one.
 

@@ -20,15 +20,7 @@ from zava_cli.infra.visible import visible
 if TYPE_CHECKING:
     from zava_cli.models.query import Column, Row
 
-_COPY_ESCAPES = {
-    "\b": r"\b",
-    "\f": r"\f",
-    "\n": r"\n",
-    "\r": r"\r",
-    "\t": r"\t",
-    "\v": r"\v",
-    "\\": r"\\",
-}
+_COPY_ESCAPES = {"\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", "\\": r"\\"}
 _COPY_TRANSLATION = str.maketrans(_COPY_ESCAPES)
 # What a spreadsheet may take for a formula, also in full width; it skips what it does not show in front of one.
 _FORMULA = re.compile(r"[\t\r\n]|[\s\u200b\u2060\ufeff]*[=+\-@＝＋－＠]")
