@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import opened
 from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.own_server import SmallDisk, remove, short_folder
 from tests.small_data import KINDS, Walls, make_walls, remove_walls
@@ -49,9 +50,8 @@ async def any_walls(request: pytest.FixtureRequest) -> AsyncIterator[Walls]:
 @pytest.fixture
 async def gateway(walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
     """The gateway's pools on the known database."""
-    provider = PostgreSQLProvider(walls.target)
-    yield provider
-    await provider.close()
+    async with opened(walls.target) as provider:
+        yield provider
 
 
 @pytest.fixture

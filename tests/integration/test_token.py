@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from pydantic import ValidationError as PydanticError
 
-from tests.conftest import drop, new_profile, settings_for
+from tests.conftest import drop, new_profile, opened, settings_for
 from tests.small_data import MANAGERS, Walls
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.database import PostgreSQLProvider
@@ -105,8 +105,7 @@ async def test_a_copy_of_the_database_takes_none_of_its_tokens(own_walls: Walls)
     copy = Target(settings_for(new_profile()))
     assert own_walls.target.embedded is not None
     admin = await asyncpg.connect(own_walls.target.embedded.dsn("postgres", "postgres"))
-    provider = PostgreSQLProvider(copy)
-    try:
+    async with opened(copy) as provider:
         await admin.execute(
             f'CREATE DATABASE "{copy.embedded_database}" TEMPLATE "{own_walls.target.embedded_database}"'
         )
@@ -123,8 +122,6 @@ async def test_a_copy_of_the_database_takes_none_of_its_tokens(own_walls: Walls)
         await here.close()
         [record] = await tokens(copy)
         assert record.state == "of another database"
-    finally:
-        await provider.close()
         await admin.execute(f'DROP DATABASE IF EXISTS "{copy.embedded_database}" WITH (FORCE)')
         await admin.close()
         copy.key_file.unlink(missing_ok=True)
@@ -189,8 +186,7 @@ async def test_a_token_under_another_master_key_opens_nothing(walls: Walls) -> N
 
 
 async def test_a_token_outlives_the_key_version_that_it_was_made_with(own_walls: Walls) -> None:
-    provider = PostgreSQLProvider(own_walls.target, serving=True)
-    try:
+    async with opened(own_walls.target, serving=True) as provider:
         old = await made(own_walls)
         assert await resolve_token(provider, text(old))
         for _ in range(2):
@@ -206,8 +202,6 @@ async def test_a_token_outlives_the_key_version_that_it_was_made_with(own_walls:
         await rotate_keys(own_walls.target, timedelta(0), None)
         assert own_walls.target.master_keys().versions() == [3, 4]
         assert await resolve_token(provider, text(new))
-    finally:
-        await provider.close()
 
 
 async def test_only_a_managers_own_e_mail_or_id_stands_for_them_to_an_issuer(
