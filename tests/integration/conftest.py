@@ -39,6 +39,14 @@ async def own_walls() -> AsyncIterator[Walls]:
     await remove_walls(walls)
 
 
+@pytest.fixture
+def own_roles() -> Iterator[Walls]:
+    """A known database of the test's own whose roles are too; else all databases of a server share them."""
+    walls = asyncio.run(make_walls("no superuser"))
+    yield walls
+    asyncio.run(remove_walls(walls))
+
+
 @pytest.fixture(params=KINDS)
 async def any_walls(request: pytest.FixtureRequest) -> AsyncIterator[Walls]:
     """A known database of the test's own, of each kind."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import opened
-from tests.small_data import Walls, make_walls, remove_walls
+from tests.small_data import Walls
 from zava_cli.data import connections
 from zava_cli.data.attacks.catalogue import reads, set_attacks, set_config_attacks, statements
 from zava_cli.data.guard import names
@@ -26,14 +24,6 @@ from zava_cli.services.prove.ways import Terminal, child_environment
 GUARD, PRIVILEGES, CONTEXT, TRANSACTION = Wall.GUARD, Wall.PRIVILEGES, Wall.CONTEXT, Wall.TRANSACTION
 NO_LIBXML = "the server does not do that"
 BEHIND = {"catalog", "connection", "one statement", "export", "several statements"}
-
-
-@pytest.fixture
-def own_roles() -> Iterator[Walls]:
-    """A database whose roles are its own, since roles are shared by all databases of a server."""
-    walls = asyncio.run(make_walls("no superuser"))
-    yield walls
-    asyncio.run(remove_walls(walls))
 
 
 async def proof_of(walls: Walls, who: str | None = "Sam Seattle", **request: object) -> ProofReport:
