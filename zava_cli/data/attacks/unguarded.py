@@ -73,18 +73,14 @@ class Heard:
 
 @asynccontextmanager
 async def _attack(
-    provider: PostgreSQLProvider, caller: Caller, heard: Heard, first: str, seconds: float
+    provider: PostgreSQLProvider, caller: Caller, heard: Heard, seconds: float
 ) -> AsyncGenerator[TextSession]:
-    """A session in which `first` has run; what the block says and fails with is heard."""
     # Errors before the attack are not swallowed: nothing was attacked then.
     async with provider.text_reader(caller, timeout=seconds) as session:
         connection = connection_of(session)
         heard.backend = connection.get_server_pid()
         connection.add_log_listener(heard.listen)
         try:
-            if first:
-                with translated():
-                    await connection.execute(first)
             yield session
         except MCPError as error:
             heard.fail(error)
@@ -98,12 +94,19 @@ def connection_of(session: TextSession) -> asyncpg.Connection:
     return session._connection  # pyright: ignore[reportPrivateUsage]
 
 
+async def _go_first(session: TextSession, first: str) -> None:
+    if first:
+        with translated():
+            await connection_of(session).execute(first)
+
+
 async def extended(
     provider: PostgreSQLProvider, caller: Caller, sql: str, first: str = "", seconds: float = SECONDS
 ) -> Answer:
     """What the statement returns by the way of `zava query`, with nothing in front of the server."""
     heard = Heard()
-    async with _attack(provider, caller, heard, first, seconds) as session:
+    async with _attack(provider, caller, heard, seconds) as session:
+        await _go_first(session, first)
         stream = await session.stream(unchecked(sql), [], limit=MOST_ROWS)
         heard.add(*stream.columns)
         async for batch in stream.batches:
@@ -116,7 +119,8 @@ async def exported(
 ) -> Answer:
     """What the statement returns by the way of an export."""
     heard = Heard()
-    async with _attack(provider, caller, heard, first, seconds) as session:
+    async with _attack(provider, caller, heard, seconds) as session:
+        await _go_first(session, first)
         await session.copy_out(unchecked(sql), "csv", lambda data: heard.add(data.decode()), header=True)
     return heard.answer
 
@@ -126,7 +130,8 @@ async def simple(
 ) -> Answer:
     """What several statements say in the protocol that allows them, which zava never uses for users' SQL."""
     heard = Heard()
-    async with _attack(provider, caller, heard, first, seconds) as session:
+    async with _attack(provider, caller, heard, seconds) as session:
+        await _go_first(session, first)
         with translated():
             heard.add(await connection_of(session).execute(sql))
     return heard.answer
