@@ -52,5 +52,5 @@ class WarmUp(Middleware):
             async with provider.text_reader(caller):
                 check_query(ANY_QUERY, max_bytes=provider.settings.query_max_bytes)
             await asyncio.to_thread(common_words)
-            if self._state.embedder.reranker is not None:
-                await self._state.embedder.reranker.load()
+            if self._state.searches.reranker is not None:
+                await self._state.searches.reranker.load()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -12,7 +11,6 @@ from cachetools import LRUCache
 from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig, OnCall, tidy
 from zava_cli.infra.embeddings.providers import create_embedder
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError
-from zava_cli.infra.reranker import Reranker
 from zava_cli.infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -129,12 +127,6 @@ class EmbedderSource:
         self._vectors: LRUCache[tuple[str, str], NDArray[np.float32]] = LRUCache(
             KEPT_BYTES, getsizeof=lambda vector: vector.nbytes
         )
-
-    @cached_property
-    def reranker(self) -> Reranker | None:
-        """The cross-encoder that the settings name, nothing loaded yet."""
-        model = self.settings.rerank_model
-        return None if model is None else Reranker(model, self.settings.rerank_timeout)
 
     def get(self) -> Embedder:
         """The configured embedder; ConfigurationError as for embedder_from_settings."""

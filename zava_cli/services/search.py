@@ -44,8 +44,10 @@ async def search_products(
     AuthorizationError (a store that the caller does not see).
     """
 
+    memory = memory or SearchMemory.of(provider.settings)
+
     async def search() -> SearchResult:
-        return await _search(provider, caller, request, source, memory or SearchMemory())
+        return await _search(provider, caller, request, source, memory)
 
     return await retried(provider.settings, search)
 
@@ -53,7 +55,7 @@ async def search_products(
 async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource, memory: SearchMemory
 ) -> SearchResult:
-    limit, request = request.limit, widened(request, source)
+    limit, request = request.limit, widened(request, memory.reranker)
     found = Found(mode=request.mode)
     written = Written(request.query_description, thesaurus_of(provider.settings.thesaurus))
     async with AsyncExitStack() as stack:
@@ -81,7 +83,7 @@ async def _search(
             order, rows = await _look_up(session, request, asked.terms, filters, question, found)
     if question and active:
         found.notices += behind(active.behind)
-    order = (await reranked(order, rows, request, source, found))[:limit]
+    order = (await reranked(order, rows, request, memory.reranker, found))[:limit]
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
     if question and not found.exact:
