@@ -157,4 +157,4 @@ async def test_products_embedded_with_a_model_of_ones_own_are_found_by_it(seeded
     finally:
         await provider.close()
     assert "Claw Hammer" in result.hits[0].name
-    assert (result.model, result.notices) == (folder, [])
+    assert (result.model, result.notices) == ("tiny", [])

@@ -14,6 +14,7 @@ from zava_cli.data.search import ActiveModel, Filters
 from zava_cli.data.search_at_once import seen
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
+from zava_cli.infra.onnx_models import shown_name
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource
@@ -91,7 +92,7 @@ async def _search(
     current_operation().row_count = len(hits)
     return SearchResult(
         mode=found.mode,
-        model=question.active.model if question else None,
+        model=shown_name(question.active.model) if question else None,
         threshold=question.threshold if question else None,
         hits=hits,
         notices=found.notices,
