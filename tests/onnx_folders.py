@@ -60,6 +60,20 @@ def sentence_transformer(folder: Path, words: Sequence[str], **pooling: Any) -> 
     return folder
 
 
+def weights_moved(folder: Path, location: str) -> bytes:
+    """Makes the model of a folder look for its weights in another file, and returns them."""
+    import onnx
+
+    file = folder / "onnx" / "model.onnx"
+    model = onnx.load(file)
+    (table,) = model.graph.initializer
+    weights = table.raw_data
+    onnx.external_data_helper.set_external_data(table, location)
+    table.ClearField("raw_data")
+    file.write_bytes(model.SerializeToString())
+    return weights
+
+
 def _skip_without_the_extra() -> None:
     pytest.importorskip("onnxruntime", reason="needs the extra: pip install 'zava[onnx]'")
     pytest.importorskip("onnx", reason="makes the tiny models of these tests")

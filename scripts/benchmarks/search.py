@@ -125,7 +125,7 @@ async def _ask_all(
     products = [Product(*row) for row in rows]
     provider = PostgreSQLProvider(target)
     async with EmbedderSource(target.settings) as source:
-        memory = SearchMemory()
+        memory = SearchMemory.of(target.settings)
         caller = await provider.identify(manager)
         # The first one loads the model.
         await search_products(provider, caller, SearchRequest(query_description="warm up"), source, memory)

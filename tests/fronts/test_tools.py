@@ -165,7 +165,7 @@ async def test_an_error_is_an_mcp_error_with_the_familys_code(
 
 async def test_a_query_past_its_deadline_is_a_timeout(target: Target) -> None:
     answer = await call(
-        with_settings(target, statement_timeout=0.2),
+        with_settings(target, statement_timeout=2),
         "execute_sales_query",
         {"postgresql_query": "select count(*) from generate_series(1, 100000000) a where a % 7 = 3"},
     )

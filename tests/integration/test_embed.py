@@ -15,6 +15,7 @@ from tests.command_line import CommandLine
 from tests.embedding_server import EmbeddingServer
 from tests.small_data import make_walls, remove_walls
 from tests.small_shop import ADD, NAMES, active, as_owner, queued, remote, until, vectors
+from zava_cli.data import embed_index
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.embed import ProductRow, embedding_store
 from zava_cli.data.search import nearest_statement
@@ -282,6 +283,21 @@ async def test_the_index_of_a_model_is_built_once_and_serves_search(
             3,
         )
     assert "embeddings_hnsw_" in "\n".join(row[0] for row in plan)
+
+
+async def test_an_index_made_for_fewer_vectors_is_built_anew(shop: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = (await embed_products(shop, EmbedRequest())).model
+    indexes = "SELECT relname, reloptions FROM pg_class WHERE relname LIKE 'embeddings_hnsw_%'"
+    async with embedding_store(shop) as store:
+        assert await store.build_index(model, 256, minimum=6)
+        before = await as_owner(shop, indexes)
+        monkeypatch.setattr(embed_index, "MANY", 6)
+        assert await store.build_index(model, 256, minimum=6)
+        assert not await store.build_index(model, 256, minimum=6)
+        assert await as_owner(shop, indexes) == [(before[0]["relname"], ["m=32", "ef_construction=200"])]
+        # A larger graph than fits is no worse.
+        monkeypatch.undo()
+        assert not await store.build_index(model, 256, minimum=6)
 
 
 async def test_an_administrator_who_is_no_superuser_can_embed() -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import CommandLine
-from tests.small_shop import as_owner
+from tests.embedding_server import EmbeddingServer
+from tests.small_shop import as_owner, remote
 from zava_cli.data.target import Target
+from zava_cli.infra.errors import EmbeddingError
+from zava_cli.models.embed import EmbedRequest
+from zava_cli.services.embed import embed_products
 from zava_cli.services.embed_check import check_model
 
 
@@ -58,3 +62,16 @@ async def test_wrong_queries_are_refused_and_change_nothing(
     assert (done.code, done.out) == (2, "")
     assert told in done.err
     assert await golden(embedded) == before
+
+
+async def test_queries_that_the_model_could_not_answer_are_not_kept(shop: Target, server: EmbeddingServer) -> None:
+    target = remote(shop, server)
+    await embed_products(target, EmbedRequest())
+    made = (await check_model(target, None)).queries
+    # What fails is not the first of them.
+    assert made > 2
+    server.behaviour, server.poison = "bad_request", "barn"
+    with pytest.raises(EmbeddingError):
+        await check_model(target, None, queries="a ladder\tS6\nbarn paint\tS3\n")
+    server.behaviour = "ok"
+    assert (await check_model(target, None)).queries == made

@@ -27,7 +27,7 @@ Kept = tuple[EmbedderSource, SearchMemory]
 async def kept(provider: PostgreSQLProvider) -> AsyncGenerator[Kept]:
     """What a server keeps between searches, before its first one."""
     async with EmbedderSource(provider.settings) as source:
-        yield source, SearchMemory()
+        yield source, SearchMemory.of(provider.settings)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from zava_cli.services.embed import embed_products
 from zava_cli.services.embed_check import switch_model
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search import search_products
+from zava_cli.services.search_memory import SearchMemory
 
 QUESTION = "claw hammer or a rubber mallet"
 
@@ -33,8 +34,9 @@ async def find(
     **options: Any,
 ) -> SearchResult:
     reranking = {"rerank_model": model and str(model), "rerank_timeout": timeout}
-    async with EmbedderSource(provider.settings.model_copy(update=reranking)) as source:
-        return await search_products(provider, caller, SearchRequest(query_description=text, **options), source)
+    memory = SearchMemory.of(provider.settings.model_copy(update=reranking))
+    async with EmbedderSource(provider.settings) as source:
+        return await search_products(provider, caller, SearchRequest(query_description=text, **options), source, memory)
 
 
 def skus(result: SearchResult) -> list[str]:
@@ -155,4 +157,4 @@ async def test_products_embedded_with_a_model_of_ones_own_are_found_by_it(seeded
     finally:
         await provider.close()
     assert "Claw Hammer" in result.hits[0].name
-    assert (result.model, result.notices) == (folder, [])
+    assert (result.model, result.notices) == ("tiny", [])

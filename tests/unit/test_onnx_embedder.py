@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.onnx_folders import DIMENSIONS, cross_encoder, sentence_transformer
+from tests.onnx_folders import DIMENSIONS, cross_encoder, sentence_transformer, weights_moved
 from zava_cli.infra.embeddings.base import Embedder, EmbeddingCall, EmbeddingConfig
 from zava_cli.infra.embeddings.providers import create_embedder
 from zava_cli.infra.errors import ConfigurationError, EmbeddingRefusedError, EmbeddingSetupError
@@ -101,12 +101,55 @@ async def test_a_model_that_fails_says_so_without_the_folders_above_it(folder: P
     assert str(folder.parent) not in f"{caught.value.message} {caught.value.hint}"
 
 
-@pytest.mark.parametrize("broken", ["onnx/model.onnx", "tokenizer.json"])
-async def test_a_broken_file_is_told_without_the_folders_above_it(folder: Path, broken: str) -> None:
-    (folder / broken).write_text("nonsense")
-    with pytest.raises(EmbeddingSetupError, match="The model tiny cannot be loaded") as caught:
+FILES = ["onnx/model.onnx", "tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json"]
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"[1]", b"\xff\0\1", b"[" * 100_000], ids=str)
+@pytest.mark.parametrize("broken", FILES)
+async def test_a_broken_file_is_named_without_the_folders_above_it(folder: Path, broken: str, content: bytes) -> None:
+    (folder / broken).write_bytes(content)
+    with pytest.raises(EmbeddingSetupError, match="The model tiny cannot be") as caught:
         await of(folder).embed_query("hammer")
+    assert Path(broken).name in str(caught.value.hint)
     assert str(folder.parent) not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("huge", FILES[1:])
+async def test_a_file_too_large_to_be_what_it_is_called_is_not_read(folder: Path, huge: str) -> None:
+    with (folder / huge).open("wb") as file:
+        file.truncate(3 << 30)
+    with pytest.raises(EmbeddingSetupError) as caught:
+        await of(folder).embed_query("hammer")
+    assert f"{Path(huge).name}: it has 3,221,225,472 bytes" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("missing", FILES[:2])
+async def test_a_file_that_is_missing_is_named(folder: Path, missing: str) -> None:
+    (folder / missing).unlink()
+    # As the hub's cache has a file that was removed.
+    (folder / missing).symlink_to(folder / "nowhere")
+    with pytest.raises(EmbeddingSetupError) as caught:
+        await of(folder).embed_query("hammer")
+    assert Path(missing).name in str(caught.value.hint)
+
+
+async def test_weights_in_a_file_beside_the_model_are_read(folder: Path) -> None:
+    plain = await of(folder).embed_query("hammer")
+    (folder / "onnx" / "weights").write_bytes(weights_moved(folder, "weights"))
+    assert np.array_equal(await of(folder).embed_query("hammer"), plain)
+
+
+@pytest.mark.parametrize("way", ["above", "absolute", "link"])
+async def test_no_weights_are_read_from_outside_of_the_folder(folder: Path, way: str) -> None:
+    outside = folder.parent / "weights"
+    location = {"above": "../../weights", "absolute": str(outside), "link": "weights"}[way]
+    outside.write_bytes(weights_moved(folder, location))
+    if way == "link":
+        (folder / "onnx" / "weights").symlink_to(outside)
+    with pytest.raises(EmbeddingSetupError) as caught:
+        await of(folder).embed_query("hammer")
+    assert "model.onnx" in str(caught.value.hint)
+    assert str(folder.parent) not in str(caught.value.hint)
 
 
 async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:

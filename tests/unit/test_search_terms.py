@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zava_cli.services.search_terms import MOST_WORDS, corrected, correction, terms_of, words_to_check
+from zava_cli.services.search_terms import MOST_CHECKED, corrected, correction, terms_of, words_to_check
 
 VOCABULARY = {"hammer", "faucet", "conduit", "wrench", "bench", "anchors", "lawn", "mower", "oscillating", "saw"}
 
@@ -106,4 +106,4 @@ def test_words_are_corrected_and_joined_as_the_catalogue_writes_them() -> None:
 def test_a_question_of_very_many_words_has_only_the_first_of_them_checked() -> None:
     words = [f"w{'abcdefghij'[n // 10]}{'abcdefghij'[n % 10]}ord" for n in range(100)]
     checked, neighbours = words_to_check(" ".join(words))
-    assert checked == words[:MOST_WORDS] and len(neighbours) == MOST_WORDS
+    assert checked == words[:MOST_CHECKED] and len(neighbours) == MOST_CHECKED

@@ -73,20 +73,24 @@ SET description_embedding = excluded.description_embedding, content_hash = exclu
 DELETE FROM retail.product_description_embeddings WHERE model = $1 AND product_id = ANY ($2::text[]::uuid[])
 
 -- name: index_plan
--- The statement that builds a model's index, around its options, whether a usable one is there, how many vectors it
--- covers, and the bytes that a setting, or else the server's maintenance_work_mem, gives it. In half precision it is
--- half the size and finds the same.
+-- The statement that builds a model's index, around its options, those that put it in the place of the one that is
+-- there, the neighbours of that if it is usable, how many vectors it covers, and the bytes that a setting, or else the
+-- server's maintenance_work_mem, gives it. In half precision it is half the size and finds the same.
 -- $1 model text, $2 dimensions integer, $3 memory text
 SELECT format('DROP INDEX IF EXISTS retail.%I; '
               'CREATE INDEX %I ON retail.product_description_embeddings USING hnsw '
               '((description_embedding::public.halfvec(%s)) public.halfvec_cosine_ops)',
-              name.of_index, name.of_index, $2::integer) AS statement,
+              name.of_new, name.of_new, $2::integer) AS statement,
        format('WHERE model = %L', $1::text) AS condition,
-       EXISTS (SELECT FROM pg_index
-               WHERE indexrelid = to_regclass(format('retail.%I', name.of_index)) AND indisvalid) AS is_there,
+       format('DROP INDEX IF EXISTS retail.%I; ALTER INDEX retail.%I RENAME TO %I',
+              name.of_index, name.of_new, name.of_index) AS replacing,
+       (SELECT option_value::integer FROM pg_index JOIN pg_class c ON c.oid = indexrelid, pg_options_to_table(reloptions)
+        WHERE indexrelid = to_regclass(format('retail.%I', name.of_index)) AND indisvalid AND option_name = 'm')
+           AS neighbours,
        (SELECT count(*) FROM retail.product_description_embeddings WHERE model = $1) AS vectors,
        pg_size_bytes(coalesce($3, current_setting('maintenance_work_mem'))) AS memory
-FROM (SELECT 'embeddings_hnsw_' || left(md5($1), 16) AS of_index) AS name
+FROM (SELECT 'embeddings_hnsw_' || left(md5($1), 16) AS of_index,
+             'embeddings_hnsw_' || left(md5($1), 16) || '_new' AS of_new) AS name
 
 -- name: index_settings
 -- Memory in kB and further processes for building an index; NULL leaves the server's own number of processes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -43,12 +44,16 @@ class LastCheck:
 
 
 class CheckStore:
-    """Golden queries and checks on a store's connection. Every method is a transaction of its own."""
+    """Golden queries and checks on a store's connection. Every method is a transaction of its own, but in `whole`."""
 
     def __init__(self, store: EmbeddingStore) -> None:
         self._connection = store.connection
         self._target = store.target
         self._sql = named_sql("embed_check")
+
+    def whole(self) -> AbstractAsyncContextManager[object]:
+        """One transaction for the block, all of which is undone when it fails."""
+        return self._connection.transaction()
 
     async def golden(self) -> list[GoldenQuery]:
         """The golden queries, the same for every model; the shop's own, or else chosen from the catalogue."""

@@ -98,13 +98,13 @@ class IndexBuild:
         self._sql = named_sql("embed")
 
     async def run(self, minimum: int) -> BuiltIndex | None:
-        """Builds it if it is not there and the model has `minimum` vectors."""
+        """Builds it if the model has `minimum` vectors and none is there, or one of a graph made for fewer."""
         async with owner_transaction(self._connection, self._target):
             plan = await self._connection.fetchrow(
                 self._sql["index_plan"], self._model, self._dimensions, self._target.settings.index_memory
             )
             assert plan is not None
-            if plan["is_there"] or plan["vectors"] < minimum:
+            if plan["vectors"] < minimum or (plan["neighbours"] or 0) >= index_shape(plan["vectors"]).neighbours:
                 return None
             estimate = index_memory(plan["vectors"], self._dimensions)
             built = BuiltIndex(estimate, min(estimate, self._most_memory(plan["memory"])))
@@ -117,7 +117,10 @@ class IndexBuild:
                 await self._build(f"{plan['statement']} {options} {plan['condition']}", built.memory)
             self._on_progress(what, plan["vectors"], plan["vectors"])
             await self._connection.execute(self._sql["analyze"])
-            return built
+        # Not in the transaction that built it: whoever waits there to write may have read what this has to lock.
+        async with owner_transaction(self._connection, self._target):
+            await self._connection.execute(plan["replacing"])
+        return built
 
     def _most_memory(self, said: int) -> int:
         """What the setting says, or else the server; without either, a share of the embedded server's machine."""

@@ -103,11 +103,16 @@ class Reading:
 
 
 class Match(NamedTuple):
-    """A product in a list: what it is ordered by, its type, and whether its name holds an unwanted word."""
+    """A product in a list: how well it fits, its type, and what an unwanted word in its name takes from its score."""
 
     score: float
     type_id: UUID
-    is_unwanted: bool
+    penalty: float
+
+    @property
+    def is_unwanted(self) -> bool:
+        """Whether its name holds an unwanted word."""
+        return self.penalty > 0
 
 
 @dataclass(frozen=True)
@@ -230,7 +235,7 @@ async def _compared(session: Session, arguments: Sequence[Any], most: int | None
 def matches_in(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, Match]:
     """The products in rows of a `by_…` statement, in their order; that of `by_comparing` may have a row without one."""
     return {
-        row["product_id"]: Match(row["score"], row["type_id"], row["is_unwanted"])
+        row["product_id"]: Match(row["score"], row["type_id"], row["penalty"])
         for row in rows
         if row["product_id"] is not None
     }

@@ -10,6 +10,10 @@ AND ($4::bigint IS NULL OR p.price_key <= $4)
     SELECT FROM inventory i
     WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
 
+-- part: unwanted
+-- What an unwanted word in the name costs a product, in similarity.
+0.1::double precision
+
 -- name: reading
 -- How a question is understood, in one row: the words that no product holds; of its neighbours as one word, and of the
 -- words that a thesaurus has for its things, those that the catalogue has; the products with exactly this SKU that pass
@@ -69,7 +73,7 @@ SELECT array_agg(word) AS words FROM search_words WHERE length(word) <= $1
 -- more the fewer products hold it, and more in a name than in a description or in the name of the type. Products with
 -- less than half of the best one's share are left out.
 -- $1 terms text[], each with its spellings between bars, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 unwanted words text[], $9 product to leave out uuid
-SELECT product_id, share / max(share) OVER () AS score, type_id, false AS is_unwanted
+SELECT product_id, share / max(share) OVER () AS score, type_id, 0.0::double precision AS penalty
 FROM security.products_by_words(
     ARRAY(SELECT string_agg(form::text, ' | ')::tsquery
           FROM unnest($1::text[]) WITH ORDINALITY AS terms (spellings, place),
@@ -91,7 +95,7 @@ WITH found AS (
     JOIN products p ON p.product_id = held.product_id
     WHERE @{filters} AND @{in_stock}
 )
-SELECT product_id, (rank / nullif(max(rank) OVER (), 0))::double precision AS score, type_id, false AS is_unwanted
+SELECT product_id, (rank / nullif(max(rank) OVER (), 0))::double precision AS score, type_id, 0.0::double precision AS penalty
 FROM found ORDER BY rank DESC, sku
 LIMIT $7
 
@@ -116,22 +120,38 @@ WITH passing AS MATERIALIZED (
        AND ($10::uuid IS NULL OR p.product_id <> $10))
     LIMIT $11
 )
-SELECT passed.number AS passed, near.product_id, 1 - near.distance AS score, p.type_id, near.is_unwanted
+SELECT passed.number AS passed, near.product_id, 1 - near.distance AS score, p.type_id, near.penalty
 FROM (SELECT count(*) AS number FROM passing) AS passed
 LEFT JOIN LATERAL (
-    SELECT product_id, distance, is_unwanted
+    SELECT product_id, distance, penalty
     FROM (
         SELECT e.product_id, e.description_embedding <=> $1::vector AS distance,
-               cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[])) AS is_unwanted
+               CASE WHEN cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[]))
+                    THEN @{unwanted} ELSE 0 END AS penalty
         FROM (SELECT product_id FROM passing ORDER BY product_id) AS passing
         JOIN product_description_embeddings e ON e.product_id = passing.product_id AND e.model = $8
         WHERE $11::integer IS NULL OR passed.number < $11
     ) AS compared
-    ORDER BY distance + CASE WHEN is_unwanted THEN 0.1 ELSE 0 END
+    ORDER BY distance + penalty
     LIMIT $7
 ) AS near ON true
 LEFT JOIN products p ON p.product_id = near.product_id
-ORDER BY near.distance + CASE WHEN near.is_unwanted THEN 0.1 ELSE 0 END
+ORDER BY near.distance + near.penalty
+
+-- name: nearest
+-- All products compared with a question's vector, nearest first. Without filters to pass, unlike in by_comparing, no
+-- product is looked up.
+-- $1 question vector, $2 rows integer, $3 model text, $4 unwanted words text[]
+SELECT product_id, 1 - distance AS score, penalty
+FROM (
+    SELECT product_id, description_embedding <=> $1::vector AS distance,
+           CASE WHEN cardinality($4::text[]) > 0 AND product_id IN (SELECT security.products_named($4::text[]))
+                THEN @{unwanted} ELSE 0 END AS penalty
+    FROM product_description_embeddings
+    WHERE model = $3
+) AS compared
+ORDER BY distance + penalty
+LIMIT $2
 
 -- name: by_meaning
 -- Products nearest to a question's vector by the model's index, within a horizon: of the nearest of all those that pass
@@ -139,10 +159,11 @@ ORDER BY near.distance + CASE WHEN near.is_unwanted THEN 0.1 ELSE 0 END
 -- distance operator on the index's own expression, or no index would serve it. The filters stand outside: a scan that
 -- goes on until enough rows have passed them is slow where they go against the question, and finds a part.
 -- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 horizon integer
-SELECT p.product_id, 1 - near.distance AS score, p.type_id, near.is_unwanted
+SELECT p.product_id, 1 - near.distance AS score, p.type_id, near.penalty
 FROM (
     SELECT e.product_id, e.description_embedding <=> $1::vector AS distance,
-           cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[])) AS is_unwanted
+           CASE WHEN cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[]))
+                    THEN @{unwanted} ELSE 0 END AS penalty
     FROM product_description_embeddings e
     WHERE e.model = $8
     ORDER BY e.description_embedding::halfvec(256) <=> $1::vector::halfvec(256)
@@ -155,7 +176,7 @@ WHERE @{filters}
       SELECT true FROM inventory i
       WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6) LIMIT 1))
   AND ($10::uuid IS NULL OR p.product_id <> $10)
-ORDER BY near.distance + CASE WHEN near.is_unwanted THEN 0.1 ELSE 0 END
+ORDER BY near.distance + near.penalty
 LIMIT $7
 
 -- name: plan_anew

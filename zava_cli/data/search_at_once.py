@@ -70,10 +70,10 @@ def seen(rows: Sequence[Any]) -> Seen:
 
 
 def _list(products: Mapping[UUID, Any], kind: str) -> dict[UUID, Match]:
-    place, score, is_unwanted = f"{kind}_place", f"{kind}_score", f"{kind}_is_unwanted"
+    place, score, penalty = f"{kind}_place", f"{kind}_score", f"{kind}_penalty"
     found = sorted((row[place], product) for product, row in products.items() if row[place] is not None)
     rows = ((product, products[product]) for _, product in found)
-    return {product: Match(row[score], row["type_id"], row[is_unwanted]) for product, row in rows}
+    return {product: Match(row[score], row["type_id"], row[penalty]) for product, row in rows}
 
 
 @cache
@@ -83,7 +83,7 @@ def _statement() -> str:
     question, words, neighbours, terms, unwanted, limit, vector, model = (f"${number}" for number in range(1, 9))
     reading = _part(sql["reading"], question, *_UNFILTERED, words, neighbours)
     keyword = _part(sql["by_keyword"], terms, *_UNFILTERED, limit, unwanted, "NULL")
-    meaning = _part(named_sql("search_at_once")["nearest"], vector, limit, model, unwanted)
+    meaning = _part(sql["nearest"], vector, limit, model, unwanted)
     shown = _part(sql["hits"], "ARRAY(SELECT product_id::text FROM found)", terms, "false", "NULL")
     # Only our own statements are put in.
     return (
@@ -93,8 +93,8 @@ def _statement() -> str:
         "found AS (SELECT product_id FROM keyword UNION ALL SELECT product_id FROM meaning"
         " UNION ALL SELECT unnest(exact)::uuid FROM reading) "
         "SELECT reading.reading, part.*, k.place AS keyword_place, k.score AS keyword_score,"
-        " k.is_unwanted AS keyword_is_unwanted, m.place AS meaning_place, m.score AS meaning_score,"
-        f" m.is_unwanted AS meaning_is_unwanted FROM reading LEFT JOIN ({shown}"
+        " k.penalty AS keyword_penalty, m.place AS meaning_place, m.score AS meaning_score,"
+        f" m.penalty AS meaning_penalty FROM reading LEFT JOIN ({shown}"
         " LEFT JOIN keyword k USING (product_id) LEFT JOIN meaning m USING (product_id)) ON true"
     )
 

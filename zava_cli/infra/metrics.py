@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from zava_cli.infra.cache_stores import CacheStatistics
 from zava_cli.infra.embeddings.base import EmbeddingCall
 from zava_cli.infra.operations import OperationRecord, Outcome
-from zava_cli.infra.shared_folder import places, take_place
+from zava_cli.infra.shared_folder import places, reserve, take_place
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 NOT_READ = "unread"
@@ -73,6 +73,7 @@ class Metrics:
         if shared is None:
             ProcessCollector(registry=self._own)
         else:
+            reserve(shared)
             self.registry = CollectorRegistry()
             _SharedFiles(self.registry, shared)
             take_place(shared)

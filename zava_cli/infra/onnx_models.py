@@ -6,6 +6,7 @@ Nothing is fetched from the network: a model is a folder, or what `hf download` 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,13 @@ EXTRA = "pip install 'zava[onnx]'"
 FILES = ("onnx/model.onnx", "model.onnx")
 MOST_TOKENS = 512
 """Of one text, or of a question and a text together: what most such models were trained on."""
+MOST_CONFIG_BYTES, MOST_TOKENIZER_BYTES = 1 << 20, 1 << 28
+"""Larger files are no such thing, and reading one would take the memory of all others."""
 INPUTS = {"input_ids", "attention_mask", "token_type_ids"}
+
+
+_FOLDERS = re.compile(r"(?<![\w.])/(?:[^/\s\"']+/)+")
+"""Those above an absolute path, which do not concern everybody who is told."""
 
 
 class OnnxModel:
@@ -35,8 +42,7 @@ class OnnxModel:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        # Messages also go to those whom the server's folders do not concern.
-        self.shown = Path(name).name if _is_folder(name) else name
+        self.shown = shown_name(name)
         self._lock = threading.Lock()
         self._loaded: _Loaded | None = None
 
@@ -51,7 +57,9 @@ class OnnxModel:
 
     def config(self, file: str) -> dict[str, Any]:
         """What a JSON file of its folder says; nothing where there is none. Errors as for `run`."""
-        return _json(self.load().folder / file)
+        folder = self.load().folder
+        with _told(EmbeddingSetupError, f"The model {self.shown} cannot be used.", folder):
+            return _json(folder / file)
 
     def load(self) -> _Loaded:
         """Makes it ready. Raises EmbeddingSetupError."""
@@ -83,7 +91,8 @@ class _Loaded:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # What it would write to stderr is in the exception too.
         options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        with _named(file):
+            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
         self._inputs: set[str] = {entry.name for entry in self._session.get_inputs()}
         if not self._inputs <= INPUTS:
             raise ValueError(f"it wants {', '.join(sorted(self._inputs - INPUTS))}, which only some models do")
@@ -101,6 +110,14 @@ class _Loaded:
         }
         outputs = self._session.run(None, {name: offered[name] for name in self._inputs})
         return outputs[0], mask
+
+
+def shown_name(name: str) -> str:
+    """A model's name for those whom the server's folders do not concern: the last part of a folder's.
+
+    Two folders may look alike by it; on record a model has its full name.
+    """
+    return Path(name).name if _is_folder(name) else name
 
 
 def _is_folder(name: str) -> bool:
@@ -132,7 +149,10 @@ def _folder(name: str, shown: str) -> Path:
 def _tokenizer(folder: Path) -> Tokenizer:
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    file = folder / "tokenizer.json"
+    with _named(file):
+        _sized(file, MOST_TOKENIZER_BYTES)
+        tokenizer = Tokenizer.from_file(str(file))
     config = _json(folder / "tokenizer_config.json")
     sizes = [_json(folder / "sentence_bert_config.json").get("max_seq_length"), config.get("model_max_length")]
     # Some write 1e30 for unknown.
@@ -140,19 +160,41 @@ def _tokenizer(folder: Path) -> Tokenizer:
     # Files of the hub often say that each text is cut or filled to 128 tokens.
     tokenizer.enable_truncation(min(longest, MOST_TOKENS))
     pad = config.get("pad_token") or "[PAD]"
-    pad = cast("str", pad["content"] if isinstance(pad, dict) else pad)
-    tokenizer.enable_padding(pad_token=pad, pad_id=tokenizer.token_to_id(pad) or 0)
+    with _named(folder / "tokenizer_config.json"):
+        pad = cast("str", pad["content"] if isinstance(pad, dict) else pad)
+        tokenizer.enable_padding(pad_token=pad, pad_id=tokenizer.token_to_id(pad) or 0)
     return tokenizer
 
 
 def _json(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    if not file.is_file():
+        return {}
+    with _named(file):
+        _sized(file, MOST_CONFIG_BYTES)
+        found = json.loads(file.read_text("utf-8"))
+        if not isinstance(found, dict):
+            raise TypeError("it is no JSON object")
+        return cast("dict[str, Any]", found)
+
+
+def _sized(file: Path, most: int) -> None:
+    if (size := file.stat().st_size) > most:
+        raise ValueError(f"it has {size:,} bytes, and {most:,} are the most")
 
 
 def _is_missing(package: str) -> EmbeddingSetupError:
     return EmbeddingSetupError(
         f"Models of one's own need the package {package}, which is not installed here.", hint=f"{EXTRA}."
     )
+
+
+@contextmanager
+def _named(file: Path) -> Generator[None]:
+    """Says of whatever goes wrong in which file; the libraries mostly do not."""
+    try:
+        yield
+    except Exception as exc:
+        raise ValueError(f"{file.name}: {str(exc) or type(exc).__name__}") from exc
 
 
 @contextmanager
@@ -164,4 +206,6 @@ def _told(kind: type[EmbeddingRefusedError | EmbeddingSetupError], what: str, fo
         raise _is_missing(exc.name or "onnxruntime") from exc
     except Exception as exc:
         reason = str(exc).strip().partition("\n")[0].replace(str(folder), folder.name).rstrip(".")
+        # A link may have led elsewhere.
+        reason = _FOLDERS.sub("", reason)
         raise kind(what, hint=f"{reason or type(exc).__name__}. It must be an encoder with an ONNX file.") from exc

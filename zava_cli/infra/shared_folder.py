@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+from zava_cli.infra.errors import ConfigurationError
+
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """By it prometheus_client decides, when it is first imported, that there are several processes."""
 PREFIX = "zava-metrics-"
 PLACE = "place-"
+KINDS = ("counter", "histogram", "gauge_livesum", "gauge_livemax")
+"""What prometheus_client keeps in a file of each process; for gauges each mode has one."""
+FILE_BYTES = 1 << 20
+"""As large as it makes them; what zava counts takes a part of it."""
 
 
 @contextmanager
@@ -37,6 +44,22 @@ def shared_folder() -> Path | None:
     # Whatever program started this one counts its own things there.
     os.environ.pop(VARIABLE, None)
     return None
+
+
+def reserve(folder: Path) -> None:
+    """Takes the room for what this process will count; ConfigurationError where there is none.
+
+    prometheus_client writes by memory maps of files with holes, and a full disk would end the process with SIGBUS.
+    """
+    for kind in KINDS if sys.platform != "darwin" else ():
+        with (folder / f"{kind}_{os.getpid()}.db").open("ab") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
+            except OSError as exc:
+                raise ConfigurationError(
+                    f"There is no room for what a worker counts in {folder.parent}: {exc.strerror}.",
+                    hint="Free some, let TMPDIR name another folder, or serve with --workers 1.",
+                ) from None
 
 
 def take_place(folder: Path) -> int:

@@ -47,7 +47,7 @@ class ServerState:
         self.cache = QueryCache(target.settings)
         self.observation = Observation(self.provider, self.audit, self.cache)
         self.embedder = EmbedderSource(target.settings, self.observation.embedded)
-        self.searches = SearchMemory()
+        self.searches = SearchMemory.of(target.settings)
         self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)
 
     @property
@@ -84,6 +84,7 @@ async def opened(state: ServerState, *, identify: bool) -> AsyncGenerator[dict[s
     """
     async with AsyncExitStack() as stack:
         stack.push_async_callback(state.provider.close)
+        stack.callback(state.searches.close)
         await stack.enter_async_context(state.embedder)
         await stack.enter_async_context(state.audit)
         await stack.enter_async_context(state.cache)

@@ -54,8 +54,8 @@ class WarmUp(ToolMiddleware):
             async with provider.text_reader(caller):
                 check_query(ANY_QUERY, max_bytes=provider.settings.query_max_bytes)
             await asyncio.to_thread(_make_services_ready)
-            if self._state.embedder.reranker is not None:
-                await self._state.embedder.reranker.load()
+            if self._state.searches.reranker is not None:
+                await self._state.searches.reranker.load()
 
 
 def _make_services_ready() -> None:

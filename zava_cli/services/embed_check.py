@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from uuid import UUID
 
 from zava_cli.data.embed import EmbeddingStore, ModelRow, embedding_store
@@ -32,7 +33,8 @@ async def check_model(
 ) -> CheckReport:  # fmt: skip
     """Checks a model, by default the one that search uses, against exact search and its last check.
 
-    With `queries`, the text of a shop's own, these are the golden ones from now on; see `bring_queries`.
+    With `queries`, the text of a shop's own, these are the golden ones once the model has answered them; see
+    `bring_queries`.
 
     A model without problems is what the next check is compared with; `accept` makes it that with problems too.
     Raises ValidationError for a model that is not on record or wrong queries, and EmbeddingError when its provider does
@@ -40,11 +42,14 @@ async def check_model(
     """
     async with EmbedderSource(target.settings) as source, embedding_store(target) as store:
         row = await model_on_record(store, model)
-        if queries is not None:
-            await bring_queries(CheckStore(store), queries)
-        report, answers = await _check(store, row, source.of(row), on_progress)
-        if accept or not report.problems:
-            await CheckStore(store).keep(row.model, report.recall, report.hits, answers)
+        checks = CheckStore(store)
+        # Otherwise none stays open while a provider thinks.
+        async with nullcontext() if queries is None else checks.whole():
+            if queries is not None:
+                await bring_queries(checks, queries)
+            report, answers = await _check(store, row, source.of(row), on_progress)
+            if accept or not report.problems:
+                await checks.keep(row.model, report.recall, report.hits, answers)
         return report
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -12,7 +11,7 @@ from cachetools import LRUCache
 from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig, OnCall, tidy
 from zava_cli.infra.embeddings.providers import create_embedder
 from zava_cli.infra.errors import ConfigurationError, EmbeddingError
-from zava_cli.infra.reranker import Reranker
+from zava_cli.infra.onnx_models import shown_name
 from zava_cli.infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -98,8 +97,8 @@ def settings_for(recorded: RecordedModel, settings: Settings) -> Settings:
     """
     if recorded.provider not in ("local", settings.embedding_provider):
         raise EmbeddingError(
-            f"The products are embedded with {recorded.model}, and the settings ask for "
-            f"{stored_name(embedder_from_settings(settings), settings)}.",
+            f"The products are embedded with {shown_name(recorded.model)}, and the settings ask for "
+            f"{shown_name(stored_name(embedder_from_settings(settings), settings))}.",
             hint=f"Set ZAVA_EMBEDDING_PROVIDER={recorded.provider} with the model's address and key, or run "
             "`zava embed` and `zava embed switch` to change to the configured one.",
         )
@@ -129,12 +128,6 @@ class EmbedderSource:
         self._vectors: LRUCache[tuple[str, str], NDArray[np.float32]] = LRUCache(
             KEPT_BYTES, getsizeof=lambda vector: vector.nbytes
         )
-
-    @cached_property
-    def reranker(self) -> Reranker | None:
-        """The cross-encoder that the settings name, nothing loaded yet."""
-        model = self.settings.rerank_model
-        return None if model is None else Reranker(model, self.settings.rerank_timeout)
 
     def get(self) -> Embedder:
         """The configured embedder; ConfigurationError as for embedder_from_settings."""

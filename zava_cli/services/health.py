@@ -12,6 +12,7 @@ from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.search import INDEX_ROWS
 from zava_cli.infra.deadline import bounded
 from zava_cli.infra.errors import DatabaseUnavailableError, EmbeddingError, MCPError
+from zava_cli.infra.onnx_models import shown_name
 from zava_cli.models.health import ComponentHealth, HealthReport, HealthStatus
 from zava_cli.services.embed_models import NO_INDEX, NO_INDEX_FIX
 from zava_cli.services.embedding import EmbedderSource
@@ -187,7 +188,8 @@ async def _embeddings(provider: PostgreSQLProvider, caller: Caller) -> Component
     complete = coverage["embedded"] == coverage["products"] and not waiting + failed and has_index
     age = f", newest {coverage['last_updated']:%Y-%m-%d %H:%M}" if coverage["last_updated"] else ""
     backlog = f"; {waiting} wait and {failed} failed, since {oldest:%Y-%m-%d %H:%M}" if oldest else ""
-    covered = f"{coverage['embedded']} of {coverage['products']} products with {coverage['model']}{age}{backlog}"
+    model = shown_name(coverage["model"])
+    covered = f"{coverage['embedded']} of {coverage['products']} products with {model}{age}{backlog}"
     fix = "Run `zava embed`; `zava embed status` tells why some failed." if failed else NO_INDEX_FIX
     return _component("embeddings", complete, covered if has_index else f"{covered}; {NO_INDEX}", fix, otherwise=WARN)
 

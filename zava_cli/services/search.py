@@ -14,6 +14,7 @@ from zava_cli.data.search import ActiveModel, Filters
 from zava_cli.data.search_at_once import seen
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
+from zava_cli.infra.onnx_models import shown_name
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource
@@ -44,8 +45,10 @@ async def search_products(
     AuthorizationError (a store that the caller does not see).
     """
 
+    memory = memory or SearchMemory.of(provider.settings)
+
     async def search() -> SearchResult:
-        return await _search(provider, caller, request, source, memory or SearchMemory())
+        return await _search(provider, caller, request, source, memory)
 
     return await retried(provider.settings, search)
 
@@ -53,7 +56,7 @@ async def search_products(
 async def _search(
     provider: PostgreSQLProvider, caller: Caller, request: SearchRequest, source: EmbedderSource, memory: SearchMemory
 ) -> SearchResult:
-    limit, request = request.limit, widened(request, source)
+    limit, request = request.limit, widened(request, memory.reranker)
     found = Found(mode=request.mode)
     written = Written(request.query_description, thesaurus_of(provider.settings.thesaurus))
     async with AsyncExitStack() as stack:
@@ -81,7 +84,7 @@ async def _search(
             order, rows = await _look_up(session, request, asked.terms, filters, question, found)
     if question and active:
         found.notices += behind(active.behind)
-    order = (await reranked(order, rows, request, source, found))[:limit]
+    order = (await reranked(order, rows, request, memory.reranker, found))[:limit]
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
     if question and not found.exact:
@@ -89,7 +92,7 @@ async def _search(
     current_operation().row_count = len(hits)
     return SearchResult(
         mode=found.mode,
-        model=question.active.model if question else None,
+        model=shown_name(question.active.model) if question else None,
         threshold=question.threshold if question else None,
         hits=hits,
         notices=found.notices,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from zava_cli.data.search import ActiveModel, Match
 from zava_cli.infra.errors import EmbeddingError
+from zava_cli.infra.onnx_models import shown_name
 from zava_cli.services.embedding import EmbedderSource
 from zava_cli.services.search_reading import Asked
 
@@ -54,7 +55,8 @@ async def question_by(
     vector = await source.embed_query(active, asked.meaning)
     if len(vector) != active.dimensions:
         raise EmbeddingError(
-            f"The question got {len(vector)} dimensions from {active.model}; the products have {active.dimensions}.",
+            f"The question got {len(vector)} dimensions from {shown_name(active.model)}; the products have "
+            f"{active.dimensions}.",
             hint="Set embedding_dimensions and run `zava embed`, or use the service that embedded the products.",
         )
     if threshold is not None:

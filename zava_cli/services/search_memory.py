@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+
+from zava_cli.infra.reranker import Reranker
+from zava_cli.infra.settings import Settings
 
 if TYPE_CHECKING:
     from zava_cli.data.search import ActiveModel
@@ -13,8 +16,21 @@ if TYPE_CHECKING:
 class SearchMemory:
     """What the last searches found, whoever asked: no more than a guess at what the next one will find.
 
-    `model` is the one that search used, and `words` are those of the thesaurus that the catalogue had.
+    `model` is the one that search used, and `words` are those of the thesaurus that the catalogue had. The `reranker`
+    is the cross-encoder that the settings name, loaded on first use.
     """
 
+    reranker: Reranker | None
     model: ActiveModel | None = None
     words: set[str] = field(default_factory=set[str])
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Before the first search."""
+        model = settings.rerank_model
+        return cls(None if model is None else Reranker(model, settings.rerank_timeout))
+
+    def close(self) -> None:
+        """Let go of what takes most memory."""
+        if self.reranker is not None:
+            self.reranker.model.unload()

@@ -32,7 +32,7 @@ _EMPTY = frozenset({
     "a", "an", "any", "the", "my", "our", "of", "from", "it", "is", "be", "been", "has", "have", "based", "made",
     "make", "need", "needs", "use", "used", "using", "i", "we", "do", "does",
 })  # fmt: skip
-_WORD = re.compile(r"[^\W\d_][\w-]*")
+_HYPHENED = re.compile(r"[^\W\d_][\w-]*")
 _LACKING = re.compile(r"(?:no|non|anti)-(\w+)|(\w+)-(?:free|proof|resistant)", re.IGNORECASE)
 
 
@@ -77,7 +77,7 @@ def negation_in(question: str) -> Negation:
     passed_over = {singular(word) for word in _words(before)}
     unwanted = [word for word in dict.fromkeys(unwanted) if singular(word) not in passed_over]
     left_out = set(kinds).intersection(unwanted)
-    wanted = _WORD.sub(lambda word: "" if word[0].lower() in left_out else word[0], question)
+    wanted = _HYPHENED.sub(lambda word: "" if word[0].lower() in left_out else word[0], question)
     return Negation(wanted, unwanted, [word for word in lacked if word in unwanted], told)
 
 
@@ -104,5 +104,5 @@ def ways_to_lack(token: str) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    words = (word.lower() for word in _WORD.findall(text))
+    words = (word.lower() for word in _HYPHENED.findall(text))
     return [word for word in words if word not in _EMPTY]

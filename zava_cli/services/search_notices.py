@@ -13,7 +13,7 @@ _NAME = re.compile(r"(?!\w+ing\b)[^\W\d_]+(?:[ -][^\W\d_]+){0,2}")
 _USE = frozenset({
     "for", "to", "with", "without", "in", "on", "of", "at", "my", "from", "not", "no", "that", "and", "or",
 })  # fmt: skip
-_WORD = re.compile(r"[^\W\d_]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 def behind(number: int) -> list[str]:
@@ -33,8 +33,8 @@ def nothing_called(asked: Asked, hits: Sequence[SearchHit]) -> list[str]:
     """
     if not hits or not _NAME.fullmatch(asked.text) or not _USE.isdisjoint(asked.text.lower().split()):
         return []
-    words = _WORD.findall(" ".join(asked.terms.wanted).lower())
-    if not words or _are_alike(words, _WORD.findall(f"{hits[0].name} {hits[0].product_type}".lower())):
+    words = _LETTERS.findall(" ".join(asked.terms.wanted).lower())
+    if not words or _are_alike(words, _LETTERS.findall(f"{hits[0].name} {hits[0].product_type}".lower())):
         return []
     return [f"No product is called {asked.text!r}; these are the nearest in meaning."]
 

@@ -12,8 +12,6 @@ from zava_cli.models.search import SearchMode
 
 MEANING, WORDS, TYPE = 0.7, 0.3, 0.5
 """What similarity, the share of the words and the product's type weigh in a hybrid search (`scripts/bench search`)."""
-UNWANTED = 0.1
-"""What an unwanted word in the name costs, in similarity; as the statements of search have it."""
 SAME_TYPE = 0.2
 """What it is worth to be of the type of the product whose like is wanted: more where others are about as good."""
 SPEAKERS = 2
@@ -54,7 +52,7 @@ class Found:
         probably meant.
         """
         if self.mode is not SearchMode.HYBRID:
-            return {product: _worth(match) for product, match in self._matches.items()}
+            return {product: match.score - match.penalty for product, match in self._matches.items()}
         own = {product: MEANING * match.score for product, match in self.by_meaning.items()}
         for product, match in self.by_keyword.items():
             own[product] = own.get(product, 0.0) + WORDS * match.score
@@ -83,7 +81,3 @@ class Found:
     def _matches(self) -> dict[UUID, Match]:
         rest = {product: match for product, match in self.by_keyword.items() if product not in self.by_meaning}
         return self.by_meaning | rest
-
-
-def _worth(match: Match) -> float:
-    return match.score - UNWANTED * match.is_unwanted

@@ -14,7 +14,7 @@ from zava_cli.services.thesaurus import Name
 
 WORD = re.compile(r"[^\W\d_]{4,30}")
 """A word whose spelling can be checked."""
-MOST_WORDS = 20
+MOST_CHECKED = 20
 """Words of a question whose spelling is checked: each is compared with the whole vocabulary, while others wait."""
 MOST_FEET = 12
 """Up to here lengths are written in inches too."""
@@ -115,7 +115,7 @@ def words_to_check(question: str) -> tuple[list[str], list[str]]:
         if WORD.fullmatch(token) and token not in FILLERS
     ]
     pairs = [a + b for a, b in pairwise(tokens) if a.isalpha() and b.isalpha()]
-    return list(dict.fromkeys(words))[:MOST_WORDS], list(dict.fromkeys(pairs))[:MOST_WORDS]
+    return list(dict.fromkeys(words))[:MOST_CHECKED], list(dict.fromkeys(pairs))[:MOST_CHECKED]
 
 
 def correction(word: str, vocabulary: Collection[str]) -> str | None:

@@ -7,6 +7,7 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.retries import retried
 from zava_cli.infra.errors import ValidationError
+from zava_cli.infra.onnx_models import shown_name
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import SearchMode, SearchResult, SimilarRequest
 from zava_cli.services.search import filters_of, hit_of, length_for
@@ -51,7 +52,7 @@ async def _similar(provider: PostgreSQLProvider, caller: Caller, request: Simila
     current_operation().row_count = len(order)
     return SearchResult(
         mode=found.mode,
-        model=product.model.model if product.model else None,
+        model=shown_name(product.model.model) if product.model else None,
         threshold=None,
         hits=[hit_of(found, key, rows[key]) for key in order],
         notices=found.notices,

@@ -16,9 +16,9 @@ MOST_NAMES = 20
 """Names of a question that are looked up: each makes the search by words longer, while others wait."""
 MOST_IN_LINE = 50
 """Names of one line of a thesaurus: each is looked for by all of the others."""
-MOST_WORDS = 4
-"""Words of the longest name."""
-_WORD = re.compile(r"([^\W_]+)(?:['’]s\b)?")
+LONGEST_NAME = 4
+"""Its words."""
+_NAME_WORD = re.compile(r"([^\W_]+)(?:['’]s\b)?")
 _BETWEEN = re.compile(r"[\s-]*")
 
 _Words = tuple[str, ...]
@@ -71,7 +71,7 @@ class Thesaurus:
 
     def _longest(self, run: list[re.Match[str]]) -> tuple[int, list[str]]:
         """How many words the longest name has that begins these, 0 for none, and its others."""
-        words = _words(run[:MOST_WORDS])
+        words = _words(run[:LONGEST_NAME])
         size = next((size for size in range(len(words), 0, -1) if words[:size] in self._others_of), 0)
         return size, self._others_of.get(words[:size], [])
 
@@ -126,8 +126,8 @@ def _entries_in(line: str) -> list[Entry]:
     if len(names) > MOST_IN_LINE:
         raise ValueError(f"has {len(names):,} names, and {MOST_IN_LINE} are the most")
     for name in names:
-        if not 1 <= len(_key(name)) <= MOST_WORDS:
-            raise ValueError(f"has {name!r} where a name of one to {MOST_WORDS} words belongs")
+        if not 1 <= len(_key(name)) <= LONGEST_NAME:
+            raise ValueError(f"has {name!r} where a name of one to {LONGEST_NAME} words belongs")
     if is_one_way:
         return [Entry(*sides)]
     return [Entry([name], [other for other in names if other != name]) for name in names]
@@ -154,7 +154,7 @@ def names_known(names: Iterable[Name], known: Collection[str]) -> list[Name]:
 def _runs(text: str) -> Iterator[list[re.Match[str]]]:
     """The words of a text in groups that nothing but blanks and hyphens divides."""
     run: list[re.Match[str]] = []
-    for word in _WORD.finditer(text):
+    for word in _NAME_WORD.finditer(text):
         if run and not _BETWEEN.fullmatch(text, run[-1].end(), word.start()):
             yield run
             run = []
@@ -164,7 +164,7 @@ def _runs(text: str) -> Iterator[list[re.Match[str]]]:
 
 
 def _key(text: str) -> _Words:
-    return _words(_WORD.finditer(text))
+    return _words(_NAME_WORD.finditer(text))
 
 
 def _words(matches: Iterable[re.Match[str]]) -> _Words:

@@ -55,7 +55,7 @@ class OnnxEmbedder:
     async def check(self) -> str:
         """One line for health; loads the model. Raises EmbeddingError."""
         await self.embed_query("hammer")
-        return f"onnx {self.model}, {self.dimensions} dimensions, on this machine"
+        return f"onnx {self._model.shown}, {self.dimensions} dimensions, on this machine"
 
     async def aclose(self) -> None:
         """Let go of the model's memory."""
