@@ -18,6 +18,7 @@ from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra import trust
 from zava_cli.infra.errors import ConfigurationError
+from zava_cli.infra.invalid import reason
 from zava_cli.infra.paths import config_directory
 from zava_cli.infra.settings import ENV_PREFIX, Settings, is_guarded
 
@@ -75,7 +76,7 @@ def _validated(merged: dict[str, Any], origins: dict[str, str]) -> Settings:
         first = exc.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         raise ConfigurationError(
-            f"{name} (from {origins.get(name, 'an unknown place')}): {first['msg']}",
+            f"{name} (from {origins.get(name, 'an unknown place')}): {reason(exc)}",
             hint="`zava config show` lists every setting with its value and origin.",
         ) from None
 
