@@ -38,7 +38,6 @@ _UNAVAILABLE = (
 _NOT_SET_UP = (
     asyncpg.InvalidPasswordError,
     asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidSchemaNameError,
 )
 
@@ -121,6 +120,10 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
 
 def _unusable(exc: BaseException, query: str | None) -> DatabaseUnusableError | None:
     """The error where somebody has to set something up first."""
+    if isinstance(exc, asyncpg.InvalidCatalogNameError):
+        return DatabaseUnusableError(
+            f"The {exc}.", hint="Make it with `zava db migrate`, or check --profile and ZAVA_DATABASE_URL."
+        )
     # In a text that a person wrote it is they who name a schema that is not there.
     if isinstance(exc, _NOT_SET_UP) and (query is None or not isinstance(exc, asyncpg.InvalidSchemaNameError)):
         return DatabaseUnusableError(
