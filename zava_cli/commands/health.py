@@ -10,6 +10,7 @@ import typer
 from zava_cli.commands import runtime
 from zava_cli.commands.exit_codes import ExitCode
 from zava_cli.commands.output.console import print_json, print_table
+from zava_cli.commands.query import JsonOption
 
 if TYPE_CHECKING:
     from zava_cli.data.database import PostgreSQLProvider
@@ -25,6 +26,7 @@ class HealthFormat(StrEnum):
 
 def health(
     format: Annotated[HealthFormat, typer.Option("--format", help="table or json.")] = HealthFormat.TABLE,
+    json: JsonOption = False,
 ) -> None:
     """Check every component, with a fix for each that fails; exit 1 when unhealthy.
 
@@ -42,7 +44,7 @@ def health(
             return await check_health(provider, settings.identity, cache=cache)
 
     report = runtime.gateway(look)
-    if format is HealthFormat.JSON:
+    if json or format is HealthFormat.JSON:
         print_json(report)
     else:
         rows = [(c.component, c.status.value, c.detail, c.fix) for c in report.components]

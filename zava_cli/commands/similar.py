@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zava_cli.commands import runtime
-from zava_cli.commands.query import FormatOption
+from zava_cli.commands.output.formats import Format
+from zava_cli.commands.query import FormatOption, JsonOption
 from zava_cli.commands.search import exact, show_hits
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def similar(
     in_stock: Annotated[bool, typer.Option("--in-stock", help="Only what a store of yours has.")] = False,
     store: Annotated[str | None, typer.Option("--store", help="Only what this store has: its name or city.")] = None,
     format: FormatOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Find products like one that you know; shows why each was found.
 
@@ -42,4 +44,4 @@ def similar(
 
         return await similar_products(provider, caller, request)
 
-    show_hits(runtime.manager(work), format, with_units=request.asks_for_stock)
+    show_hits(runtime.manager(work), Format.JSON if json else format, with_units=request.asks_for_stock)

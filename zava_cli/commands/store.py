@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zava_cli.commands import runtime
+from zava_cli.commands.query import JsonOption
 
 if TYPE_CHECKING:
     from zava_cli.data.callers import Caller
@@ -35,6 +36,7 @@ def store(
     ] = "last-30-days",
     top: Annotated[int, typer.Option("--top", "-n", min=1, max=100, help="Most products and categories.")] = 5,
     format: Annotated[ReportFormat, typer.Option("--format", help="How to write the report.")] = ReportFormat.TABLE,
+    json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Show how a store did: figures, changes, top products, and what they say.
 
@@ -52,7 +54,7 @@ def store(
         return await SalesAnalyticsService(provider, caller).performance(request)
 
     performance = runtime.manager(work)
-    if format is ReportFormat.JSON:
+    if json or format is ReportFormat.JSON:
         print_json(performance)
     elif format is ReportFormat.MARKDOWN:
         print_markdown_report(performance)

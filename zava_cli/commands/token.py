@@ -12,8 +12,8 @@ from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.durations import duration
 from zava_cli.commands.help import PlainGroup
 from zava_cli.commands.output.console import print_line, print_result
-from zava_cli.commands.output.formats import default_format
-from zava_cli.commands.query import FormatOption
+from zava_cli.commands.output.formats import Format, default_format
+from zava_cli.commands.query import FormatOption, JsonOption
 from zava_cli.commands.shell import ZavaCommand
 from zava_cli.infra.errors import ValidationError
 from zava_cli.models.scopes import Scope
@@ -75,7 +75,7 @@ def create(
 
 
 @token_app.command("list", cls=ZavaCommand)
-def list_(format: FormatOption = None) -> None:
+def list_(format: FormatOption = None, json: JsonOption = False) -> None:
     """Show every token that was made, and which of them still work; never the tokens themselves.
 
     Example: zava token list
@@ -83,7 +83,7 @@ def list_(format: FormatOption = None) -> None:
     from zava_cli.services.token import list_tokens
 
     records = runtime.administrator(list_tokens)
-    print_result(_as_rows(records), format or default_format())
+    print_result(_as_rows(records), Format.JSON if json else format or default_format())
 
 
 @token_app.command(cls=ZavaCommand)
