@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,7 +43,7 @@ class Loaded(BaseModel):
 def load_settings(flags: dict[str, Any], folder: Path | None = None) -> Loaded:
     """Merges all sources; raises ConfigurationError naming the setting and where its bad value came from."""
     folder = folder or Path.cwd()
-    warnings: list[str] = []
+    warnings: list[str] = _misspelt()
     layers: list[tuple[str, dict[str, Any]]] = [
         ("flag", {name: value for name, value in flags.items() if value is not None}),
         ("environment", _environment()),
@@ -97,6 +98,14 @@ def _known(values: Mapping[str, str | None]) -> dict[str, Any]:
 
 def _environment() -> dict[str, Any]:
     return _known(os.environ)
+
+
+def _misspelt() -> list[str]:
+    """What to say of variables that are nearly a setting's: with a mistaken URL another database would be asked."""
+    names = _names()
+    own = [name for name in os.environ if name.startswith(ENV_PREFIX) and name.lower() not in names]
+    near = {name: get_close_matches(name.lower(), names, n=1, cutoff=0.85) for name in own}
+    return [f"ignored {name}: did you mean {found[0].upper()}" for name, found in sorted(near.items()) if found]
 
 
 def _dotenv(folder: Path, warnings: list[str]) -> dict[str, Any]:
