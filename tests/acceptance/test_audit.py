@@ -72,7 +72,7 @@ async def test_a_profile_without_a_database_gets_its_own_error_and_no_other(shop
     zava = CommandLine(Target(settings_for(new_profile())), "seattle")
     done = await asyncio.to_thread(zava, "query", "select 1")
     assert (done.code, len(done.err.splitlines())) == (3, 2)
-    assert "not set up" in done.err
+    assert "does not exist" in done.err
     assert await run(zava, "db", "migrate") == 0
     found = await records(zava.target or shop)
     assert [(row["operation"], row["outcome"]) for row in found] == [("query", "unavailable"), ("db migrate", "ok")]

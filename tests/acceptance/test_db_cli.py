@@ -63,13 +63,23 @@ def test_migrate_prints_what_would_run_runs_it_and_then_has_nothing_to_do(zava: 
     applied = zava("db", "migrate", "-P", "new")
     assert (applied.code, applied.out) == (0, f"Applied {len(MIGRATIONS)} migrations.\n")
     assert zava("db", "migrate", "-P", "new").out == "Up to date.\n"
-    assert zava("db", "migrate", "--sql", "-P", "new").out == ""
+    again = zava("db", "migrate", "--sql", "-P", "new")
+    assert (again.out, again.err) == ("", "Up to date: nothing would run.\n")
 
 
 def test_a_database_that_was_never_set_up_is_said_with_the_way_out(zava: CommandLine) -> None:
     done = zava("query", "select 1", "--as", "seattle", "-P", "nothing")
     assert (done.code, done.out) == (3, "")
     assert "zava db migrate" in done.err
+
+
+@pytest.mark.parametrize("command", [["query", "select 1"], ["seed"], ["db", "psql"]])
+def test_a_mistaken_folder_is_not_filled_with_a_database(zava: CommandLine, machine: Path, command: list[str]) -> None:
+    folder = machine / "mistaken"
+    done = zava(*command, "--as", "seattle", "--data-dir", folder)
+    assert (done.code, done.out) == (3, "")
+    assert f"There is no database in {folder}." in done.err
+    assert not EmbeddedServer(folder, 18).home.exists()
 
 
 def test_migrations_at_once_in_several_processes_all_end_well(zava: CommandLine) -> None:

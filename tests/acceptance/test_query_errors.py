@@ -75,9 +75,12 @@ def test_the_caret_stands_right_in_an_explain(database: Walls, who: str, start: 
     ("sql", "suggestion"),
     [("select * from ordrs", "orders"), ("select * from retail.stroes", "stores"),
      ("select nam from stores", "stores.name"), ("select o.ordr_id from orders o", "o.order_id"),
-     ("select * from xyzzy", "There are: ")],
+     ("select * from xyzzy", "There are: "), ("select xyzzy from stores", "information_schema.columns"),
+     ('select * from stores where name = "Claw"', "single quotes"),
+     ("select * from orders where order_date > '2026-13-01'", "'2026-03-31'"),
+     ("select * from orders where order_date > 2026-03-01", "'2026-03-31'")],
 )  # fmt: skip
-def test_a_misspelt_name_gets_a_suggestion(seattle: CommandLine, sql: str, suggestion: str) -> None:
+def test_a_usual_mistake_gets_a_hint_that_helps(seattle: CommandLine, sql: str, suggestion: str) -> None:
     done = seattle("query", sql)
     assert done.code == 1
     assert suggestion in done.err.split("Hint:")[1]

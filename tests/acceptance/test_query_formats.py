@@ -100,6 +100,11 @@ def test_a_terminal_shows_500_rows_and_says_so_and_a_pipe_gets_all(seattle: Comm
     assert (len(exactly.out.split()), exactly.err) == (500, "")
 
 
+def test_a_reader_is_told_that_there_are_no_rows_and_a_program_is_not(seattle: CommandLine) -> None:
+    assert seattle.on_terminal("query", "select name from stores where false").err == "No rows.\n"
+    assert seattle("query", "select name from stores where false").err == ""
+
+
 def test_a_limit_is_said_wherever_the_answer_goes(seattle: CommandLine) -> None:
     done = seattle("query", "select n from generate_series(1, 5000) n", "-t", "--limit", "3")
     assert (done.out, done.err) == ("1\n2\n3\n", "First 3 rows; there are more (--limit 0 shows all).\n")

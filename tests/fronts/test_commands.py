@@ -78,6 +78,19 @@ def test_every_command_takes_the_common_options_and_is_a_plain_function(path: st
     assert not inspect.iscoroutinefunction(inspect.unwrap(COMMANDS[path].callback))
 
 
+@pytest.mark.parametrize("path", COMMANDS)
+def test_whatever_can_write_json_does_so_with_one_flag(path: str) -> None:
+    names = {name for p in COMMANDS[path].params for name in p.opts}
+    assert "--format" not in names or "--json" in names
+
+
+def test_a_text_without_quotes_is_told_to_have_some() -> None:
+    done = CommandLine()("search", "waterproof", "box", "--as", "seattle")
+    assert (done.code, done.err.splitlines()[-1]) == (
+        2, "Error: Got unexpected extra argument(s) (box). Put a text of several words between quotes."
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("program", [[sys.executable, "-m", "zava_cli"], [str(Path(sys.executable).with_name("zava"))]])
 def test_zava_runs_as_a_module_and_as_a_program(program: list[str]) -> None:
     assert subprocess.check_output([*program, "--version"], text=True) == f"zava {__version__}\n"

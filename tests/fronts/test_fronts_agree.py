@@ -68,20 +68,20 @@ OPERATIONS = [
     Operation(
         SearchRequest, "search", "search_products",
         tool_names={"limit": "max_rows", "threshold": "similarity_threshold"},
-        command_only={"format": OUTPUT},
+        command_only={"format": OUTPUT, "json": OUTPUT},
         not_in_tool={"mode": SMALL},
         tool_only=KEPT,
     ),
     Operation(
         SimilarRequest, "similar", "find_similar_products",
         tool_names={"limit": "max_rows"},
-        command_only={"format": OUTPUT},
+        command_only={"format": OUTPUT, "json": OUTPUT},
         tool_only=KEPT,
     ),
     Operation(
         StoreRequest, "store", "get_store_performance",
         tool_names={"store": "store_id"},
-        command_only={"format": OUTPUT},
+        command_only={"format": OUTPUT, "json": OUTPUT},
         not_in_tool={"top": SMALL},
         tool_only=KEPT,
     ),

@@ -22,6 +22,7 @@ READING = {
     "get_current_utc_date", "check_health",
 }  # fmt: skip
 WRITING = {"seed_database", "embed_products"}
+CROSSED = {"min_price": 9, "max_price": 8}
 
 
 def with_settings(target: Target, **settings: Any) -> Target:
@@ -151,7 +152,9 @@ async def test_a_single_row_beyond_the_cap_is_refused(target: Target) -> None:
         ("get_table_schemas", {"table_names": ["ordres"]}, "VALIDATION_ERROR", "meant orders"),
         ("get_table_schemas", {"detail": "all"}, "VALIDATION_ERROR", "'summary'"),
         ("search_products", {"query_description": "hammer", "max_rows": 101}, "VALIDATION_ERROR", "max_rows"),
-        ("get_store_performance", {"store_id": "Atlantis"}, "AUTHORIZATION_ERROR", "no such store"),
+        ("search_products", {"query_description": "box"} | CROSSED, "VALIDATION_ERROR", "min_price is above max_price"),
+        ("find_similar_products", {"sku": "HTHM001600"} | CROSSED, "VALIDATION_ERROR", "min_price is above max_price"),
+        ("get_store_performance", {"store_id": "Atlantis"}, "AUTHORIZATION_ERROR", "You see Zava Retail Seattle."),
         ("get_store_performance", {"store_id": "seattle", "time_period": "soon"}, "VALIDATION_ERROR", "period"),
     ],
 )

@@ -110,6 +110,13 @@ async def test_a_login_that_may_do_more_than_ask_is_unhealthy(own_roles: Walls, 
     assert "ZAVA_DATABASE_URL" in str(found["login"].fix)
 
 
+async def test_a_login_that_migrate_has_given_nothing_is_told_which_one_it_must_be(own_roles: Walls) -> None:
+    await own_roles.as_superuser(f'REVOKE USAGE ON SCHEMA security FROM "{own_roles.role("gateway")}"')
+    _, found = await health_of(own_roles.target)
+    assert found["database"].status is FAIL
+    assert "ZAVA_DATABASE_URL" in str(found["database"].fix)
+
+
 async def test_a_key_of_another_database_is_unhealthy(own_walls: Walls) -> None:
     own_walls.target.key_file.write_text("ab" * 32)
     report, found = await health_of(own_walls.target)

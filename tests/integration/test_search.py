@@ -270,8 +270,9 @@ async def test_filters_leave_out_nothing_that_passes_them(provider: PostgreSQLPr
 async def test_a_store_that_one_does_not_see_is_like_one_that_does_not_exist(
     provider: PostgreSQLProvider, seattle: Caller, store: str
 ) -> None:
-    with pytest.raises(AuthorizationError, match=r"^That store is not one that you can see\.$"):
+    with pytest.raises(AuthorizationError, match=r"^There is no such store ") as caught:
         await find(provider, seattle, "box", store=store)
+    assert caught.value.hint == "You see Zava Retail Seattle."
 
 
 @pytest.mark.parametrize(

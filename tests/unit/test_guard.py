@@ -91,6 +91,23 @@ def test_the_refusal_of_a_function_reads_well() -> None:
     assert caught.value.hint.startswith("Queries may only read;")
 
 
+def test_a_function_of_another_database_gets_that_of_postgresql() -> None:
+    with pytest.raises(QueryRefusedError, match=r"^there is no year\(\) here$") as caught:
+        check_query("select year(order_date) from orders")
+    assert caught.value.hint == "PostgreSQL has it as extract(year from …)."
+
+
+def test_no_function_that_may_be_called_counts_as_one_of_another_database() -> None:
+    assert names.other_dialects().keys() & names.allowed_functions() == set()
+
+
+@pytest.mark.parametrize("text", ["\\d orders", "DESCRIBE orders", "desc orders", "show tables"])
+def test_commands_of_other_clients_are_told_where_the_tables_are_listed(text: str) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        check_query(text)
+    assert "information_schema.columns" in (caught.value.hint or "")
+
+
 def test_a_mistyped_function_gets_a_suggestion() -> None:
     with pytest.raises(QueryRefusedError) as caught:
         check_query("select date_trunk('month', now())")

@@ -339,3 +339,13 @@ def test_a_list_may_be_an_array_in_a_file_and_has_commas_in_a_variable(machine: 
 def test_an_issuer_is_reached_safely_or_on_this_machine(machine: Machine, url: str) -> None:
     machine.say("environment", "oidc_issuer", url)
     assert machine.load().settings.oidc_issuer == url
+
+
+def test_a_variable_that_is_nearly_a_settings_is_said_to_be_ignored(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ZAVA_DATABSE_URL", "ZAVA_TESTS_ROOT", "zava_pool_max"):
+        monkeypatch.setenv(name, "7")
+    loaded = machine.load()
+    assert loaded.warnings == ["ignored ZAVA_DATABSE_URL: did you mean ZAVA_DATABASE_URL"]
+    assert loaded.settings.pool_max == 7

@@ -10,7 +10,7 @@ from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.output.console import print_line
 from zava_cli.commands.output.destination import open_output
 from zava_cli.commands.output.formats import Format, RenderOptions, default_format, make_writer, write_stream
-from zava_cli.commands.query import FormatOption
+from zava_cli.commands.query import FormatOption, JsonOption
 from zava_cli.commands.shell import ZavaCommand, ZavaGroup
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def audit(
         int, typer.Option("--limit", "-n", min=0, max=10_000_000, help="Most records, newest first; 0: all.")
     ] = 100,
     format: FormatOption = None,
+    json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Show who did what, newest first; for the administrator.
 
@@ -59,7 +60,7 @@ def audit(
         "since": since, "until": until, "who": who, "operation": operation, "outcome": outcome, "way": way,
         "request_id": request_id, "limit": limit or None,
     })  # fmt: skip
-    chosen = format or default_format()
+    chosen = Format.JSON if json else format or default_format()
     runtime.administrator(lambda target: _show(target, request, chosen))
 
 

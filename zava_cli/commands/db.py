@@ -94,7 +94,10 @@ def migrate(sql: Annotated[bool, typer.Option("--sql", help="Print what would ru
     from zava_cli.services.embed_models import models_without_index
 
     if sql:
-        for migration in runtime.administrator(migrations.outstanding):
+        outstanding = runtime.administrator(migrations.outstanding)
+        if not outstanding:
+            diagnostics.note("Up to date: nothing would run.")
+        for migration in outstanding:
             print_line(f"-- {migration.name}\nBEGIN;\n{migration.sql}\nCOMMIT;\n")
         return
 
@@ -121,7 +124,7 @@ def psql(
     Example: zava db psql --admin -c '\\dt retail.*'
     """
     server = _embedded()
-    server.start()
+    server.wake()
     target = runtime.target()
     command = [str(server.programs / "psql"), target.admin_dsn if admin else target.gateway_dsn, *ctx.args]
     with _interrupts_left_to_the_child():

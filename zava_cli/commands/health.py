@@ -9,6 +9,7 @@ import typer
 from zava_cli.commands import runtime
 from zava_cli.commands.exit_codes import ExitCode
 from zava_cli.commands.output.console import print_json, print_table
+from zava_cli.commands.query import JsonOption
 
 if TYPE_CHECKING:
     from zava_cli.data.database import PostgreSQLProvider
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 def health(
     format: Annotated[Literal["table", "json"], typer.Option("--format", help="table or json.")] = "table",
+    json: JsonOption = False,
 ) -> None:
     """Check every component, with a fix for each that fails; exit 1 when unhealthy.
 
@@ -34,7 +36,7 @@ def health(
             return await check_health(provider, settings.identity, cache=cache)
 
     report = runtime.gateway(look)
-    if format == "json":
+    if json or format == "json":
         print_json(report)
     else:
         rows = [(c.component, c.status.value, c.detail, c.fix) for c in report.components]

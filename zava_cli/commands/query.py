@@ -32,6 +32,7 @@ COPY_FORMATS: dict[Format, CopyFormat] = {Format.CSV: "csv", Format.TSV: "text"}
 FormatOption = Annotated[
     Format | None, typer.Option("--format", help="How to write rows; a table on a terminal, csv elsewhere.")
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
 
 
 def query(
@@ -51,7 +52,7 @@ def query(
     format: FormatOption = None,
     csv: Annotated[bool, typer.Option("--csv", help="Same as --format csv.")] = False,
     tsv: Annotated[bool, typer.Option("--tsv", help="Same as --format tsv.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
+    json: JsonOption = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Same as --format jsonl.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Same as --format markdown.")] = False,
     vertical: Annotated[bool, typer.Option("--expanded", "-x", help="One line per column.")] = False,
@@ -114,6 +115,8 @@ async def _answer(provider: PostgreSQLProvider, caller: Caller, request: QueryRe
             count = await write_stream(writer, stream)
     for text in writer.notes:
         diagnostics.note(text)
+    if count == 0 and layout.format in READABLE:
+        diagnostics.note("No rows.")
     if stream.truncated:
         diagnostics.note(f"First {count} rows; there are more (--limit 0 shows all).")
 

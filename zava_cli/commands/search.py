@@ -10,7 +10,7 @@ import typer
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.output.console import print_rows
 from zava_cli.commands.output.formats import Format, default_format
-from zava_cli.commands.query import FormatOption
+from zava_cli.commands.query import FormatOption, JsonOption
 
 if TYPE_CHECKING:
     from zava_cli.data.callers import Caller
@@ -49,6 +49,7 @@ def search(
     in_stock: Annotated[bool, typer.Option("--in-stock", help="Only what a store of yours has.")] = False,
     store: Annotated[str | None, typer.Option("--store", help="Only what this store has: its name or city.")] = None,
     format: FormatOption = None,
+    json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Find products by what they are for; shows why each was found.
 
@@ -70,7 +71,7 @@ def search(
         async with EmbedderSource(runtime.settings(), is_hurried=is_hurried) as source:
             return await search_products(provider, caller, request, source)
 
-    show_hits(runtime.manager(work), format, with_units=request.asks_for_stock)
+    show_hits(runtime.manager(work), Format.JSON if json else format, with_units=request.asks_for_stock)
 
 
 def show_hits(result: SearchResult, asked: Format | None, *, with_units: bool) -> None:

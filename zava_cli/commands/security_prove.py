@@ -9,6 +9,7 @@ import typer
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.exit_codes import ExitCode
 from zava_cli.commands.output.console import print_json, print_line, print_table
+from zava_cli.commands.query import JsonOption
 
 if TYPE_CHECKING:
     from zava_cli.data.database import PostgreSQLProvider
@@ -23,6 +24,7 @@ def prove(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One attack in three, for the first pair.")] = False,
     format: Annotated[Literal["table", "json"], typer.Option("--format", help="table or json.")] = "table",
+    json: JsonOption = False,
 ) -> None:
     """Attack your own database in every way and compare with the truth; exit 1 when a wall fails.
 
@@ -35,7 +37,7 @@ def prove(
 
     request = ProveRequest(pairs=pairs, managers=tuple(manager or ()), quick=quick)
     report = _proof(request)
-    if format == "json":
+    if json or format == "json":
         print_json(report)
     else:
         _show(report)

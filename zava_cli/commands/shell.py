@@ -13,7 +13,8 @@ from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.exit_codes import ExitCode, exit_code_for
 from zava_cli.commands.help import PlainCommand, PlainGroup
 from zava_cli.commands.signals import Terminated
-from zava_cli.infra.errors import InternalError, MCPError, ValidationError
+from zava_cli.infra.errors import InternalError, MCPError
+from zava_cli.infra.invalid import invalid
 from zava_cli.infra.visible import visible_lines
 
 PANEL = "Who and where"
@@ -139,10 +140,12 @@ class ErrorBoundary(ZavaGroup):
 
 
 def _show_plainly(exc: Exception) -> None:
-    """Keeps what a usage error repeats, such as the name of a file, from steering the terminal."""
+    """Says a usage error as a person would; what it repeats, such as a file's name, cannot steer the terminal."""
     message = getattr(exc, "message", None)
     if isinstance(message, str):
-        exc.message = "\n".join(visible_lines(message))  # type: ignore[attr-defined]
+        if message.startswith("Got unexpected extra argument"):
+            message += ". Put a text of several words between quotes."
+        exc.message = "\n".join(visible_lines(message.removeprefix("Value error, ")))  # type: ignore[attr-defined]
 
 
 def _invalid_request(exc: Exception) -> MCPError | None:
@@ -151,11 +154,7 @@ def _invalid_request(exc: Exception) -> MCPError | None:
 
     if not isinstance(exc, PydanticError):
         return None
-    first = exc.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or exc.title
-    return ValidationError(
-        field, None, first["msg"].removeprefix("Value error, "), hint="See --help for what it may be."
-    )
+    return invalid(exc, hint="See --help for what it may be.")
 
 
 def _unforeseen(exc: Exception) -> InternalError:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from zava_cli.commands import runtime
-from zava_cli.commands.query import FormatOption
+from zava_cli.commands.output.formats import Format
+from zava_cli.commands.query import FormatOption, JsonOption
 from zava_cli.commands.search import exact, show_hits
 
 
@@ -20,6 +21,7 @@ def similar(
     in_stock: Annotated[bool, typer.Option("--in-stock", help="Only what a store of yours has.")] = False,
     store: Annotated[str | None, typer.Option("--store", help="Only what this store has: its name or city.")] = None,
     format: FormatOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Find products like one that you know; shows why each was found.
 
@@ -33,4 +35,4 @@ def similar(
         in_stock=in_stock, store=store,
     )  # fmt: skip
     found = runtime.manager(lambda provider, caller: similar_products(provider, caller, request))
-    show_hits(found, format, with_units=request.asks_for_stock)
+    show_hits(found, Format.JSON if json else format, with_units=request.asks_for_stock)

@@ -10,7 +10,7 @@ import typer
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.output.console import print_rows
 from zava_cli.commands.output.formats import Format, default_format
-from zava_cli.commands.query import FormatOption
+from zava_cli.commands.query import FormatOption, JsonOption
 from zava_cli.infra.errors import AuthorizationError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def stats(
     token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Read the server's token from stdin.")] = False,
     queries: Annotated[bool, typer.Option("--queries", help="Statement by statement, values left out.")] = False,
     format: FormatOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Show how long a running server takes, operation by operation.
 
@@ -43,10 +44,10 @@ def stats(
 
     Example: zava stats --url https://zava.example --token-stdin < token.txt
 
-    Example: zava stats --queries --format json
+    Example: zava stats --queries --json
     """
     summary = _summary(url, token_stdin=token_stdin)
-    chosen = format or default_format()
+    chosen = Format.JSON if json else format or default_format()
     for note in print_rows(*_columns_and_rows(summary, queries=queries, is_table=chosen is Format.TABLE), chosen):
         diagnostics.note(note)
     several = f" in {summary.processes} processes" if summary.processes > 1 else ""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from zava_cli.commands import runtime
+from zava_cli.commands.query import JsonOption
 
 ReportFormat = Literal["table", "json", "markdown"]
 
@@ -23,6 +24,7 @@ def store(
     ] = "last-30-days",
     top: Annotated[int, typer.Option("--top", "-n", min=1, max=100, help="Most products and categories.")] = 5,
     format: Annotated[ReportFormat, typer.Option("--format", help="How to write the report.")] = "table",
+    json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Show how a store did: figures, changes, top products, and what they say.
 
@@ -35,7 +37,7 @@ def store(
 
     request = StoreRequest(store=store, time_period=time_period, top=top)
     performance = runtime.manager(lambda provider, caller: SalesAnalyticsService(provider, caller).performance(request))
-    if format == "json":
+    if json or format == "json":
         print_json(performance)
     elif format == "markdown":
         print_markdown_report(performance)

@@ -12,8 +12,8 @@ from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.durations import duration
 from zava_cli.commands.help import PlainGroup
 from zava_cli.commands.output.console import print_line, print_rows
-from zava_cli.commands.output.formats import default_format
-from zava_cli.commands.query import FormatOption
+from zava_cli.commands.output.formats import Format, default_format
+from zava_cli.commands.query import FormatOption, JsonOption
 from zava_cli.commands.shell import ZavaCommand
 from zava_cli.infra.errors import ValidationError
 from zava_cli.models.scopes import Scope
@@ -69,7 +69,7 @@ def create(
 
 
 @token_app.command("list", cls=ZavaCommand)
-def list_(format: FormatOption = None) -> None:
+def list_(format: FormatOption = None, json: JsonOption = False) -> None:
     """Show every token that was made, and which of them still work; never the tokens themselves.
 
     Example: zava token list
@@ -80,7 +80,7 @@ def list_(format: FormatOption = None) -> None:
     names = list(TokenRecord.model_fields)
     rows = [tuple(_text(record, name) for name in names) for record in runtime.administrator(tokens)]
     columns = {name: "timestamptz" if name in TIMES else "text" for name in names}
-    print_rows(columns, rows, format or default_format())
+    print_rows(columns, rows, Format.JSON if json else format or default_format())
 
 
 @token_app.command(cls=ZavaCommand)

@@ -20,13 +20,14 @@ from zava_cli.infra.errors import ConfigurationError
 async def admin_connection(
     target: Target, *, create: bool = False, revive: bool = False
 ) -> AsyncGenerator[asyncpg.Connection]:
-    """One connection as the administrator; starts the embedded server, and `create` makes its database.
+    """One connection as the administrator; starts the embedded server, and `create` makes it and its database.
 
     `revive` starts only one that died, and leaves alone one that somebody has stopped.
     """
     with translated():
         if target.embedded is not None:
-            await asyncio.to_thread(target.embedded.revive if revive else target.embedded.start)
+            server = target.embedded
+            await asyncio.to_thread(server.revive if revive else server.start if create else server.wake)
             if create:
                 await _create_embedded_database(target)
         connection = await asyncpg.connect(

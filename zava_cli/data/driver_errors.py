@@ -38,7 +38,6 @@ _UNAVAILABLE = (
 _NOT_SET_UP = (
     asyncpg.InvalidPasswordError,
     asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidSchemaNameError,
 )
 
@@ -111,16 +110,27 @@ def translate(exc: BaseException, query: str | None) -> MCPError:
         hint = "Behind a pooler run `zava security bind-backend off`." if str(exc).endswith(_POOLED) else None
         return ContextRefusedError(f"Not allowed: {exc}", hint=hint)
     if isinstance(exc, asyncpg.InsufficientPrivilegeError):
-        needs_superuser = 'extension "vector"' in str(exc)
-        hint = "Have a superuser run CREATE EXTENSION vector in this database first." if needs_superuser else None
-        return AuthorizationError(f"Not allowed: {exc}", hint=hint)
+        return AuthorizationError(f"Not allowed: {exc}", hint=_missing_power(str(exc), query))
     if isinstance(exc, asyncpg.PostgresError):
         return _server_error(exc, query)
     return DatabaseError("The database driver failed.", query)
 
 
+def _missing_power(said: str, query: str | None) -> str | None:
+    """What the administrator has to do where a login of zava's own may not do its work."""
+    if 'extension "vector"' in said:
+        return "Have a superuser run CREATE EXTENSION vector in this database first."
+    if query is None and said.endswith("schema security"):
+        return "ZAVA_DATABASE_URL must log in as the gateway role that `zava db migrate` made."
+    return None
+
+
 def _unusable(exc: BaseException, query: str | None) -> DatabaseUnusableError | None:
     """The error where somebody has to set something up first."""
+    if isinstance(exc, asyncpg.InvalidCatalogNameError):
+        return DatabaseUnusableError(
+            f"The {exc}.", hint="`zava db migrate` makes an embedded one; or check ZAVA_DATABASE_URL and --profile."
+        )
     # In a text that a person wrote it is they who name a schema that is not there.
     if isinstance(exc, _NOT_SET_UP) and (query is None or not isinstance(exc, asyncpg.InvalidSchemaNameError)):
         return DatabaseUnusableError(

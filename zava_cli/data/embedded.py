@@ -106,8 +106,20 @@ class EmbeddedServer:
         return True
 
     def start(self) -> bool:
-        """Starts the server unless it runs; True when this call started it. Safe in several processes at once."""
+        """Makes the cluster where there is none and starts it unless it runs; True when this call started it.
+
+        Safe in several processes at once.
+        """
         return self._start(lambda: True)
+
+    def wake(self) -> bool:
+        """Starts the server as `start` does, but makes none: who asks a question may have mistaken the folder."""
+        if not self.data.exists():
+            raise DatabaseUnusableError(
+                f"There is no database in {self.root}.",
+                hint="Make one with `zava db migrate`, or check --data-dir and --profile.",
+            )
+        return self.start()
 
     def revive(self) -> bool:
         """Starts the server if it died. One that was stopped stays so: only the one that dies leaves this file."""

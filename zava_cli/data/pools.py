@@ -246,7 +246,7 @@ class Pools:
         if server is None:
             return False
         if self._starting is None or self._starting.done():
-            start = server.revive if self._serving and self._open else server.start
+            start = server.revive if self._serving and self._open else server.wake
             self._starting = asyncio.ensure_future(asyncio.to_thread(start))
         await asyncio.wait_for(asyncio.shield(self._starting), at_most(self._settings.connect_timeout))
         return True

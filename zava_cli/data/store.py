@@ -63,6 +63,11 @@ async def matching_stores(session: Session, text: str) -> list[Store]:
     return [Store(**row) for row in await session.rows(named_sql("store")["stores"], text)]
 
 
+async def store_names(session: Session, most: int) -> list[str]:
+    """The first names of stores that the caller sees."""
+    return [row["value"] for row in await session.rows(named_sql("schema")["store_names"], most)]
+
+
 async def local_time(session: Session) -> datetime:
     """The time now in the business time zone, without a zone."""
     return (await session.row(named_sql("store")["local_time"]))["now"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra import trust
 from zava_cli.infra.errors import ConfigurationError
+from zava_cli.infra.invalid import reason
 from zava_cli.infra.paths import config_directory
 from zava_cli.infra.settings import ENV_PREFIX, Settings, is_guarded
 
@@ -41,7 +43,7 @@ class Loaded(BaseModel):
 def load_settings(flags: dict[str, Any], folder: Path | None = None) -> Loaded:
     """Merges all sources; raises ConfigurationError naming the setting and where its bad value came from."""
     folder = folder or Path.cwd()
-    warnings: list[str] = []
+    warnings: list[str] = _misspelt()
     layers: list[tuple[str, dict[str, Any]]] = [
         ("flag", {name: value for name, value in flags.items() if value is not None}),
         ("environment", _environment()),
@@ -75,7 +77,7 @@ def _validated(merged: dict[str, Any], origins: dict[str, str]) -> Settings:
         first = exc.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         raise ConfigurationError(
-            f"{name} (from {origins.get(name, 'an unknown place')}): {first['msg']}",
+            f"{name} (from {origins.get(name, 'an unknown place')}): {reason(exc)}",
             hint="`zava config show` lists every setting with its value and origin.",
         ) from None
 
@@ -96,6 +98,14 @@ def _known(values: Mapping[str, str | None]) -> dict[str, Any]:
 
 def _environment() -> dict[str, Any]:
     return _known(os.environ)
+
+
+def _misspelt() -> list[str]:
+    """What to say of variables that are nearly a setting's: with a mistaken URL another database would be asked."""
+    names = _names()
+    own = [name for name in os.environ if name.startswith(ENV_PREFIX) and name.lower() not in names]
+    near = {name: get_close_matches(name.lower(), names, n=1, cutoff=0.85) for name in own}
+    return [f"ignored {name}: did you mean {found[0].upper()}" for name, found in sorted(near.items()) if found]
 
 
 def _dotenv(folder: Path, warnings: list[str]) -> dict[str, Any]:

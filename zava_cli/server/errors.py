@@ -13,6 +13,7 @@ from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra.deadline import bounded
 from zava_cli.infra.errors import DatabaseError, MCPError, ValidationError
+from zava_cli.infra.invalid import invalid
 from zava_cli.infra.operations import UNKNOWN_TOOL, OperationRecord, operation
 from zava_cli.infra.tracing import trace_id
 from zava_cli.infra.visible import revealed
@@ -121,12 +122,12 @@ def _original(exc: Exception, tool: str) -> Exception:
             "tool", tool, "there is no such tool for you", hint="tools/list names those that you have."
         )
     cause = exc.__cause__ or exc
-    if isinstance(cause, PydanticError):
-        return _wrong_argument(cause)
+    # FastMCP wraps once more what a tool's body raises, and the request models are made there.
+    for error in (cause, cause.__cause__):
+        if isinstance(error, PydanticError):
+            return _wrong_argument(error)
     return cause if isinstance(cause, Exception) else exc
 
 
 def _wrong_argument(exc: PydanticError) -> ValidationError:
-    first = exc.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "arguments"
-    return ValidationError(field, None, first["msg"], hint="The tool's input schema says what it may be.")
+    return invalid(exc, hint="The tool's input schema says what it may be.")

@@ -67,6 +67,8 @@ def parse_period(text: str, now: datetime) -> Period:
     A period that `now` lies in ends there, and those that it is compared with end after the same time.
     """
     wanted = text.strip().lower()
+    if wanted.startswith(("last ", "this ")):
+        wanted = "-".join(wanted.split())
     try:
         whole = _whole(_SHORT.get(wanted, wanted), now.date())
     except (ValueError, OverflowError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -15,14 +14,13 @@ from zava_cli.data.guard.check import CheckedQuery, check_query
 from zava_cli.data.guard.explain import ExplainedQuery, explained
 from zava_cli.data.guard.placeholders import bind_named, original_position
 from zava_cli.data.guard.repeatable import names_moment
-from zava_cli.data.query import relation_names
 from zava_cli.data.statement_spans import statement_span
 from zava_cli.infra.errors import DatabaseError, MCPError
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.identity import ManagerRole
 from zava_cli.models.query import CopyFormat, QueryRequest, QueryResult, QueryStream, Row
+from zava_cli.services.query_hints import add_hint
 
-UNDEFINED_TABLE = "42P01"
 SMALL_PAGE = 200
 """Rows per round trip when the answer is capped in bytes: few enough to stop in time."""
 
@@ -69,7 +67,7 @@ async def open_query(
                     stream.batches = _counted(stream.batches)
                     yield stream
     except DatabaseError as error:
-        await _suggest_table(provider, caller, error)
+        await add_hint(provider, caller, error)
         raise
 
 
@@ -104,7 +102,7 @@ async def copy_query(
         if failed:
             # The reader or the disk at this end, not the database.
             raise failed[0] from None
-        await _suggest_table(provider, caller, error)
+        await add_hint(provider, caller, error)
         raise
 
 
@@ -189,14 +187,3 @@ def _show_original(error: DatabaseError, text: str, max_bytes: int) -> None:
     error.query = text
     if error.position is not None:
         error.position = original_position(text, error.position, max_bytes=max_bytes)
-
-
-async def _suggest_table(provider: PostgreSQLProvider, caller: Caller, error: DatabaseError) -> None:
-    """Adds the nearest table's name to an "unknown table" error; columns get the server's own suggestion."""
-    if error.sqlstate != UNDEFINED_TABLE or error.hint:
-        return
-    wanted = error.message.split('"')[1].rpartition(".")[2] if '"' in error.message else ""
-    async with provider.reader(caller) as session:
-        names = await relation_names(session)
-    near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
-    error.hint = f"Perhaps you meant {near[0]}." if near else f"There are: {', '.join(names)}."

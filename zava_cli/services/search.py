@@ -13,7 +13,7 @@ from zava_cli.data.retries import retried
 from zava_cli.data.search import ActiveModel, Filters
 from zava_cli.data.search_at_once import seen
 from zava_cli.data.session import Session
-from zava_cli.infra.errors import AuthorizationError, EmbeddingError, ValidationError
+from zava_cli.infra.errors import EmbeddingError, ValidationError
 from zava_cli.infra.onnx_models import shown_name
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
@@ -28,6 +28,7 @@ from zava_cli.services.search_reasons import words_shown
 from zava_cli.services.search_reranking import reranked, widened
 from zava_cli.services.search_terms import Terms
 from zava_cli.services.thesaurus import thesaurus_of
+from zava_cli.services.unseen_store import unseen_store
 
 CANDIDATES = 50
 """Length of each list at least; longer than the answer, so that a product low in both lists can rise."""
@@ -112,9 +113,7 @@ async def filters_of(session: Session, request: ProductFilters) -> Filters:
     if request.store is not None:
         stores = await data.visible_stores(session, request.store.strip())
         if len(stores) != 1:
-            raise AuthorizationError(
-                "That store is not one that you can see.", hint="`zava whoami` lists the stores that you see."
-            )
+            raise await unseen_store(session)
         store = stores[0]
     return Filters(
         category=category,

@@ -35,7 +35,12 @@ async def _similar(provider: PostgreSQLProvider, caller: Caller, request: Simila
         filters = await filters_of(session, request)
         product = await data.product(session, request.sku)
         if product is None:
-            raise ValidationError("sku", request.sku, "there is no such product", hint="Find SKUs with `zava search`.")
+            raise ValidationError(
+                "sku",
+                request.sku,
+                "there is no such product",
+                hint="Search for the product by its name to find its SKU.",
+            )
         found = Found(mode=SearchMode.HYBRID, like_type=product.type_id)
         terms = terms_of(product.name).wanted
         found.by_keyword = await data.by_keyword(session, terms, [], filters, length, without=product.product_id)

@@ -10,6 +10,7 @@ from pydantic import SecretStr, TypeAdapter
 from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra.errors import AuthorizationError, ServerUnavailableError, ValidationError
+from zava_cli.infra.invalid import reason
 from zava_cli.infra.setting_types import LOOPBACK, MetricsToken, is_safe_url
 from zava_cli.infra.settings import Settings
 from zava_cli.models.stats import PerformanceSummary
@@ -67,10 +68,8 @@ def given_token(text: str) -> SecretStr:
     try:
         return TypeAdapter[SecretStr](MetricsToken).validate_python(text.strip())
     except PydanticError as exc:
-        said = exc.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise ValidationError(
-            "token", None, said, hint="It is the ZAVA_METRICS_TOKEN that the server was started with."
-        ) from None
+        hint = "It is the ZAVA_METRICS_TOKEN that the server was started with."
+        raise ValidationError("token", None, reason(exc), hint=hint) from None
 
 
 def belongs_to(token_of: Settings, url: str) -> bool:

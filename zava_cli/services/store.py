@@ -14,7 +14,7 @@ from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.retries import retried
 from zava_cli.data.session import Session
 from zava_cli.data.store import Leader, Store, Totals
-from zava_cli.infra.errors import AuthorizationError, ValidationError
+from zava_cli.infra.errors import ValidationError
 from zava_cli.models.store import (
     DEFAULT_PERIOD,
     Comparison,
@@ -30,6 +30,7 @@ from zava_cli.models.store import (
 )
 from zava_cli.services.insights import describe
 from zava_cli.services.periods import Period, Span, parse_period
+from zava_cli.services.unseen_store import unseen_store
 
 CENT, TEN_THOUSANDTH = Decimal("0.01"), Decimal("0.0001")
 MOST_CANDIDATES = 10
@@ -70,7 +71,10 @@ class SalesAnalyticsService:
         async with self._provider.reader(self._caller) as session:
             now = self._clock() if self._clock else await data.local_time(session)
             period = parse_period(request.time_period, now)
-            store = self._only(await data.matching_stores(session, request.store), request.store)
+            stores = await data.matching_stores(session, request.store)
+            if not stores:
+                raise await unseen_store(session)
+            store = _only(stores, request.store)
             newest = await data.last_order(session, store.store_id)
             metrics = await _metrics(session, store, period, request.top)
         described = _described(period, self._caller.time_zone)
@@ -80,20 +84,16 @@ class SalesAnalyticsService:
             last_order=last_order, metrics=metrics, insights=describe(described, metrics, last_order),
         )  # fmt: skip
 
-    def _only(self, stores: Sequence[Store], asked: str) -> Store:
-        if not stores:
-            raise AuthorizationError(
-                "There is no such store among those that you may see.", str(self._caller.identity.manager_id),
-                hint="`zava whoami` says which stores you see.",
-            )  # fmt: skip
-        if len(stores) > 1:
-            names = [store.name for store in stores[:MOST_CANDIDATES]]
-            more = len(stores) - len(names)
-            raise ValidationError(
-                "store", asked, f"fits {len(stores)} stores: {', '.join(names)}{f' and {more} more' if more else ''}",
-                hint="Give one of these names in full.",
-            )  # fmt: skip
-        return stores[0]
+
+def _only(stores: Sequence[Store], asked: str) -> Store:
+    if len(stores) > 1:
+        names = [store.name for store in stores[:MOST_CANDIDATES]]
+        more = len(stores) - len(names)
+        raise ValidationError(
+            "store", asked, f"fits {len(stores)} stores: {', '.join(names)}{f' and {more} more' if more else ''}",
+            hint="Give one of these names in full.",
+        )  # fmt: skip
+    return stores[0]
 
 
 def _bounds(span: Span) -> data.Bounds:

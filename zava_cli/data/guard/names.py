@@ -75,5 +75,12 @@ def refused_fields() -> frozenset[str]:
     return _names("refused_fields.txt")
 
 
+@cache
+def other_dialects() -> dict[str, str]:
+    """Functions of other databases that people and models write, and what PostgreSQL has in their place."""
+    text = (files("zava_cli.data.guard") / "other_dialects.txt").read_text(encoding="utf-8")
+    return dict(line.split(" ", 1) for line in text.splitlines())
+
+
 def _names(file: str) -> frozenset[str]:
     return frozenset((files("zava_cli.data.guard") / file).read_text(encoding="utf-8").split())

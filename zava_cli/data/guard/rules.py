@@ -32,6 +32,10 @@ def check_function(source: SourceText, part: Part) -> None:
         name = ".".join(path)
     elif name in names.allowed_functions() or _is_harmless_call(name, part):
         return
+    elsewhere = names.other_dialects().get(name)
+    if elsewhere is not None:
+        hint = f"PostgreSQL has it as {elsewhere}."
+        raise source.refusal_at_byte(f"there is no {name}() here", name, byte=part.byte, hint=hint)
     near = get_close_matches(name, names.allowed_functions(), n=1, cutoff=0.8) if len(name) < 64 else []
     known = name in names.refused_fields() or name.startswith("pg_")
     hint = FUNCTION_HINT if known or not near else f"{FUNCTION_HINT} Did you mean {near[0]}()?"

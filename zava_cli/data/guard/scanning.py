@@ -19,7 +19,10 @@ COMMENTS = {"SQL_COMMENT", "C_COMMENT"}
 # The time that a text takes grows with its words, and only a text made for that has so many in 64 KB.
 MAX_TOKENS = 20_480
 BYTES_PER_TOKEN = 4
-LENGTH_HINT = "Shorten it: give long lists as one array parameter, $1, and write = ANY ($1)."
+LENGTH_HINT = (
+    "Shorten it: join a table instead of listing values. "
+    "In the terminal a long list goes in one parameter: = ANY ($ids) and -p ids='{a,b}'."
+)
 NESTING_HINT = "Nest less deeply: join long chains with IN (…), AND, array_agg or string_agg, or use CTEs."
 
 
@@ -51,6 +54,10 @@ def scan(source: SourceText) -> list[Token]:
         return [token for token in parser.scan(plain) if token.name not in COMMENTS]
     except parser.ParseError as error:
         raise syntax_error(source, error) from error
+
+
+CLIENT_COMMAND = re.compile(r"\s*(\\|desc(ribe)?\b)", re.IGNORECASE)
+CLIENT_HINT = "That is a client's command and no SQL; tables and columns are listed in information_schema.columns."
 
 
 def check_tokens(source: SourceText, tokens: list[Token], max_bytes: int) -> None:
@@ -90,7 +97,7 @@ def syntax_error(source: SourceText, error: ParseError) -> DatabaseError:
     return DatabaseError(
         message,
         source.sql,
-        hint="Correct the SQL at that place and try again.",
+        hint=CLIENT_HINT if CLIENT_COMMAND.match(source.sql) else "Correct the SQL at that place and try again.",
         position=None if character is None else character + 1,
         sqlstate="42601",
     )

@@ -18,7 +18,10 @@ Kind = Literal["select", "explain", "show"]
 # COSTS stays open although estimates reveal how common a value is: the session that runs the plan decides.
 OPEN_EXPLAIN_OPTIONS = frozenset({"format", "verbose", "costs", "settings", "summary", "generic_plan"})
 EXPLAIN_HINT = "Use plain EXPLAIN; its options may be FORMAT, VERBOSE, COSTS, SETTINGS, SUMMARY, GENERIC_PLAN."
-SHOW_HINT = "SHOW works for timezone, datestyle, search_path, statement_timeout, work_mem and the like."
+SHOW_HINT = (
+    "SHOW works for timezone, datestyle, search_path, statement_timeout, work_mem and the like; "
+    "tables and columns are listed in information_schema.columns."
+)
 
 
 def check_statement(source: SourceText, tokens: list[Token], statement: JsonObject) -> Kind:
