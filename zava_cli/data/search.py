@@ -24,7 +24,8 @@ COMPARED = 20_000
 HORIZON = 2_000
 """Nearest products among which those that pass the filters are looked for."""
 BEYOND_PRICES = Decimal(10**10)
-SCAN = ("plan_anew", "alone", "scan_further", "scan_wider")
+COMPARING = ("plan_anew", "alone")
+SCANNING = (*COMPARING, "scan_further", "scan_wider")
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,8 @@ async def by_meaning(
 
 async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:
     """The nearest of all that pass the filters; None where those are `most` or more."""
-    rows = await session.rows_with(scan_settings(), named_sql("search")["by_comparing"], *arguments, most)
+    sql = named_sql("search")
+    rows = await session.rows_with([sql[name] for name in COMPARING], sql["by_comparing"], *arguments, most)
     if most is not None and rows[0]["passed"] >= most:
         return None
     return rows
@@ -240,8 +242,8 @@ def horizon(filters: Filters, limit: int) -> int:
 
 
 def scan_settings() -> list[str]:
-    """The statements before one that is to use a model's index, or to compare in its stead."""
-    return [named_sql("search")[name] for name in SCAN]
+    """The statements before one that is to use a model's index."""
+    return [named_sql("search")[name] for name in SCANNING]
 
 
 def nearest_statement(dimensions: int) -> str:
@@ -253,10 +255,10 @@ def nearest_statement(dimensions: int) -> str:
 
 
 async def details(
-    session: Session, products: Sequence[UUID], terms: Sequence[str], filters: Filters
+    session: Session, products: Sequence[UUID], terms: Sequence[str], filters: Filters, by_words: Iterable[UUID]
 ) -> dict[UUID, dict[str, Any]]:
-    """What is shown of each product, by key: see the statement `hits`."""
-    rows = await session.rows(
-        named_sql("search")["hits"], [str(key) for key in products], list(terms), filters.in_stock, filters.store
-    )
+    """What is shown of each product, by key, with the words of those in the list `by_words`: see `hits`."""
+    shown, with_words = ([str(key) for key in keys] for keys in (products, by_words))
+    sql = named_sql("search")["hits"]
+    rows = await session.rows(sql, shown, list(terms), filters.in_stock, filters.store, with_words)
     return {row.pop("product_id"): row for row in rows}
