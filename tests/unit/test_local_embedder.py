@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,17 @@ async def test_vectors_are_float32_of_length_one_and_in_the_order_of_the_texts(e
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     for i in (0, 1, 150, 299):
         assert np.allclose(vectors[i], await embedder.embed_query(texts[i]), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [64, 256])
+async def test_vectors_are_those_of_the_model_s_own_embed(size: int) -> None:
+    import wordllama
+
+    folder = Path(wordllama.__file__).parent
+    own = wordllama.WordLlama.load(cache_dir=folder, trunc_dim=size, disable_download=True)
+    texts = [*PRODUCTS, "½-inch ⌀ 20 mm", "ħăᶆṁẹʀ 🔨", "x" * 5_000]
+    vectors = await create_embedder(EmbeddingConfig(dimensions=size)).embed_documents(texts)
+    assert np.allclose(vectors, own.embed(texts, norm=True), atol=1e-6)
 
 
 async def test_a_question_finds_its_product_above_the_threshold_and_an_unrelated_one_finds_none(
