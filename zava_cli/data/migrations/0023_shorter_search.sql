@@ -31,6 +31,7 @@ AS $$
     WHERE (SELECT security.context_manager()) IS NOT NULL
 $$;
 
+-- Without its second setting a word that no product holds could be looked for in every product.
 CREATE FUNCTION security.question_read(question text, words text[], others text[])
 RETURNS TABLE (unknown text[], compounds text[], exact uuid[], model text, dimensions integer, is_indexed boolean,
                provider text, provider_model text, asked_dimensions integer, query_prefix text, document_prefix text,
