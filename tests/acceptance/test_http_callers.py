@@ -12,7 +12,18 @@ from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 
 from tests.command_line import CommandLine
-from tests.http_serving import ACCEPT, HANDSHAKE, MODES, HttpServer, calling, http_server, message
+from tests.http_serving import (
+    ACCEPT,
+    HANDSHAKE,
+    MODERN,
+    MODES,
+    PATIENCE,
+    Caller,
+    HttpServer,
+    calling,
+    http_server,
+    message,
+)
 from tests.issuer import AUDIENCE, running_issuer
 from tests.stdio_serving import INITIALIZE
 from zava_cli.data.admin import admin_connection
@@ -89,8 +100,13 @@ async def test_a_session_cannot_be_taken_over_with_another_token(target: Target)
     with http_server(target) as server:
         async with calling(server.url, token=seattle) as caller:
             assert "mcp-session-id" in caller.headers
+            for _ in range(2):
+                await caller.ask(STORES)
             caller.headers["authorization"] = f"Bearer {bellevue}"
-            assert (await caller.send("tools/list")).status_code in {403, 404}
+            for _ in range(2):
+                assert (await caller.send("tools/list")).status_code in {403, 404}
+                with pytest.raises(KeyError, match="not found"):
+                    await caller.ask(STORES)
             del caller.headers["authorization"]
             assert (await caller.send("tools/list")).status_code == 401
 
@@ -125,6 +141,27 @@ async def test_an_identity_header_counts_from_a_listed_proxy_alone(target: Targe
                 answer = await _initialize(client, server, None, **{"x-forwarded-email": bellevue}, **further)
                 assert answer.status_code == (200 if listed else 401)
                 assert (await _initialize(client, server, None, **{"x-forwarded-email": "x"})).status_code == 401
+
+
+async def test_each_call_is_of_the_one_whom_a_proxy_names_for_it(target: Target) -> None:
+    trust = {"ZAVA_HTTP_IDENTITY_HEADER": "X-Forwarded-Email", "ZAVA_HTTP_TRUSTED_PROXIES": "127.0.0.1"}
+    name, names = "x-forwarded-email", ["Zava Retail Bellevue", "Zava Retail Seattle"]
+    bellevue, seattle = [await email_of(target, store) for store in names]
+    with http_server(target, **trust) as server:
+        async with httpx2.AsyncClient(timeout=PATIENCE) as client:
+            headers = {"accept": ACCEPT, "mcp-protocol-version": MODERN}
+            caller = Caller(client, server.url, headers, modern=True)
+            for store, email in zip(names * 2, [bellevue, seattle] * 2, strict=True):
+                caller.headers[name] = email
+                assert store in str(await caller.ask(STORES))
+            opened = await _initialize(client, server, None, **{name: bellevue})
+            caller.headers = {"accept": ACCEPT, "mcp-session-id": opened.headers["mcp-session-id"], name: bellevue}
+            caller.modern = False
+            for _ in range(2):
+                assert names[0] in str(await caller.ask(STORES))
+            caller.headers[name] = seattle
+            with pytest.raises(KeyError, match="not found"):
+                await caller.ask(STORES)
 
 
 async def test_nothing_that_a_server_says_or_logs_holds_a_token(target: Target, tmp_path: Path) -> None:

@@ -3,90 +3,96 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 import pytest
+from fastmcp.server.http import RequestContextMiddleware
+from fastmcp.tools.base import ToolResult
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
-from tests.http_serving import ACCEPT, MODERN
+from tests.direct_calls import QUERY, SPOKEN, Sent, Spoken, open_state, served
+from tests.http_serving import HANDSHAKE, MODERN
 from zava_cli.data.target import Target
-from zava_cli.infra.operations import Way
+from zava_cli.infra.errors import ValidationError
 from zava_cli.server.app import READING, server_of
-from zava_cli.server.bare import BareServer
-from zava_cli.server.http.app import MCP_PATH, build_http_app
+from zava_cli.server.http.app import MCP_PATH
 from zava_cli.server.http.direct import DirectCalls
 from zava_cli.server.http.limits import BoundedBody
-from zava_cli.server.http.rate import RateLimit
-from zava_cli.server.state import ServerState, opened
+from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
+from zava_cli.server.state import opened
 
 HANDED_ON = 299
-META = {
-    "io.modelcontextprotocol/protocolVersion": MODERN,
-    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-    "io.modelcontextprotocol/clientCapabilities": {},
-}
-NOT_PLAIN = {"fastmcp": {}}
-QUERY = {"name": "execute_sales_query", "arguments": {"postgresql_query": "select 1 as one"}}
+STATELESS = [Spoken(MODERN), Spoken(HANDSHAKE)]
 CALLS = [
     QUERY,
     {"name": "execute_sales_query", "arguments": {"postgresql_query": "select name, 'é\u202e' from stores"}},
     {"name": "execute_sales_query", "arguments": {"postgresql_query": "selec 1"}},
     {"name": "execute_sales_query", "arguments": {"postgresql_query": "select 1 / (1 - 1)"}},
     {"name": "execute_sales_query", "arguments": {"postgresql_query": "delete from orders"}},
-    {"name": "execute_sales_query", "arguments": {}},
-    {"name": "execute_sales_query", "arguments": {"postgresql_query": "select 1", "extra": True}},
     {"name": "get_table_schemas"},
+    {"name": "get_table_schemas", "arguments": None},
     {"name": "get_table_schemas", "arguments": {"table_names": ["orders"], "detail": "full"}},
     {"name": "get_table_schemas", "arguments": {"table_names": ["nothing"]}},
     {"name": "search_products", "arguments": {"query_description": "paint", "max_rows": "3"}},
-    {"name": "search_products", "arguments": {"query_description": "paint", "max_rows": -1}},
     {"name": "find_similar_products", "arguments": {"sku": "no such thing"}},
     {"name": "get_store_performance", "arguments": {"store_id": "Seattle", "time_period": "2026-03"}},
     {"name": "get_store_performance", "arguments": {"store_id": "Seattle", "time_period": "some day"}},
+    QUERY | {"_meta": {"progressToken": 7, "x/y": [1]}},
+]
+WRONG = [
+    {"name": "execute_sales_query", "arguments": {}},
+    {"name": "execute_sales_query", "arguments": {"postgresql_query": "select 1", "extra": True}},
+    {"name": "execute_sales_query", "arguments": {"postgresql_query": "select 1", "state": None}},
+    {"name": "execute_sales_query", "arguments": {"postgresql_query": "select '\ud800'"}},
+    {"name": "search_products", "arguments": {"query_description": "paint", "max_rows": -1}},
     {"name": "no such tool", "arguments": {}},
 ]
-
-
-class Sent:
-    """One request, to be spoilt."""
-
-    def __init__(self, **params: Any) -> None:
-        self.message: Any = {
-            "jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {**params, "_meta": dict(META)},
-        }  # fmt: skip
-        self.headers = {
-            "accept": ACCEPT, "content-type": "application/json", "mcp-protocol-version": MODERN,
-            "mcp-method": "tools/call", "mcp-name": params["name"],
-        }  # fmt: skip
-        self.more: list[tuple[str, str]] = []
-        self.body: bytes | None = None
-
-    async def to(self, client: httpx2.AsyncClient) -> httpx2.Response:
-        """The answer to it."""
-        content = json.dumps(self.message).encode() if self.body is None else self.body
-        return await client.post(MCP_PATH, content=content, headers=[*self.headers.items(), *self.more])
-
-
-def open_state(target: Target) -> ServerState:
-    settings = target.settings.model_copy(update={"cache_seconds": 0.0})
-    return ServerState(Target(settings), "seattle", Way.MCP_HTTP)
+BODIES = {
+    "name twice": b'"id":1,"method":"tools/call","params":{"name":"x","name":"get_table_schemas",%s}',
+    "params twice": b'"id":1,"method":"tools/call","params":{"name":"x"},"params":{"name":"get_table_schemas",%s}',
+    "method twice": b'"id":1,"method":"x","method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "id twice": b'"id":1,"id":2,"method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "id in capitals": b'"ID":1,"id":2,"method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "id and result": b'"id":1,"result":{},"method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "id, result and error": b'"id":1,"result":{},"error":{"code":1,"message":""},"method":"tools/call",'
+    b'"params":{"name":"get_table_schemas",%s}',
+    "long id": b'"id":' + b"9" * 4000 + b',"method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "longer id": b'"id":' + b"9" * 5000 + b',"method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "fraction as id": b'"id":1.0,"method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "truth as id": b'"id":true,"method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "half a pair": b'"id":"\\ud800","method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "a pair": b'"id":"\\ud83d\\ude00","method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "zero": b'"id":"\\u0000","method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "no UTF-8": b'"id":"\xe9","method":"tools/call","params":{"name":"get_table_schemas",%s}',
+    "no number": b'"id":1,"method":"tools/call","params":{"name":"get_table_schemas","arguments":{"x":NaN},%s}',
+    "large number": b'"id":1,"method":"tools/call","params":{"name":"search_products",'
+    b'"arguments":{"query_description":"x","max_rows":1e400},%s}',
+    "deep": b'"id":1,"method":"tools/call","params":{"name":"get_table_schemas","arguments":{"x":'
+    + b"[" * 900 + b"]" * 900 + b"},%s}",
+    "deeper": b'"id":1,"method":"tools/call","params":{"name":"get_table_schemas","arguments":{"x":'
+    + b"[" * 90_000 + b"]" * 90_000 + b"},%s}",
+    "deep in what nobody reads": b'"id":1,"x":' + b"[" * 300 + b"]" * 300
+    + b',"method":"tools/call","params":{"name":"get_table_schemas",%s}',
+}  # fmt: skip
+"""What may be read in more than one way, but for the braces and `_meta`."""
+TYPES = [
+    "application/json; charset=utf-16", "application/json;charset=latin-1", "application/jsonx", "Application/JSON",
+    "text/plain, application/json", "application/json, text/plain", "application/x-www-form-urlencoded", "",
+]  # fmt: skip
 
 
 @asynccontextmanager
-async def served(target: Target) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of the whole application, which answers everybody as one manager."""
-    application = build_http_app(open_state(target), auth=None)
-    transport = httpx2.ASGITransport(application.asgi)
-    async with application.lifespan(), httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        yield client
-
-
-@asynccontextmanager
-async def in_front(target: Target, *, is_open: bool = True) -> AsyncIterator[tuple[httpx2.AsyncClient, list[bytes]]]:
-    """A client of the direct way alone, and the bodies that were handed on by it."""
+async def in_front(
+    target: Target, *middleware: ToolMiddleware, is_open: bool = True
+) -> AsyncIterator[tuple[httpx2.AsyncClient, list[bytes]]]:
+    """A client of the direct way alone, without sessions, and the bodies that were handed on by it."""
     state, handed_on = open_state(target), list[bytes]()
 
     async def behind(_: Scope, receive: Receive, send: Send) -> None:
@@ -94,53 +100,97 @@ async def in_front(target: Target, *, is_open: bool = True) -> AsyncIterator[tup
         await send({"type": "http.response.start", "status": HANDED_ON, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    direct = DirectCalls(
-        behind, path=MCP_PATH, server=server_of(state), state=state, rate=RateLimit(state.settings), is_open=is_open
-    )
-    async with (
-        opened(state, identify=True),
-        httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(BoundedBody(direct, 100_000)), base_url="http://localhost"
-        ) as client,
-    ):
+    server = server_of(state, middleware=middleware)
+    direct = Middleware(DirectCalls, path=MCP_PATH, server=server, state=state, sessions=None, is_open=is_open)
+    app = Starlette(routes=[Mount("/", behind)], middleware=[Middleware(RequestContextMiddleware), direct])
+    transport = httpx2.ASGITransport(BoundedBody(app, 100_000))
+    client = httpx2.AsyncClient(transport=transport, base_url="http://localhost")
+    async with opened(state, identify=True), client:
         yield client, handed_on
 
 
-@pytest.mark.parametrize("params", CALLS, ids=json.dumps)
-async def test_the_answer_is_the_one_that_the_sdk_gives(target: Target, params: dict[str, Any]) -> None:
-    plain, other = Sent(**params), Sent(**params)
-    other.message["params"]["_meta"] |= NOT_PLAIN
-    async with served(target) as client:
-        answers = [await one.to(client) for one in (plain, other)]
-    assert answers[0].json() == answers[1].json()
-    assert answers[0].status_code == answers[1].status_code == 200
-    assert answers[0].headers == answers[1].headers
+def told(answer: httpx2.Response) -> tuple[int, Any, Any]:
+    """What a client gets."""
+    is_json = answer.headers.get("content-type") == "application/json" and answer.content
+    return answer.status_code, answer.headers, answer.json() if is_json else answer.content
 
 
-def test_nothing_stands_in_the_way_of_other_calls_that_direct_ones_do_not_know(
-    target: Target, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("spoken", SPOKEN, ids=str)
+async def test_the_answer_is_the_one_that_the_sdk_gives(
+    target: Target, spoken: Spoken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    built: list[BareServer] = []
-
-    def noted(*arguments: Any, **options: Any) -> BareServer:
-        built.append(server_of(*arguments, **options))
-        return built[0]
-
-    monkeypatch.setattr("zava_cli.server.http.app.server_of", noted)
-    build_http_app(open_state(target), auth=None)
-    # Whoever adds one decides what it means for a direct call, and does it there.
-    assert {type(one).__name__ for one in built[0].middleware} == {
-        "ErrorMiddleware", "RateLimit", "CancelForTheDeparted", "WarmUp",
-    }  # fmt: skip
+    async with served(target, spoken, monkeypatch) as to:
+        for params in CALLS:
+            first, other = await to.both(Sent(spoken, **params))
+            assert told(first) == told(other), params
+            assert first.status_code == 200
+            assert to.direct.pop() == params["name"]
+            assert not to.direct
 
 
-async def test_every_tool_that_reads_is_called_without_the_detour(target: Target) -> None:
+@pytest.mark.parametrize("spoken", [*STATELESS, Spoken(HANDSHAKE, sessions=True)], ids=str)
+async def test_what_is_wrong_is_refused_as_the_sdk_refuses_it(
+    target: Target, spoken: Spoken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(target, spoken, monkeypatch) as to:
+        for params in WRONG:
+            first, other = await to.both(Sent(spoken, **params))
+            assert told(first) == told(other), params
+
+
+@pytest.mark.parametrize("spoken", [*STATELESS, Spoken(HANDSHAKE, sessions=True)], ids=str)
+async def test_no_body_is_read_in_another_way(target: Target, spoken: Spoken, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(target, spoken, monkeypatch) as to:
+        for name, body in BODIES.items():
+            for mark in (b"", BOM_UTF8):
+                for end in (b"}", b"} x"):
+                    sent = Sent(spoken, name="get_table_schemas")
+                    meta = b'"_meta":' + json.dumps(sent.message["params"].get("_meta", {})).encode()
+                    sent.body = mark + b'{"jsonrpc":"2.0",' + body.replace(b"%s", meta) + end
+                    first, other = await to.both(sent)
+                    assert told(first) == told(other), (name, mark, end)
+        for content_type in TYPES:
+            sent = Sent(spoken, **QUERY)
+            sent.headers["content-type"] = content_type
+            first, other = await to.both(sent)
+            assert told(first) == told(other), content_type
+        sent = Sent(spoken, **QUERY)
+        for coding in ("utf-16", "utf-32", "latin-1"):
+            sent.body = json.dumps(sent.message | {"id": "é"}, ensure_ascii=False).encode(coding)
+            first, other = await to.both(sent)
+            assert told(first) == told(other), coding
+
+
+@pytest.mark.parametrize("spoken", STATELESS, ids=str)
+async def test_every_tool_that_reads_is_called_without_the_detour(target: Target, spoken: Spoken) -> None:
     needed = {"execute_sales_query": {"postgresql_query": "select 1"}, "search_products": {"query_description": "x"},
               "find_similar_products": {"sku": "x"}, "get_store_performance": {"store_id": "Seattle"}}  # fmt: skip
     async with in_front(target) as (client, handed_on):
         for tool in READING:
-            answer = await Sent(name=tool.__name__, arguments=needed.get(tool.__name__, {})).to(client)
+            answer = await Sent(spoken, name=tool.__name__, arguments=needed.get(tool.__name__, {})).to(client)
             assert answer.status_code == 200, tool.__name__
+    assert not handed_on
+
+
+async def test_what_surrounds_the_calls_of_tools_surrounds_direct_ones_too(target: Target) -> None:
+    class Refusing(ToolMiddleware):
+        async def around(self, call: ToolCall, run: Run) -> ToolResult:
+            raise ValidationError("tool", call.tool, f"{call.program} may not")
+
+    async with in_front(target, Refusing()) as (client, handed_on):
+        answer = await Sent(**QUERY).to(client)
+    assert "test 1 may not" in answer.json()["result"]["content"][0]["text"]
+    assert not handed_on
+
+
+async def test_a_body_may_come_in_pieces(target: Target) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for byte in json.dumps(sent.message).encode():
+            yield bytes([byte])
+
+    sent = Sent(**QUERY)
+    async with in_front(target) as (client, handed_on):
+        assert (await client.post(MCP_PATH, content=pieces(), headers=sent.headers)).status_code == 200
     assert not handed_on
 
 
@@ -153,7 +203,7 @@ def not_plain() -> dict[str, Sent]:
             "no json", "batch", "notification", "no meta", "no capabilities", "odd info", "odd id", "more", "version",
         )
     }  # fmt: skip
-    sent["other version"].headers["mcp-protocol-version"] = "2025-06-18"
+    sent["other version"].headers["mcp-protocol-version"] = "2025-06-19"
     sent["no accept"].headers["accept"] = "text/html"
     sent["no type"].headers["content-type"] = "text/plain"
     del sent["no method"].headers["mcp-method"]
@@ -169,7 +219,8 @@ def not_plain() -> dict[str, Sent]:
     sent["odd info"].message["params"]["_meta"]["io.modelcontextprotocol/clientInfo"] = {"name": 1}
     sent["odd id"].message["id"] = [1]
     sent["more"].message["params"]["requestState"] = "x"
-    sent["version"].message["params"]["_meta"] |= NOT_PLAIN
+    sent["version"].message["params"]["_meta"]["fastmcp"] = {}
+    sent["task"] = Sent(Spoken("2025-11-25"), **QUERY, task={})
     return sent | {
         "unknown tool": Sent(name="seed_database", arguments={}),
         "wrong argument": Sent(name="search_products", arguments={"query_description": "x", "max_rows": -1}),

@@ -9,7 +9,6 @@ from typing import Any
 
 from fastmcp import FastMCP
 from fastmcp.server.auth import AuthProvider
-from fastmcp.server.middleware import Middleware
 
 from zava_cli import __version__
 from zava_cli.data.target import Target
@@ -17,6 +16,7 @@ from zava_cli.infra.operations import Way
 from zava_cli.server.bare import BareServer
 from zava_cli.server.errors import ErrorMiddleware
 from zava_cli.server.instructions import INSTRUCTIONS
+from zava_cli.server.middleware import ToolMiddleware
 from zava_cli.server.state import ServerState, opened
 from zava_cli.server.tools.clock import get_current_utc_date
 from zava_cli.server.tools.health import check_health
@@ -45,7 +45,7 @@ def server_of(
     *,
     administrator: bool = False,
     auth: AuthProvider | None = None,
-    middleware: Sequence[Middleware] = (),
+    middleware: Sequence[ToolMiddleware] = (),
 ) -> BareServer:
     """A server that answers for `state`; `administrator` adds the tools that write.
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from fastmcp import FastMCP
 from fastmcp.tools import FunctionTool, Tool
+from fastmcp.tools.base import ToolResult
+
+from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
 
 
 class BareServer(FastMCP[dict[str, Any]]):
     """Offers what it was given, to every session alike."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, *arguments: Any, middleware: Sequence[ToolMiddleware], **options: Any) -> None:
+        super().__init__(*arguments, middleware=middleware, **options)
         self.offered: dict[str, FunctionTool] = {}
+        self._around = middleware
 
     def add_tool(self, tool: Tool | Callable[..., Any]) -> Tool:
         """Takes a tool, and keeps it at hand by its name."""
@@ -22,6 +27,12 @@ class BareServer(FastMCP[dict[str, Any]]):
         if isinstance(added, FunctionTool):
             self.offered[added.name] = added
         return added
+
+    async def surrounded(self, call: ToolCall, run: Run) -> ToolResult:
+        """The result of a call that came past FastMCP: `run`, with the same middleware around it as any other."""
+        for one in reversed(self._around):
+            run = partial(one.around, call, run)
+        return await run()
 
     @property
     def _state_store(self) -> Any:

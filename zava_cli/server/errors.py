@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from fastmcp import Context
 from fastmcp.exceptions import FastMCPError, NotFoundError
 from fastmcp.server.dependencies import get_http_request
-from fastmcp.server.middleware import CallNext, MiddlewareContext
 from fastmcp.tools.base import ToolResult
-from mcp_types import CallToolRequestParams
 from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra.deadline import bounded
@@ -20,7 +16,7 @@ from zava_cli.infra.errors import DatabaseError, MCPError, ValidationError
 from zava_cli.infra.operations import UNKNOWN_TOOL, OperationRecord, operation
 from zava_cli.infra.tracing import trace_id
 from zava_cli.infra.visible import revealed
-from zava_cli.server.middleware import ToolMiddleware
+from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
 from zava_cli.server.state import ServerState
 
 OPERATIONS = {
@@ -47,39 +43,28 @@ class ErrorMiddleware(ToolMiddleware):
     def __init__(self, state: ServerState) -> None:
         self._state = state
 
-    async def on_call_tool(
-        self,
-        context: MiddlewareContext[CallToolRequestParams],
-        call_next: CallNext[CallToolRequestParams, ToolResult],
-    ) -> ToolResult:
+    async def around(self, call: ToolCall, run: Run) -> ToolResult:
         """Runs the tool."""
+        name = OPERATIONS.get(call.tool, UNKNOWN_TOOL)
+        record = OperationRecord(name, self._state.way, self._state.who(), _client(call), self._state.token())
+        # What loads takes as long as it takes.
+        seconds = math.inf if name in LOADING else self._state.settings.statement_timeout
+        try:
+            with operation(record, self._state.observation.add), bounded(seconds):
+                return await _unwrapped(run, call.tool)
+        except MCPError as error:
+            _note_retry(error.retry_after)
+            return error_result(error)
 
-        async def run() -> ToolResult:
-            try:
-                return await call_next(context)
-            except (FastMCPError, NotFoundError) as exc:
-                raise _original(exc, context.message.name) from None
 
-        return await as_operation(self._state, context.message.name, _client(context.fastmcp_context), run)
-
-
-async def as_operation(
-    state: ServerState, tool: str, client: str | None, run: Callable[[], Awaitable[ToolResult]]
-) -> ToolResult:
-    """What a call of that tool returns, logged and recorded as one operation; an error of any kind as a result too."""
-    name = OPERATIONS.get(tool, UNKNOWN_TOOL)
-    record = OperationRecord(name, state.way, state.who(), client, state.token())
-    # What loads takes as long as it takes.
-    seconds = math.inf if name in LOADING else state.settings.statement_timeout
+async def _unwrapped(run: Run, tool: str) -> ToolResult:
+    """What `run` returns; raises the errors behind those of FastMCP and pydantic."""
     try:
-        with operation(record, state.observation.add), bounded(seconds):
-            try:
-                return await run()
-            except PydanticError as exc:
-                raise _wrong_argument(exc) from None
-    except MCPError as error:
-        _note_retry(error.retry_after)
-        return error_result(error)
+        return await run()
+    except (FastMCPError, NotFoundError) as exc:
+        raise _original(exc, tool) from None
+    except PydanticError as exc:
+        raise _wrong_argument(exc) from None
 
 
 def error_result(error: MCPError) -> ToolResult:
@@ -120,13 +105,9 @@ def _revealed(text: str) -> str:
     return "\n  ".join(map(revealed, text.replace("\r\n", "\n").split("\n")))
 
 
-def _client(context: Context | None) -> str | None:
-    """Name and version of the client's program where it says so, and the address where there is one."""
-    known: list[str] = []
-    # Both raise it when they are asked outside of a request that has what is wanted.
-    with suppress(RuntimeError):
-        params = context.session.client_params if context else None
-        known += [params.client_info.name, params.client_info.version] if params else []
+def _client(call: ToolCall) -> str | None:
+    """The client's program, and the address where there is one."""
+    known = [call.program] if call.program else []
     with suppress(RuntimeError):
         address = get_http_request().client
         known += [address.host] if address else []

@@ -7,17 +7,18 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.server.middleware import CallNext, MiddlewareContext
 
 from zava_cli.data.guard.check import check_query
 from zava_cli.infra.embeddings.vocabulary import common_words
 from zava_cli.infra.errors import MCPError
+from zava_cli.server.middleware import ToolMiddleware
 from zava_cli.server.state import ServerState
 
 ANY_QUERY = "SELECT 1"
 
 
-class WarmUp(Middleware):
+class WarmUp(ToolMiddleware):
     """Runs beside the server while it is entered, once, from the first listing of the tools on."""
 
     def __init__(self, state: ServerState) -> None:
@@ -27,7 +28,7 @@ class WarmUp(Middleware):
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
         """Handles one message, and begins with the first that lists the tools."""
         try:
-            return await call_next(context)
+            return await super().__call__(context, call_next)
         finally:
             if self._task is None and context.method == "tools/list":
                 # It has the context of this request, and so its caller.

@@ -20,6 +20,7 @@ from zava_cli.server.app import server_of
 from zava_cli.server.authentication.authentication import authentication
 from zava_cli.server.bare import BareServer
 from zava_cli.server.http.administration import AdministratorRoutes, administrator_app
+from zava_cli.server.http.called_sessions import CalledSessions
 from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
 from zava_cli.server.http.direct import DirectCalls
 from zava_cli.server.http.explained import ExplainedRefusals
@@ -61,9 +62,9 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     `state` was made for, which is for this machine alone.
     """
     settings = state.settings
-    rate = RateLimit(settings)
-    server = server_of(state, auth=auth, middleware=[rate, CancelForTheDeparted()])
-    app = _transport(server, state, rate, is_open=auth is None)
+    sessions = CalledSessions()
+    server = server_of(state, auth=auth, middleware=[RateLimit(settings), CancelForTheDeparted(), sessions])
+    app = _transport(server, state, sessions, is_open=auth is None)
     app.router.routes.extend(HealthRoutes(state, is_open=auth is None).routes())
     has_own_port = settings.metrics_port is not None
     if settings.metrics_token is not None and not has_own_port:
@@ -79,15 +80,19 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     )
 
 
-def _transport(server: BareServer, state: ServerState, rate: RateLimit, *, is_open: bool) -> StarletteWithLifespan:
+def _transport(
+    server: BareServer, state: ServerState, sessions: CalledSessions, *, is_open: bool
+) -> StarletteWithLifespan:
     settings = state.settings
     inside = [Middleware(BoundedSessions)] if settings.http_sessions else []
     if is_on():
         # FastMCP's spans tell of each step in between.
         inside.append(Middleware(ContinuedTraces, is_open=is_open))
     elif settings.http_json:
-        direct = Middleware(DirectCalls, path=MCP_PATH, server=server, state=state, rate=rate, is_open=is_open)
-        inside.append(direct)
+        kept = sessions if settings.http_sessions else None
+        inside.append(
+            Middleware(DirectCalls, path=MCP_PATH, server=server, state=state, sessions=kept, is_open=is_open)
+        )
     return server.http_app(
         path=MCP_PATH,
         json_response=settings.http_json,

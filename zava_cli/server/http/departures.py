@@ -8,19 +8,16 @@ for it is cancelled, which cancels its statement in the server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import anyio
 from fastmcp.server.dependencies import get_http_request
-from fastmcp.server.middleware import CallNext, MiddlewareContext
 from fastmcp.tools.base import ToolResult
-from mcp_types import CallToolRequestParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zava_cli.infra.errors import CallerLeftError
-from zava_cli.server.middleware import ToolMiddleware
+from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
 
 KEY = "zava.departure"
 
@@ -85,21 +82,12 @@ async def _watch(receive: Receive, departure: Departure) -> None:
 class CancelForTheDeparted(ToolMiddleware):
     """FastMCP middleware: ends a tool whose caller has closed the connection."""
 
-    async def on_call_tool(
-        self,
-        context: MiddlewareContext[CallToolRequestParams],
-        call_next: CallNext[CallToolRequestParams, ToolResult],
-    ) -> ToolResult:
-        """Runs the tool."""
-        return await while_somebody_waits(get_http_request().scope, partial(call_next, context))
-
-
-async def while_somebody_waits(scope: Scope, run: Callable[[], Awaitable[ToolResult]]) -> ToolResult:
-    """What `run` returns, unless the client of that request leaves first: CallerLeftError, which nobody hears."""
-    departure: Departure | None = scope.get(KEY)
-    if departure is None:
-        return await run()
-    with anyio.CancelScope() as work:
-        departure.call(work.cancel)
-        return await run()
-    raise CallerLeftError
+    async def around(self, call: ToolCall, run: Run) -> ToolResult:
+        """Runs the tool; CallerLeftError, which nobody hears, when the client has left."""
+        departure: Departure | None = get_http_request().scope.get(KEY)
+        if departure is None:
+            return await run()
+        with anyio.CancelScope() as work:
+            departure.call(work.cancel)
+            return await run()
+        raise CallerLeftError

@@ -1,9 +1,9 @@
 """Plain calls of tools over HTTP, answered without the machinery for everything else that the protocol knows.
 
 That machinery takes almost half of the CPU time of a small query: sessions, streams, questions to the client, spans.
-A request of the newest protocol that wants a tool and nothing more, and is right in every way, needs none of it. Who
-asks, how often, for how long, and what is recorded of it are decided where they are for every other request. Whatever
-is unusual or wrong is handed on untouched, so that the SDK answers it in its own words.
+A request that wants a tool and nothing more, and is right in every way, needs none of it. Who asks, how often, for how
+long, and what is recorded of it are decided where they are for every other request. Whatever is unusual or wrong is
+handed on untouched, so that the SDK answers it in its own words.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -21,31 +22,32 @@ from fastmcp.server.dependencies import get_access_token
 from fastmcp.tools import FunctionTool
 from fastmcp.tools.base import ToolResult
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-from mcp.server.streamable_http import check_accept_headers
-from mcp.shared.inbound import (
-    MCP_PARAM_HEADER_PREFIX,
-    MCP_PROTOCOL_VERSION_HEADER,
-    InboundLadderRejection,
-    classify_inbound_request,
-)
-from mcp_types import CLIENT_INFO_META_KEY, SERVER_INFO_META_KEY, JSONRPCRequest, RequestId, methods
-from mcp_types.version import LATEST_MODERN_VERSION
+from mcp.server.streamable_http import MCP_SESSION_ID_HEADER, REQUEST_CANCELLED, check_accept_headers
+from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
+from mcp_types import DEFAULT_NEGOTIATED_VERSION, SERVER_INFO_META_KEY, JSONRPCNotification, RequestId
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
 from pydantic import BaseModel, ConfigDict, create_model
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zava_cli.server.bare import BareServer
-from zava_cli.server.errors import as_operation
-from zava_cli.server.http.departures import while_somebody_waits
-from zava_cli.server.http.rate import RateLimit
+from zava_cli.server.http.called_sessions import CalledSession, CalledSessions
+from zava_cli.server.http.plain_calls import is_plain, program_named, read_message
+from zava_cli.server.middleware import ToolCall
 from zava_cli.server.state import ServerState
 
-METHOD = "tools/call"
-PARAMETERS = {"_meta", "name", "arguments"}
-TOOL_VERSION = "fastmcp"
-"""Member of `_meta` that asks for a version of a tool."""
 STATE = "state"
 """Parameter of tools that no caller gives."""
+
+
+@dataclass(frozen=True)
+class _Speaker:
+    """What a request's head says: the version of the protocol, and the session where that has any."""
+
+    version: str
+    session_name: str | None = None
+    session: CalledSession | None = None
+    program: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,34 +57,43 @@ class _Call:
     id: RequestId
     tool: FunctionTool
     arguments: Mapping[str, Any]
-    client: str | None
+    program: str | None
 
 
 class DirectCalls:
     """ASGI middleware, inside of authentication, for a server that answers JSON: a stream has more to say.
 
-    `is_open` says that callers need no credentials.
+    `is_open` says that callers need no credentials; without `sessions` the server keeps none.
     """
 
     def __init__(
-        self, app: ASGIApp, *, path: str, server: BareServer, state: ServerState, rate: RateLimit, is_open: bool
+        self,
+        app: ASGIApp,
+        *,
+        path: str,
+        server: BareServer,
+        state: ServerState,
+        sessions: CalledSessions | None,
+        is_open: bool,
     ) -> None:
         self._app = app
         self._path = path
         self._server = server
         self._state = state
-        self._rate = rate
+        self._sessions = sessions
         self._is_open = is_open
-        self._meta = {SERVER_INFO_META_KEY: {"name": server.name, "version": server.version}}
+        information = {"name": server.name, "version": server.version}
+        self._stamp = {"resultType": "complete", "_meta": {SERVER_INFO_META_KEY: information}}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI connection."""
         headers = _headers(scope)
-        if not self._may_be_plain(scope, headers):
+        speaker = self._speaker(scope, headers)
+        if speaker is None:
             await self._app(scope, receive, send)
             return
         first: list[Message] = [await receive()]
-        call = await self._read(scope, headers, first[0])
+        call = await self._read(speaker, headers, first[0])
         if call is None:
 
             async def again() -> Message:
@@ -90,59 +101,75 @@ class DirectCalls:
 
             await self._app(scope, again, send)
             return
-        run = partial(while_somebody_waits, scope, partial(self._run, call))
-        await self._send(send, call.id, await as_operation(self._state, call.tool.name, call.client, run))
+        await self._answer(speaker, call, send)
 
-    def _may_be_plain(self, scope: Scope, headers: Mapping[str, str]) -> bool:
-        """Whether nothing outside of the body says otherwise."""
-        return (
-            headers.get(MCP_PROTOCOL_VERSION_HEADER) == LATEST_MODERN_VERSION
-            and scope["method"] == "POST"
-            and scope["path"] == self._path
-            and (self._is_open or isinstance(scope.get("user"), AuthenticatedUser))
-            # None is there twice.
-            and len(headers) == len(scope["headers"])
-            and headers.get("content-type", "").lower().startswith("application/json")
-            and not any(name.startswith(MCP_PARAM_HEADER_PREFIX.lower()) for name in headers)
+    def _speaker(self, scope: Scope, headers: Mapping[str, str]) -> _Speaker | None:
+        """Who may have sent a plain call; None where something outside of the body says otherwise."""
+        if (
+            not headers
+            or scope["path"] != self._path
+            or not (self._is_open or isinstance(scope.get("user"), AuthenticatedUser))
+            # One is there twice.
+            or len(headers) < len(scope["headers"])
+        ):
+            return None
+        speaker = self._by_version(scope, headers)
+        if speaker and speaker.session and scope["method"] == "DELETE":
+            speaker.session.end()
+        is_plain = (
+            scope["method"] == "POST"
+            and headers.get("content-type", "").partition(";")[0].strip() == "application/json"
             and check_accept_headers(Request(scope))[0]
         )
+        return speaker if is_plain else None
 
-    async def _read(self, scope: Scope, headers: Mapping[str, str], message: Message) -> _Call | None:
+    def _by_version(self, scope: Scope, headers: Mapping[str, str]) -> _Speaker | None:
+        version = headers.get(MCP_PROTOCOL_VERSION_HEADER, DEFAULT_NEGOTIATED_VERSION)
+        if version == LATEST_MODERN_VERSION:
+            return _Speaker(version)
+        if version not in HANDSHAKE_PROTOCOL_VERSIONS:
+            return None
+        if self._sessions is None:
+            return _Speaker(version)
+        name = headers.get(MCP_SESSION_ID_HEADER)
+        session = self._sessions.find(name, scope)
+        return None if session is None else _Speaker(session.version, name, session, session.program)
+
+    async def _read(self, speaker: _Speaker, headers: Mapping[str, str], message: Message) -> _Call | None:
         """The call that a body holds; None for any other."""
         if message["type"] != "http.request" or message.get("more_body", False):
             return None
-        try:
-            body = json.loads(message["body"])
-            request = JSONRPCRequest.model_validate(body)
-            params = request.params or {}
-            route = classify_inbound_request(body, headers=headers)
-            if request.method != METHOD or isinstance(route, InboundLadderRejection) or params.keys() - PARAMETERS:
-                return None
-            methods.validate_client_request(METHOD, route.protocol_version, params)
-            tool = self._server.offered.get(params["name"])
-            if tool is None or TOOL_VERSION in params["_meta"] or not await _may_call(tool):
-                return None
-            arguments = vars(_parameters(tool.fn).model_validate(params.get("arguments") or {}))
-        except (ValueError, RecursionError):
-            # What json and pydantic raise is a ValueError, but for what is nested too deeply.
+        said = read_message(message["body"], headers, speaker.version)
+        if isinstance(said, JSONRPCNotification) and speaker.session:
+            speaker.session.notice(said)
+        if said is None or not is_plain(said, speaker.version):
             return None
-        return _Call(request.id, tool, arguments, _client(params["_meta"].get(CLIENT_INFO_META_KEY), scope))
+        if speaker.session and not speaker.session.is_plain(said.id):
+            return None
+        params = said.params or {}
+        tool = self._server.offered.get(params["name"])
+        if tool is None or not await _may_call(tool):
+            return None
+        try:
+            arguments = vars(_parameters(tool.fn).model_validate(params.get("arguments") or {}))
+        except ValueError:
+            return None
+        program = program_named(said) if speaker.version == LATEST_MODERN_VERSION else speaker.program
+        return _Call(said.id, tool, arguments, program)
 
-    async def _run(self, call: _Call) -> ToolResult:
-        if not self._rate.may_ask():
-            raise self._rate.refusal()
-        return await call.tool.fn(**call.arguments, state=self._state)
-
-    async def _send(self, send: Send, number: RequestId, result: ToolResult) -> None:
-        told: dict[str, Any] = {
-            "content": [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in result.content],
-            "isError": result.is_error,
-        }
-        if result.structured_content is not None:
-            told["structuredContent"] = result.structured_content
-        told |= {"resultType": "complete", "_meta": self._meta}
-        body = json.dumps({"jsonrpc": "2.0", "id": number, "result": told}, separators=(",", ":")).encode()
+    async def _answer(self, speaker: _Speaker, call: _Call, send: Send) -> None:
+        run = partial(call.tool.fn, **call.arguments, state=self._state)
+        told: dict[str, Any] = {"error": {"code": REQUEST_CANCELLED, "message": "Request cancelled"}}
+        is_modern = speaker.version == LATEST_MODERN_VERSION
+        with speaker.session.running(call.id) if speaker.session else nullcontext():
+            result = await self._server.surrounded(ToolCall(call.tool.name, call.program), run)
+            told = {"result": _told(result) | (self._stamp if is_modern else {})}
+        # The id may hold what UTF-8 cannot write, in the newest version alone, where the SDK reads and writes it so.
+        message = {"jsonrpc": "2.0", "id": call.id, **told}
+        body = json.dumps(message, ensure_ascii=is_modern, separators=(",", ":")).encode()
         headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+        if speaker.session_name:
+            headers.append((MCP_SESSION_ID_HEADER.encode(), speaker.session_name.encode()))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -170,7 +197,12 @@ def _parameters(function: Callable[..., Any]) -> type[BaseModel]:
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _client(info: Mapping[str, str] | None, scope: Scope) -> str | None:
-    """Name and version of the client's program where it says so, and the address where there is one."""
-    known = [info["name"], info["version"]] if info else []
-    return " ".join([*known, *(scope["client"][:1] if scope.get("client") else [])]) or None
+def _told(result: ToolResult) -> dict[str, Any]:
+    """A result as clients read it."""
+    told: dict[str, Any] = {
+        "content": [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in result.content],
+        "isError": result.is_error,
+    }
+    if result.structured_content is not None:
+        told["structuredContent"] = result.structured_content
+    return told

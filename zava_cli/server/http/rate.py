@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastmcp.server.dependencies import get_access_token, get_http_request
-from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.server.middleware import CallNext, MiddlewareContext
+from fastmcp.tools.base import ToolResult
 from mcp import MCPError as ProtocolError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,6 +17,7 @@ from zava_cli.infra.errors import RateLimitedError
 from zava_cli.infra.rate import OwnRate, Rate
 from zava_cli.infra.settings import Settings
 from zava_cli.infra.shared_folder import shared_folder
+from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
 from zava_cli.server.state import MANAGER_CLAIM
 
 BURST_SECONDS = 4
@@ -31,32 +33,27 @@ class Wait:
     seconds: int = 0
 
 
-class RateLimit(Middleware):
+class RateLimit(ToolMiddleware):
     """A bucket per identity: `http_rate` requests a second, and four seconds' worth of them at once."""
 
     def __init__(self, settings: Settings) -> None:
         self._ask = _asked(Rate(settings.http_rate, max(1, int(settings.http_rate * BURST_SECONDS))))
         self._wait = math.ceil(1 / settings.http_rate)
 
+    async def around(self, call: ToolCall, run: Run) -> ToolResult:
+        """Runs the tool; RateLimitedError, which the model reads, when there have been too many requests."""
+        if self._ask(_who()):
+            return await run()
+        raise RateLimitedError(self._wait)
+
     async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
-        """Passes a message on; an error that says how long to wait when there have been too many requests."""
-        if context.type != "request" or self.may_ask():
-            return await call_next(context)
-        error = self.refusal()
-        if context.method == "tools/call":
-            # Answered as a result, which the model reads.
-            raise error
+        """Handles one message; the protocol's error for too many requests of any other kind."""
+        if context.method == "tools/call" or context.type != "request" or self._ask(_who()):
+            return await super().__call__(context, call_next)
         get_http_request().scope.get(KEY, Wait()).seconds = self._wait
+        error = RateLimitedError(self._wait)
         data = {"code": error.error_code, "retryable": True, "retry_after": error.retry_after}
         raise ProtocolError(SERVER_ERROR, f"{error.message} Try again in {self._wait} s.", data)
-
-    def may_ask(self) -> bool:
-        """Counts a request of the current caller; whether it was not one too many."""
-        return self._ask(_who())
-
-    def refusal(self) -> RateLimitedError:
-        """What to answer to one that was."""
-        return RateLimitedError(self._wait)
 
 
 class ToldToWait:

@@ -1,0 +1,114 @@
+"""Sessions in which plain calls are answered past the SDK: it still opens, checks and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.audit_log import awaited
+from tests.direct_calls import QUERY, SPOKEN, TO_THE_SDK, Sent, Served, Spoken, open_session, served
+from tests.http_serving import HANDSHAKE, MODERN
+from tests.stdio_serving import SLOW, backends
+from zava_cli.data.target import Target
+from zava_cli.server.http import called_sessions
+from zava_cli.server.http.app import MCP_PATH
+
+SESSIONS = Spoken(HANDSHAKE, sessions=True)
+SLOW_QUERY = {"name": "execute_sales_query", "arguments": {"postgresql_query": SLOW}}
+AT_WORK = "state = 'active' AND query LIKE '%generate_series%'"
+
+
+async def until(target: Target, count: int) -> None:
+    """Waits until so many backends work on the slow query."""
+    for _ in range(1000):
+        if await backends(target, AT_WORK) == count:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"never {count} at work")
+
+
+async def notify(to: Served, method: str, **params: Any) -> httpx2.Response:
+    sent = Sent(SESSIONS, name="")
+    sent.message = {"jsonrpc": "2.0", "method": method, "params": params}
+    return await sent.to(to.client)
+
+
+@pytest.mark.parametrize("number", [7, "7", "seven"])
+async def test_a_cancelled_call_ends_as_the_sdk_ends_it(
+    target: Target, number: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(target, SESSIONS, monkeypatch) as to:
+        answers: list[Any] = []
+        for more in ([], TO_THE_SDK):
+            sent = Sent(SESSIONS, **SLOW_QUERY)
+            sent.message["id"], sent.more = number, more
+            call = asyncio.create_task(sent.to(to.client))
+            await until(target, 1)
+            assert (await notify(to, "notifications/cancelled", requestId="8")).status_code == 202
+            assert (await notify(to, "notifications/progress", requestId=number)).status_code == 202
+            assert not call.done()
+            assert (await notify(to, "notifications/cancelled", requestId=number)).status_code == 202
+            answers.append(await call)
+            await until(target, 0)
+        assert to.direct == ["execute_sales_query"]
+        assert answers[0].json() == answers[1].json()
+        assert answers[0].headers == answers[1].headers
+
+
+async def test_an_id_that_is_taken_is_left_to_the_sdk(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(target, SESSIONS, monkeypatch) as to:
+        call = asyncio.create_task(Sent(SESSIONS, **SLOW_QUERY).to(to.client))
+        await until(target, 1)
+        assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 200
+        assert to.direct == ["execute_sales_query"]
+        call.cancel()
+
+
+async def test_a_session_that_is_given_up_ends_with_its_calls(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(target, SESSIONS, monkeypatch) as to:
+        call = asyncio.create_task(Sent(SESSIONS, **SLOW_QUERY).to(to.client))
+        await until(target, 1)
+        assert (await to.client.delete(MCP_PATH, headers=Sent(SESSIONS, **QUERY).headers)).status_code == 200
+        assert "error" in (await call).json()
+        await until(target, 0)
+        assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 404
+        assert to.direct == ["execute_sales_query"]
+
+
+async def test_the_sdk_is_asked_again_after_a_while(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(target, SESSIONS, monkeypatch) as to:
+        monkeypatch.setattr(called_sessions, "BELIEVED_SECONDS", 0.0)
+        assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 200
+        assert not to.direct
+
+
+async def test_no_call_of_the_newest_version_makes_a_session(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(target, SESSIONS, monkeypatch) as to:
+        to.client.headers["mcp-session-id"] = "made-up"
+        for more in ([], TO_THE_SDK):
+            sent = Sent(Spoken(MODERN), **QUERY)
+            sent.more = more
+            assert (await sent.to(to.client)).status_code == 200
+        assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 404
+
+
+async def test_the_version_that_was_agreed_upon_counts(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with served(target, SESSIONS, monkeypatch) as to:
+        await open_session(to.client, Spoken("2024-11-05"))
+        first, other = await to.both(Sent(SESSIONS, name="get_store_performance", arguments={"store_id": "x"}))
+        assert first.json() == other.json()
+
+
+@pytest.mark.parametrize("spoken", [SPOKEN[0], Spoken(HANDSHAKE), SESSIONS], ids=str)
+async def test_the_audit_log_knows_the_same_of_both_ways(
+    seeded_copy: Target, spoken: Spoken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(seeded_copy, spoken, monkeypatch) as to:
+        await to.both(Sent(spoken, name="get_table_schemas"))
+        first, other = await awaited(seeded_copy, 2, "operation = 'schema'")
+    same = ("way", "who", "manager_id", "role", "client", "outcome", "sql", "parameters", "row_count")
+    assert {name: first[name] for name in same} == {name: other[name] for name in same}
+    assert ("test 1" in first["client"]) == (spoken != Spoken(HANDSHAKE))
