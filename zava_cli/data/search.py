@@ -23,9 +23,11 @@ COMPARED = 20_000
 """Products that pass the filters from which on the index is asked; fewer are compared one by one, which misses none."""
 HORIZON = 2_000
 """Nearest products among which those that pass the filters are looked for."""
+CANDIDATES = 1_000
+"""Those that `scan_wider` keeps; whoever takes more makes the scan look further, and of a million that finds more."""
 BEYOND_PRICES = Decimal(10**10)
 COMPARING = ("plan_anew", "alone")
-SCANNING = (*COMPARING, "scan_further", "scan_wider")
+SCANNING = (*COMPARING, "scan_further", "scan_wider", "scan_longer", "scan_in_memory")
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ def matches_in(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, Match]:
 
 def horizon(filters: Filters, limit: int) -> int:
     """How many of the nearest to take from the index for `limit` rows: one may be left out, some change places."""
-    return max(HORIZON, 2 * limit) if filters.are_any else 2 * limit + 1
+    return max(HORIZON, 2 * limit) if filters.are_any else CANDIDATES + 2 * limit + 1
 
 
 def scan_settings() -> list[str]:

@@ -89,7 +89,8 @@ LIMIT $7
 -- The products that pass the filters, each compared with a question's vector: the nearest, and in every row how many
 -- passed. An unwanted word in the name counts as so much distance. Where too many pass there is one row with that
 -- number and no product. A stock filter has a branch of its own, which starts from the stock; as a condition of the
--- other one it would be asked of every product.
+-- other one it would be asked of every product. They are looked up in the order of their keys, in which most vectors
+-- lie: of 100,000 products this takes two thirds of the time.
 -- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 too many integer
 WITH passing AS MATERIALIZED (
     (SELECT p.product_id FROM products p
@@ -112,7 +113,8 @@ LEFT JOIN LATERAL (
     FROM (
         SELECT e.product_id, e.description_embedding <=> $1::vector AS distance,
                cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[])) AS is_unwanted
-        FROM passing JOIN product_description_embeddings e ON e.product_id = passing.product_id AND e.model = $8
+        FROM (SELECT product_id FROM passing ORDER BY product_id) AS passing
+        JOIN product_description_embeddings e ON e.product_id = passing.product_id AND e.model = $8
         WHERE $11::integer IS NULL OR passed.number < $11
     ) AS compared
     ORDER BY distance + CASE WHEN is_unwanted THEN 0.1 ELSE 0 END
@@ -163,6 +165,15 @@ SET LOCAL hnsw.iterative_scan = relaxed_order
 -- Keeps as many candidates as there can be, where the default is 40. Of the nearest ten among 100,000 products 200
 -- found 97 %, 400 and more found 99.7 %.
 SET LOCAL hnsw.ef_search = 1000
+
+-- name: scan_longer
+-- An index scan counts all vectors that it looks at; behind 20,000, the default, it hands out what it saw instead of
+-- looking further. Among a million it may see as many for the first thousand candidates.
+SET LOCAL hnsw.max_scan_tuples = 100000
+
+-- name: scan_in_memory
+-- Likewise behind this many times work_mem; once, the default, is too little for the same.
+SET LOCAL hnsw.scan_mem_multiplier = 8
 
 -- name: hits
 -- What is shown of each product, and its type; where it is in the list by words, of each term of the question that it
