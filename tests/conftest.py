@@ -8,8 +8,10 @@ import signal
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -129,6 +131,16 @@ async def clone(version: int = 18) -> Target:
     return target
 
 
+@asynccontextmanager
+async def opened(target: Target, **more: Any) -> AsyncIterator[PostgreSQLProvider]:
+    """The gateway's pools on a database, for the block."""
+    provider = PostgreSQLProvider(target, **more)
+    try:
+        yield provider
+    finally:
+        await provider.close()
+
+
 @pytest.fixture(scope="session")
 def seeded(request: pytest.FixtureRequest) -> Iterator[Target]:
     """The session's seeded database on PostgreSQL 18, for tests that only read."""
@@ -165,9 +177,8 @@ async def fresh_target() -> AsyncIterator[Target]:
 @pytest.fixture
 async def provider(target: Target) -> AsyncIterator[PostgreSQLProvider]:
     """The gateway's pools on the seeded database."""
-    provider = PostgreSQLProvider(target)
-    yield provider
-    await provider.close()
+    async with opened(target) as provider:
+        yield provider
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
+from tests.conftest import opened
 from tests.small_data import Walls, expected
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
@@ -18,11 +19,8 @@ OWN_ORDERS = expected("Sam Seattle", "orders")
 
 async def identified(target: Target, who: str = "Sam Seattle") -> Caller:
     """Somebody as a process that starts now sees them."""
-    provider = PostgreSQLProvider(target)
-    try:
+    async with opened(target) as provider:
         return await provider.identify(who)
-    finally:
-        await provider.close()
 
 
 async def orders(provider: PostgreSQLProvider, caller: Caller) -> int:

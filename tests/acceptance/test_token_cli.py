@@ -11,19 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import CommandLine
-from zava_cli.data.database import PostgreSQLProvider
+from tests.conftest import opened
 from zava_cli.data.target import Target
 from zava_cli.data.token import resolve_token
 
 
 async def manager_of(target: Target, token: str) -> str | None:
     """Name of the manager for whom a token is good."""
-    provider = PostgreSQLProvider(target)
-    try:
+    async with opened(target) as provider:
         grant = await resolve_token(provider, token)
         return None if grant is None else (await provider.identify(str(grant.manager_id))).identity.stores[0]
-    finally:
-        await provider.close()
 
 
 async def test_a_token_is_the_only_thing_on_standard_output_and_the_rest_is_told_beside_it(

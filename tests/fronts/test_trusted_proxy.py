@@ -10,10 +10,10 @@ from starlette.types import Receive, Scope, Send
 
 from tests.mcp_endpoint import endpoint
 from tests.small_data import Walls
+from zava_cli.data.token import add_token
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.models.token import TokenRequest
 from zava_cli.server.authentication.proxy import PLACEHOLDER, VOUCHED, TrustedProxy
-from zava_cli.services.token import create_token
 
 HEADER = "X-Forwarded-Email"
 HERE = {"http_identity_header": HEADER, "http_trusted_proxies": "192.0.2.0/24, 127.0.0.1"}
@@ -21,7 +21,7 @@ ELSEWHERE = {"http_identity_header": HEADER, "http_trusted_proxies": "192.0.2.0/
 
 
 async def a_token(walls: Walls, who: str) -> str:
-    made = await create_token(walls.target, TokenRequest.model_validate({"who": who, "scopes": ["sql"]}))
+    made = await add_token(walls.target, TokenRequest.model_validate({"who": who, "scopes": ["sql"]}))
     return made.text.get_secret_value()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import opened
 from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.own_server import SmallDisk, remove, short_folder
 from tests.small_data import KINDS, Walls, make_walls, remove_walls
@@ -38,6 +39,14 @@ async def own_walls() -> AsyncIterator[Walls]:
     await remove_walls(walls)
 
 
+@pytest.fixture
+def own_roles() -> Iterator[Walls]:
+    """A known database of the test's own whose roles are too; else all databases of a server share them."""
+    walls = asyncio.run(make_walls("no superuser"))
+    yield walls
+    asyncio.run(remove_walls(walls))
+
+
 @pytest.fixture(params=KINDS)
 async def any_walls(request: pytest.FixtureRequest) -> AsyncIterator[Walls]:
     """A known database of the test's own, of each kind."""
@@ -49,9 +58,8 @@ async def any_walls(request: pytest.FixtureRequest) -> AsyncIterator[Walls]:
 @pytest.fixture
 async def gateway(walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
     """The gateway's pools on the known database."""
-    provider = PostgreSQLProvider(walls.target)
-    yield provider
-    await provider.close()
+    async with opened(walls.target) as provider:
+        yield provider
 
 
 @pytest.fixture

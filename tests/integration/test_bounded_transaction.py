@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import asyncpg
 import pytest
@@ -18,6 +22,16 @@ from zava_cli.infra.errors import DatabaseUnavailableError, MCPError, QueryTimeo
 ENDLESS = "SELECT count(*) FROM generate_series(1, 100000000000)"
 PATIENCE = 20
 """Seconds after which a test gives up; nothing measures how fast something is."""
+
+
+@contextmanager
+def deaf(backend: int) -> Generator[None]:
+    """Makes a backend hear neither timeout nor cancel, as `position` of two long texts does for hours."""
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(backend, signal.SIGCONT)
 
 
 async def _read_all(provider: PostgreSQLProvider, sql: str, *, timeout: float, page: int = 2_000) -> int:
@@ -43,7 +57,7 @@ async def _until_idle(walls: Walls, mark: str) -> None:
     raise AssertionError("the backend is still busy")
 
 
-async def _until_busy(walls: Walls, mark: str) -> int:
+async def until_busy(walls: Walls, mark: str) -> int:
     for _ in range(PATIENCE * 20):
         busy = await walls.as_superuser(
             "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 AND pid <> pg_backend_pid()",
@@ -96,6 +110,26 @@ async def test_an_export_past_its_time_is_cancelled_as_well(walls: Walls, gatewa
     await _until_idle(walls, "slow export")
 
 
+@pytest.mark.parametrize("way", ["query", "export"])
+async def test_a_statement_that_hears_no_cancel_keeps_nobody_waiting(own_walls: Walls, way: str) -> None:
+    provider = PostgreSQLProvider(own_walls.target)
+    caller = await provider.identify("Sam Seattle")
+    sql = f"{ENDLESS} /* deaf */"
+
+    async def ask() -> None:
+        if way == "export":
+            async with provider.text_reader(caller, timeout=3) as session:
+                await session.copy_out(unchecked(sql), "csv", lambda _: None, header=False)
+        else:
+            await _read_all(provider, sql, timeout=3)
+
+    asking = asyncio.create_task(ask())
+    with deaf(await until_busy(own_walls, "deaf")), pytest.raises(QueryTimeoutError):
+        await asyncio.wait_for(asking, PATIENCE)
+    await _until_idle(own_walls, "deaf")
+    await provider.close()
+
+
 async def test_zavas_own_statements_are_bounded_too(gateway: PostgreSQLProvider) -> None:
     caller = await gateway.identify("Sam Seattle")
     with pytest.raises(QueryTimeoutError):
@@ -122,7 +156,7 @@ async def test_when_the_caller_goes_away_the_backend_stops(walls: Walls, gateway
             await _read_all(gateway, sql, timeout=60)
 
     task = asyncio.create_task(ask())
-    await _until_busy(walls, mark)
+    await until_busy(walls, mark)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -198,7 +232,7 @@ async def test_a_lost_connection_is_said_and_the_next_question_gets_a_new_one(
             await _read_all(gateway, sql, timeout=60)
 
     task = asyncio.create_task(ask())
-    pid = await _until_busy(walls, mark)
+    pid = await until_busy(walls, mark)
     await walls.as_superuser("SELECT pg_terminate_backend($1)", pid)
     with pytest.raises(DatabaseUnavailableError) as caught:
         await asyncio.wait_for(task, PATIENCE)

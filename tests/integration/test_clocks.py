@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from tests.attacks import genuine, seen
+from tests.conftest import opened
 from tests.small_data import Walls, expected
 from zava_cli.data import database
 from zava_cli.data.callers import Caller
@@ -41,37 +42,30 @@ async def orders(provider: PostgreSQLProvider, caller: Caller, timeout: float | 
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_a_client_whose_clock_is_an_hour_off_is_served(walls: Walls, clock: Clock, hours: int) -> None:
     clock.error = hours * 3600
-    provider = PostgreSQLProvider(walls.target)
-    try:
+    async with opened(walls.target) as provider:
         caller = await provider.identify("Sam Seattle")
         assert abs(caller.clock_offset + hours * 3600) < 60
         assert await orders(provider, caller) == OWN_ORDERS
         real = time.time() - clock.error
         expires = int(caller.sign(1, time.time(), 60).split(".")[2])
         assert abs(expires - real - 60) < 30
-    finally:
-        await provider.close()
 
 
 @pytest.mark.parametrize("hours", [-2, -1, 1, 2, 24])
 async def test_a_clock_that_is_set_while_a_server_runs_costs_no_answer(walls: Walls, clock: Clock, hours: int) -> None:
-    provider = PostgreSQLProvider(walls.target, serving=True)
-    try:
+    async with opened(walls.target, serving=True) as provider:
         caller = await provider.identify("Sam Seattle")
         for error in (0, hours * 3600, 0, -hours * 3600):
             clock.error = error
             assert await orders(provider, caller) == OWN_ORDERS
             async with provider.text_reader(caller, timeout=LONGEST):
                 pass
-    finally:
-        await provider.close()
 
 
 async def test_the_clocks_are_compared_again_from_time_to_time(
     walls: Walls, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    provider = PostgreSQLProvider(walls.target, serving=True)
-    try:
+    async with opened(walls.target, serving=True) as provider:
         caller = await provider.identify("Sam Seattle")
         # Within what the database tolerates, so nothing is refused.
         clock.error = 20.0
@@ -80,15 +74,12 @@ async def test_the_clocks_are_compared_again_from_time_to_time(
         monkeypatch.setattr(database, "LOOK_UP_SECONDS", 0.0)
         assert await orders(provider, caller) == OWN_ORDERS
         assert abs((await provider.current(caller)).clock_offset + 20) < 5
-    finally:
-        await provider.close()
 
 
 async def test_a_manager_who_is_removed_while_a_server_runs_is_refused(
     own_walls: Walls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    provider = PostgreSQLProvider(own_walls.target, serving=True)
-    try:
+    async with opened(own_walls.target, serving=True) as provider:
         caller = await provider.identify("Hedda Office")
         await own_walls.as_superuser(
             "DELETE FROM security.manager_keys WHERE manager_id = $1", caller.identity.manager_id
@@ -99,8 +90,6 @@ async def test_a_manager_who_is_removed_while_a_server_runs_is_refused(
         monkeypatch.setattr(database, "LOOK_UP_SECONDS", 0.0)
         with pytest.raises(AuthorizationError):
             await orders(provider, caller)
-    finally:
-        await provider.close()
 
 
 @pytest.mark.parametrize("seconds", [LONGEST + 180, 86_400, 73 * 365 * 86_400])

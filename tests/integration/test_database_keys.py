@@ -12,11 +12,10 @@ import asyncpg
 import pytest
 
 from tests.attacks import genuine, seen
-from tests.conftest import new_profile, settings_for
+from tests.conftest import new_profile, opened, settings_for
 from tests.signing_keys import identified
 from tests.small_data import MANAGERS, Walls, expected
 from zava_cli.data.admin import admin_connection
-from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embedded import SUPERUSER
 from zava_cli.data.keys import register_keys, rotate_keys
 from zava_cli.data.migrate import migrate
@@ -122,10 +121,7 @@ async def test_a_manager_without_a_key_is_told_the_way_out(own_walls: Walls) -> 
     async with admin_connection(own_walls.target) as connection, connection.transaction():
         await connection.execute(f'SET LOCAL ROLE "{own_walls.role("security")}"')
         await connection.execute("DELETE FROM security.manager_keys")
-    provider = PostgreSQLProvider(own_walls.target)
-    try:
+    async with opened(own_walls.target) as provider:
         with pytest.raises(AuthorizationError) as caught:
             await provider.identify("Sam Seattle")
         assert caught.value.hint is not None and "zava db migrate" in caught.value.hint
-    finally:
-        await provider.close()

@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from tests.integration.test_bounded_transaction import deaf, until_busy
 from tests.small_data import ORDERS, Walls
+from zava_cli.data import pools
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
-from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, ShareBusyError
+from zava_cli.infra.deadline import bounded
+from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, QueryTimeoutError, ShareBusyError
 from zava_cli.infra.operations import OperationRecord, operation
 from zava_cli.models.query import QueryRequest
 from zava_cli.services.query import open_query, run_query
@@ -194,6 +197,27 @@ async def test_a_manager_with_endless_queries_holds_half_of_a_pool_that_many_sha
     for task in busy:
         task.cancel()
     await asyncio.wait(busy)
+    assert await count_of(provider, seattle) == ORDERS["Seattle"]
+    await provider.close()
+    await until_closed(own_walls)
+
+
+async def test_a_manager_whose_statement_hears_no_cancel_gets_no_other_backend_for_it(
+    own_walls: Walls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "RELEASE_SECONDS", 0.1)
+    settings = own_walls.target.settings.model_copy(update={"pool_max": 4, "pool_wait": 2.0})
+    provider = PostgreSQLProvider(Target(settings), serving=True, many=True)
+    seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")
+    with bounded(3):
+        asking = asyncio.create_task(run_query(provider, seattle, SLOW))
+    with deaf(await until_busy(own_walls, SLOW.sql)):
+        with pytest.raises(QueryTimeoutError):
+            await asking
+        for _ in range(2):
+            with pytest.raises(ShareBusyError):
+                await count_of(provider, seattle)
+            assert await count_of(provider, tacoma) == ORDERS["Tacoma"]
     assert await count_of(provider, seattle) == ORDERS["Seattle"]
     await provider.close()
     await until_closed(own_walls)

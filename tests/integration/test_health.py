@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
 from starlette.requests import Request
 
 from tests.command_line import CommandLine
+from tests.conftest import opened
 from tests.redis_server import redis_server
-from tests.small_data import Walls, make_walls, remove_walls
+from tests.small_data import Walls
 from zava_cli.data import audit_backlog
 from zava_cli.data.audit import keep_for_later
-from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
 from zava_cli.infra.operations import OperationRecord, Way
 from zava_cli.infra.settings import Settings
@@ -33,21 +32,10 @@ EMBEDDED = [*ALWAYS, "socket folder", "disk", "embedding provider"]
 REMOTE = [*ALWAYS, "connection", "embedding provider"]
 
 
-@pytest.fixture
-def own_roles() -> Iterator[Walls]:
-    """A database whose roles are its own, since roles are shared by all databases of a server."""
-    walls = asyncio.run(make_walls("no superuser"))
-    yield walls
-    asyncio.run(remove_walls(walls))
-
-
 async def health_of(target: Target, who: str | None = "seattle") -> tuple[HealthReport, dict[str, ComponentHealth]]:
     """The report, and its components by name."""
-    provider = PostgreSQLProvider(target)
-    try:
+    async with opened(target) as provider:
         report = await check_health(provider, who)
-    finally:
-        await provider.close()
     return report, {component.component: component for component in report.components}
 
 

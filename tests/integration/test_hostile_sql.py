@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from tests.attacks import FORGED, exported, extended, fingerprint, simple
+from tests.conftest import opened
 from tests.hostile_statements import SEVERAL, STATEMENTS
 from tests.small_data import FOREIGN_TO_SEATTLE, Walls, expected
 from zava_cli.data.database import PostgreSQLProvider
@@ -143,14 +144,11 @@ async def test_no_form_helps_where_everybody_may_execute_set_config(own_walls: W
                      "query_to_xml(text, boolean, boolean, text)"):  # fmt: skip
         await own_walls.as_superuser(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO PUBLIC")
     await own_walls.as_superuser("GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC")
-    provider = PostgreSQLProvider(own_walls.target)
-    try:
+    async with opened(own_walls.target) as provider:
         before = await fingerprint(own_walls)
         await _every_form(own_walls, provider, list(SET_CONFIG_FORMS), "set_config")
         await _all_attacks(own_walls, provider)
         assert await fingerprint(own_walls) == before
-    finally:
-        await provider.close()
 
 
 async def _filled(walls: Walls, sql: str) -> str:

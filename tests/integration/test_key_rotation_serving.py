@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import CommandLine
+from tests.conftest import opened
 from tests.signing_keys import HOUR, OWN_ORDERS, holding, identified, let_end, orders
 from tests.small_data import MANAGERS, Walls, expected
 from zava_cli.data.callers import Caller
@@ -21,8 +22,7 @@ from zava_cli.services.security_keys import issue_key
 
 
 async def test_a_machine_with_the_old_key_works_until_the_end_and_is_then_told_what_to_do(any_walls: Walls) -> None:
-    elsewhere = PostgreSQLProvider(holding(any_walls, dict(any_walls.target.master_keys().by_version())), serving=True)
-    try:
+    async with opened(holding(any_walls, dict(any_walls.target.master_keys().by_version())), serving=True) as elsewhere:
         caller = await elsewhere.identify("Sam Seattle")
         await rotate_keys(any_walls.target, HOUR, None)
         assert await orders(elsewhere, caller) == OWN_ORDERS
@@ -32,8 +32,6 @@ async def test_a_machine_with_the_old_key_works_until_the_end_and_is_then_told_w
             with pytest.raises(AuthorizationError, match=r"version 1\) is none that this database accepts") as caught:
                 await attempt
             assert "key file" in str(caught.value.hint)
-    finally:
-        await elsewhere.close()
 
 
 async def test_a_server_answers_every_request_while_the_key_is_replaced_twice(own_walls: Walls) -> None:
@@ -67,16 +65,13 @@ async def test_a_server_answers_every_request_while_the_key_is_replaced_twice(ow
 
 
 async def test_a_server_takes_the_new_key_when_the_old_one_is_cut_off_under_it(own_walls: Walls) -> None:
-    provider = PostgreSQLProvider(own_walls.target, serving=True)
-    try:
+    async with opened(own_walls.target, serving=True) as provider:
         caller = await provider.identify("Sam Seattle")
         for _ in range(3):
             await rotate_keys(own_walls.target, timedelta(0), None)
             assert await orders(provider, caller) == OWN_ORDERS
             async with provider.text_reader(caller):
                 pass
-    finally:
-        await provider.close()
 
 
 async def test_a_server_takes_a_managers_new_key_file_when_it_replaces_the_old_one(
@@ -86,8 +81,7 @@ async def test_a_server_takes_a_managers_new_key_file_when_it_replaces_the_old_o
     own, new = tmp_path / "own.key", tmp_path / "new.key"
     issue_key(await identified(own_walls.target), own, None)
     laptop = Target(own_walls.target.settings.model_copy(update={"manager_key_file": own}))
-    provider = PostgreSQLProvider(laptop, serving=True)
-    try:
+    async with opened(laptop, serving=True) as provider:
         caller = await provider.identify(None)
         assert (caller.identity.name, caller.key_version) == ("Sam Seattle", 1)
         await rotate_keys(own_walls.target, HOUR, None)
@@ -98,5 +92,3 @@ async def test_a_server_takes_a_managers_new_key_file_when_it_replaces_the_old_o
         assert await orders(provider, caller) == OWN_ORDERS
         with pytest.raises(AuthorizationError, match="signs for Sam Seattle and nobody else"):
             await provider.identify("Hedda Office")
-    finally:
-        await provider.close()

@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from tests.conftest import opened
 from tests.small_data import KINDS, Walls, empty_walls, expected, fill, remove_walls
 from zava_cli.data import migrate as module
-from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.migrate import migrate, migrations, outstanding
 from zava_cli.data.scram import scram_verifier
 from zava_cli.data.target import Target
@@ -56,14 +56,11 @@ async def test_migrating_twice_changes_nothing_the_second_time(empty: Walls) -> 
 async def test_each_kind_of_server_works_from_migration_to_answer(empty: Walls) -> None:
     await migrate(empty.target)
     await fill(empty.target)
-    provider = PostgreSQLProvider(empty.target)
-    try:
+    async with opened(empty.target) as provider:
         caller = await provider.identify("Rita Region")
         async with provider.reader(caller) as session:
             assert (await session.row("SELECT count(*) AS n FROM orders"))["n"] == expected("Rita Region", "orders")
         assert (await provider.state())["version"] == migrations(empty.target.roles)[-1].version
-    finally:
-        await provider.close()
 
 
 async def test_the_administrator_without_superuser_has_no_more_than_it_needs(other_cluster_user: Walls) -> None:

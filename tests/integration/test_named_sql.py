@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.small_data import Walls
 from zava_cli.data.connections import prepare_own_connection
-from zava_cli.data.named_sql import named_sql, rooms
+from zava_cli.data.named_sql import named_sql
 
 LOADING_ROOMS = {"admin", "embed", "embed_check", "embed_queue", "importing", "seed"}
 OF_THE_LOGIN = {"has_tokens", "database_exists", "has_migrations", "lock_migrations", "unlock_migrations"}
 OF_THE_GATEWAY = {
     *named_sql("identity"), *named_sql("health"), "begin",
 } - {"embeddings", "visible_stores"}  # fmt: skip
-BLOCKS = [(room, name) for room in rooms() for name in named_sql(room)]  # pyright: ignore[reportArgumentType]
+ROOMS = sorted(file.stem for file in (Path(__file__).parents[2] / "zava_cli/data").glob("*.sql"))
+BLOCKS = [(room, name) for room in ROOMS for name in named_sql(room)]  # pyright: ignore[reportArgumentType]
 MAKES_TEMPORARY = re.compile(r"^CREATE (TEMPORARY TABLE|OR REPLACE FUNCTION pg_temp\.)", re.MULTILINE)
 
 

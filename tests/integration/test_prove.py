@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from tests.small_data import Walls, make_walls, remove_walls
+from tests.conftest import opened
+from tests.small_data import Walls
 from zava_cli.data import connections
 from zava_cli.data.attacks.catalogue import reads, set_attacks, set_config_attacks, statements
-from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.guard import names
 from zava_cli.data.guard.check import check_query
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
@@ -28,21 +26,10 @@ NO_LIBXML = "the server does not do that"
 BEHIND = {"catalog", "connection", "one statement", "export", "several statements"}
 
 
-@pytest.fixture
-def own_roles() -> Iterator[Walls]:
-    """A database whose roles are its own, since roles are shared by all databases of a server."""
-    walls = asyncio.run(make_walls("no superuser"))
-    yield walls
-    asyncio.run(remove_walls(walls))
-
-
 async def proof_of(walls: Walls, who: str | None = "Sam Seattle", **request: object) -> ProofReport:
     """The report of the attacks behind the guard and in the terminal."""
-    provider = PostgreSQLProvider(walls.target)
-    try:
+    async with opened(walls.target) as provider:
         return await prove_security(provider, who, ProveRequest.model_validate(request), [Terminal(provider)])
-    finally:
-        await provider.close()
 
 
 def test_there_are_several_hundred_attacks_and_each_has_a_name_of_its_own() -> None:
@@ -62,11 +49,8 @@ async def test_a_sound_database_is_proven_on_every_kind_of_server(walls: Walls) 
 
 
 async def test_every_kind_of_manager_attacks_before_a_second_one_of_a_kind(own_walls: Walls) -> None:
-    provider = PostgreSQLProvider(own_walls.target)
-    try:
+    async with opened(own_walls.target) as provider:
         cast = await choose(provider, "Sam Seattle", ("Rita Region",), 20)
-    finally:
-        await provider.close()
     assert [pair.attacker.identity.name for pair in cast.pairs][:2] == ["Sam Seattle", "Rita Region"]
     assert [pair.attacker.identity.name for pair in cast.pairs][2:] == ["Bella Bellevue", "Tom Tacoma"]
     assert [witness.identity.name for witness in cast.witnesses] == ["Hedda Office"]
@@ -250,19 +234,15 @@ class Deaf(Terminal):
 
 
 async def test_what_could_not_have_been_noticed_does_not_count_as_held(own_walls: Walls) -> None:
-    provider = PostgreSQLProvider(own_walls.target)
-    try:
+    async with opened(own_walls.target) as provider:
         report = await prove_security(provider, "Sam Seattle", ProveRequest(quick=True), [Deaf(provider)])
-    finally:
-        await provider.close()
     deaf = next(score for score in report.scores if (score.wall, score.way) == (CONTEXT, "deaf"))
     assert (deaf.held, deaf.failed, report.proven) == (0, 0, False)
     assert deaf.not_tried > 0
 
 
 async def test_the_detector_knows_foreign_rows_from_ones_own(walls: Walls) -> None:
-    provider = PostgreSQLProvider(walls.target)
-    try:
+    async with opened(walls.target) as provider:
         cast = await choose(provider, "Sam Seattle", (), 1)
         detector = Detector(provider, cast.witnesses, cast.pairs[0])
         foreign = await walls.as_superuser(
@@ -281,17 +261,12 @@ async def test_the_detector_knows_foreign_rows_from_ones_own(walls: Walls) -> No
         assert await detector.leaks(Answer("('7',)"), "SELECT count(*) FROM orders") == []
         assert await detector.leaks(Answer("Zava Retail Tacoma")) == ["store name"]
         assert await detector.leaks(Answer("00000000-0000-0000-0000-000000000001 a@b.example")) == []
-    finally:
-        await provider.close()
 
 
 async def test_without_two_managers_or_with_an_unknown_one_nothing_is_claimed(fresh_target, walls: Walls) -> None:
-    provider = PostgreSQLProvider(fresh_target)
-    try:
+    async with opened(fresh_target) as provider:
         with pytest.raises(ConfigurationError, match="no two managers"):
             await prove_security(provider, None, ProveRequest(), [])
-    finally:
-        await provider.close()
     with pytest.raises(AuthorizationError):
         await proof_of(walls, "mallory")
 
@@ -301,11 +276,8 @@ async def test_the_processes_of_the_proof_work_with_the_same_settings(
 ) -> None:
     given = {"http_allowed_hosts": ["a.example", "b.example"], "oidc_algorithms": ["RS512", "ES512"], "jit": True}
     settings = walls.target.settings.model_copy(update=given)
-    provider = PostgreSQLProvider(walls.target)
-    try:
+    async with opened(walls.target) as provider:
         environment = child_environment(settings, await provider.identify("Sam Seattle"))
-    finally:
-        await provider.close()
     for name in environment.keys() - os.environ.keys():
         monkeypatch.setenv(name, environment[name])
     changed = {"identity", "admin_url", "log_level", "statement_timeout"}

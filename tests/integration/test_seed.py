@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CUSTOMERS, SEED, UNTIL
+from tests.conftest import CUSTOMERS, SEED, UNTIL, opened
 from zava_cli.data.admin import admin_connection, owner_transaction
-from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.keys import register_keys
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
@@ -158,12 +157,8 @@ async def test_an_end_in_the_future_is_refused(fresh_target: Target) -> None:
 
 async def test_every_manager_can_ask_right_after_the_seed(fresh_target: Target) -> None:
     await seed_database(fresh_target, SMALL)
-    provider = PostgreSQLProvider(fresh_target)
-    try:
-        async with provider.reader(await provider.identify("spokane")) as session:
-            assert (await session.row("SELECT count(DISTINCT store_id) AS stores FROM orders"))["stores"] == 1
-    finally:
-        await provider.close()
+    async with opened(fresh_target) as provider, provider.reader(await provider.identify("spokane")) as session:
+        assert (await session.row("SELECT count(DISTINCT store_id) AS stores FROM orders"))["stores"] == 1
 
 
 PROMISES = {

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.conftest import SEED, UNTIL, drop, new_profile, settings_for
+from tests.conftest import SEED, UNTIL, drop, new_profile, opened, settings_for
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.migrate import migrate
 from zava_cli.data.named_sql import named_sql
@@ -75,9 +75,8 @@ def larger() -> Iterator[Target]:
 @pytest.fixture
 async def analyst(larger: Target) -> AsyncIterator[PostgreSQLProvider]:
     """The gateway's pools on that database."""
-    provider = PostgreSQLProvider(larger)
-    yield provider
-    await provider.close()
+    async with opened(larger) as provider:
+        yield provider
 
 
 async def found(provider: PostgreSQLProvider, name: str) -> dict[tuple[str, str], float]:

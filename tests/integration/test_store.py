@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.conftest import drop, new_profile, settings_for
+from tests.conftest import drop, new_profile, opened, settings_for
 from zava_cli.commands.output.store_report import print_markdown_report, print_report
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.database import PostgreSQLProvider
@@ -133,9 +133,8 @@ def known() -> Iterator[Target]:
 
 @pytest.fixture
 async def on_known(known: Target) -> AsyncIterator[PostgreSQLProvider]:
-    provider = PostgreSQLProvider(known)
-    yield provider
-    await provider.close()
+    async with opened(known) as provider:
+        yield provider
 
 
 async def ask(

@@ -10,23 +10,23 @@ import pytest
 from pydantic import SecretStr
 from pydantic import ValidationError as PydanticError
 
-from tests.conftest import drop, new_profile, settings_for
+from tests.conftest import drop, new_profile, opened, settings_for
 from tests.small_data import MANAGERS, Walls
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.keys import rotate_keys
 from zava_cli.data.target import Target
-from zava_cli.data.token import resolve_subject, resolve_token, token_keys
+from zava_cli.data.token import add_token, resolve_subject, resolve_token, token_keys, tokens
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError, ValidationError
 from zava_cli.infra.token_text import _checksum, new_token, prefix_of, token_hmac
 from zava_cli.models.scopes import Scope
 from zava_cli.models.token import NewToken, TokenRequest
-from zava_cli.services.token import create_token, list_tokens, revoke_token
+from zava_cli.services.token import revoke_token
 
 
 async def made(walls: Walls, who: str = "Sam Seattle", **more: object) -> NewToken:
     """A token for somebody."""
-    return await create_token(walls.target, TokenRequest.model_validate({"who": who, **more}))
+    return await add_token(walls.target, TokenRequest.model_validate({"who": who, **more}))
 
 
 def text(token: NewToken) -> str:
@@ -81,7 +81,7 @@ async def test_an_expired_token_is_worthless(walls: Walls, gateway: PostgreSQLPr
     token = await made(walls)
     await walls.as_superuser("UPDATE security.tokens SET expires_at = now() WHERE prefix = $1", token.prefix)
     assert await resolve_token(gateway, text(token)) is None
-    assert {t.prefix: t.state for t in await list_tokens(walls.target)}[token.prefix] == "expired"
+    assert {t.prefix: t.state for t in await tokens(walls.target)}[token.prefix] == "expired"
 
 
 async def test_a_token_ends_with_its_manager(own_walls: Walls) -> None:
@@ -96,7 +96,7 @@ async def test_a_token_ends_with_its_manager(own_walls: Walls) -> None:
         await connection.execute("DELETE FROM retail.managers WHERE name = 'Temp'")
     assert await resolve_token(provider, text(token)) is None
     await provider.close()
-    [record] = await list_tokens(own_walls.target)
+    [record] = await tokens(own_walls.target)
     assert (record.manager, record.state) == (None, "no manager")
 
 
@@ -105,8 +105,7 @@ async def test_a_copy_of_the_database_takes_none_of_its_tokens(own_walls: Walls)
     copy = Target(settings_for(new_profile()))
     assert own_walls.target.embedded is not None
     admin = await asyncpg.connect(own_walls.target.embedded.dsn("postgres", "postgres"))
-    provider = PostgreSQLProvider(copy)
-    try:
+    async with opened(copy) as provider:
         await admin.execute(
             f'CREATE DATABASE "{copy.embedded_database}" TEMPLATE "{own_walls.target.embedded_database}"'
         )
@@ -121,10 +120,8 @@ async def test_a_copy_of_the_database_takes_none_of_its_tokens(own_walls: Walls)
         hmac = token_hmac(token_keys(own_walls.target.master_keys(), identity)[1], text(token))
         assert await here.fetch("SELECT * FROM security.resolve_token($1, $2)", token.prefix, [hmac]) == []
         await here.close()
-        [record] = await list_tokens(copy)
+        [record] = await tokens(copy)
         assert record.state == "of another database"
-    finally:
-        await provider.close()
         await admin.execute(f'DROP DATABASE IF EXISTS "{copy.embedded_database}" WITH (FORCE)')
         await admin.close()
         copy.key_file.unlink(missing_ok=True)
@@ -189,8 +186,7 @@ async def test_a_token_under_another_master_key_opens_nothing(walls: Walls) -> N
 
 
 async def test_a_token_outlives_the_key_version_that_it_was_made_with(own_walls: Walls) -> None:
-    provider = PostgreSQLProvider(own_walls.target, serving=True)
-    try:
+    async with opened(own_walls.target, serving=True) as provider:
         old = await made(own_walls)
         assert await resolve_token(provider, text(old))
         for _ in range(2):
@@ -206,8 +202,6 @@ async def test_a_token_outlives_the_key_version_that_it_was_made_with(own_walls:
         await rotate_keys(own_walls.target, timedelta(0), None)
         assert own_walls.target.master_keys().versions() == [3, 4]
         assert await resolve_token(provider, text(new))
-    finally:
-        await provider.close()
 
 
 async def test_only_a_managers_own_e_mail_or_id_stands_for_them_to_an_issuer(
@@ -252,7 +246,7 @@ async def test_a_token_is_revoked_by_its_prefix_its_name_or_itself_and_never_by_
     for gone in ("twice", first.prefix, "", "%", prefix_of(new_token()) or ""):
         with pytest.raises(ValidationError, match="left to revoke"):
             await revoke_token(own_walls.target, gone)
-    assert {token.state for token in await list_tokens(own_walls.target)} == {"revoked"}
+    assert {token.state for token in await tokens(own_walls.target)} == {"revoked"}
 
 
 @pytest.mark.parametrize("more", [
@@ -270,7 +264,7 @@ async def test_a_database_without_the_migration_says_what_to_do() -> None:
         async with admin_connection(target, create=True):
             pass
         with pytest.raises(ConfigurationError) as caught:
-            await list_tokens(target)
+            await tokens(target)
         assert caught.value.hint == "Run `zava db migrate` first."
     finally:
         await drop(target)

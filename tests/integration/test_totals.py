@@ -40,6 +40,12 @@ COUNTS = [
     "SELECT txid_current()",
     "SELECT pg_current_xact_id()",
     "SELECT pg_snapshot_xmax(pg_current_snapshot())",
+    "SELECT next_xid, checkpoint_lsn FROM pg_control_checkpoint()",
+    "SELECT pg_xact_status('800')",
+    "SELECT txid_status(800)",
+    "SELECT * FROM pg_get_multixact_members('1')",
+    "SELECT * FROM pg_last_committed_xact()",
+    "SELECT pg_last_wal_replay_lsn()",
     "SELECT setseed(0.5)",
 ]
 

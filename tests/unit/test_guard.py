@@ -201,10 +201,11 @@ async def test_it_may_be_called_on_an_event_loop() -> None:
 
 
 def test_the_function_lists_are_sorted_and_share_no_name() -> None:
-    for file in ("allowed_functions.txt", "refused_fields.txt"):
+    for file in ("repeatable_functions.txt", "changing_functions.txt", "refused_fields.txt"):
         lines = (Path(names.__file__).parent / file).read_text(encoding="utf-8").splitlines()
         assert lines == sorted(set(lines))
     assert not names.allowed_functions() & names.refused_fields()
+    assert not names.repeatable_functions() & names.changing_functions()
 
 
 @pytest.mark.parametrize(

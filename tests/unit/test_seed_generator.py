@@ -60,7 +60,7 @@ def test_blocks_stay_small_however_many_customers_there_are() -> None:
 
 def test_local_times_become_utc_on_both_sides_of_a_clock_change() -> None:
     made = plan()
-    timeline = Timeline.build(made.model, np.array(list(made.catalogue.seasons.values())), made.until, made.zone)
+    timeline = Timeline.build(made)
     for local in (date(2024, 3, 9), date(2024, 3, 10), date(2024, 11, 2), date(2024, 11, 3), date(2020, 1, 1)):
         day = (local - made.model.time.start).days
         for hour in (0, 8, 19):

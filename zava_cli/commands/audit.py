@@ -60,11 +60,7 @@ def audit(
         "request_id": request_id, "limit": limit or None,
     })  # fmt: skip
     chosen = format or default_format()
-
-    async def work(target: Target) -> None:
-        await _show(target, request, chosen)
-
-    runtime.administrator(work)
+    runtime.administrator(lambda target: _show(target, request, chosen))
 
 
 async def _show(target: Target, request: AuditRequest, chosen: Format) -> None:
@@ -101,11 +97,7 @@ def prune(
 
     Example: zava audit prune --keep 6
     """
+    from zava_cli.services.audit import prune_audit
 
-    async def work(target: Target) -> list[str]:
-        from zava_cli.services.audit import prune_audit
-
-        return await prune_audit(target, keep)
-
-    for line in runtime.administrator(work) or ["Nothing to drop."]:
+    for line in runtime.administrator(lambda target: prune_audit(target, keep)) or ["Nothing to drop."]:
         print_line(line)

@@ -84,9 +84,7 @@ def url(admin: Annotated[bool, typer.Option("--admin", help="The administrator's
 
 
 @db_app.command(cls=ZavaCommand)
-def migrate(
-    sql: Annotated[bool, typer.Option("--sql", help="Print what would run, and run nothing.")] = False,
-) -> None:
+def migrate(sql: Annotated[bool, typer.Option("--sql", help="Print what would run, and run nothing.")] = False) -> None:
     """Bring the schema up to date; safe to repeat.
 
     Example: zava db migrate --sql > review.sql

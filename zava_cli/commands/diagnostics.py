@@ -6,28 +6,16 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from zava_cli.infra.errors import DatabaseError, MCPError
+from zava_cli.infra.progress import Progress, no_progress
 from zava_cli.infra.visible import visible, visible_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
 
 _CUT = "..."
-
-
-class ProgressReport(Protocol):
-    """What a long task tells about itself."""
-
-    def advance(self, count: int = 1) -> None:
-        """`count` more units are done."""
-        ...
-
-    def update(self, *, done: int | None = None, total: int | None = None, text: str | None = None) -> None:
-        """Set how much is done, how much there is, or what is being done; None leaves it as it is."""
-        ...
 
 
 def report(error: MCPError) -> None:
@@ -81,45 +69,18 @@ def query_excerpt(query: str, position: int, width: int) -> list[str]:
 
 
 @contextmanager
-def progress(description: str, total: int | None) -> Generator[ProgressReport]:
-    """A progress bar on stderr while the block runs; nothing when stderr is not a terminal.
-
-    `total` is in the units of `advance`; None shows activity without an end.
-    """
+def progress() -> Generator[Progress]:
+    """A progress bar on stderr while the block runs; nothing when stderr is not a terminal."""
     if not sys.stderr.isatty():
-        yield _SilentProgress()
+        yield no_progress
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich import progress as rich
 
-    layout = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*layout, console=_console(), transient=True) as bar:
-        yield _BarProgress(bar, bar.add_task(visible(description), total=total))
-
-
-class _SilentProgress:
-    def advance(self, count: int = 1) -> None:
-        pass
-
-    def update(self, *, done: int | None = None, total: int | None = None, text: str | None = None) -> None:
-        pass
-
-
-class _BarProgress:
-    def __init__(self, bar: Progress, task: TaskID) -> None:
-        self._bar = bar
-        self._task = task
-
-    def advance(self, count: int = 1) -> None:
-        self._bar.advance(self._task, count)
-
-    def update(self, *, done: int | None = None, total: int | None = None, text: str | None = None) -> None:
-        description = None if text is None else visible(text)
-        self._bar.update(self._task, completed=done, total=total, description=description)
+    text = rich.TextColumn("{task.description}", markup=False)
+    layout = (text, rich.BarColumn(), rich.MofNCompleteColumn(), rich.TimeRemainingColumn())
+    with rich.Progress(*layout, console=_console(), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda what, done, total: bar.update(task, description=visible(what), completed=done, total=total)
 
 
 def _cut_pieces(pieces: list[str], room: int) -> list[str]:

@@ -12,7 +12,6 @@ from zava_cli.commands.output.console import print_json, print_line
 from zava_cli.commands.shell import ZavaGroup, setting_callback
 
 if TYPE_CHECKING:
-    from zava_cli.data.target import Target
     from zava_cli.infra.errors import MCPError
     from zava_cli.models.embed import DrainReport, EmbedEstimate, EmbedReport, EmbedRequest
 
@@ -75,14 +74,10 @@ def embed(
 
 
 def _run(request: EmbedRequest, *, as_json: bool) -> None:
-    with runtime.progress() as on_progress:
+    from zava_cli.services.embed import embed_products
 
-        async def work(target: Target) -> EmbedReport:
-            from zava_cli.services.embed import embed_products
-
-            return await embed_products(target, request, on_progress)
-
-        report = runtime.administrator(work)
+    with diagnostics.progress() as on_progress:
+        report = runtime.administrator(lambda target: embed_products(target, request, on_progress))
     if as_json:
         print_json(report)
     else:
@@ -91,14 +86,12 @@ def _run(request: EmbedRequest, *, as_json: bool) -> None:
 
 
 def _drain(request: EmbedRequest, *, retry_failed: bool, as_json: bool) -> None:
-    with runtime.progress() as on_progress:
+    from zava_cli.services.embed_queue import drain_queue
 
-        async def work(target: Target) -> DrainReport:
-            from zava_cli.services.embed_queue import drain_queue
-
-            return await drain_queue(target, request, retry_failed=retry_failed, on_progress=on_progress)
-
-        report = runtime.administrator(work)
+    with diagnostics.progress() as on_progress:
+        report = runtime.administrator(
+            lambda target: drain_queue(target, request, retry_failed=retry_failed, on_progress=on_progress)
+        )
     if as_json:
         print_json(report)
     else:
@@ -107,12 +100,9 @@ def _drain(request: EmbedRequest, *, retry_failed: bool, as_json: bool) -> None:
 
 
 def _estimate(request: EmbedRequest, *, as_json: bool) -> None:
-    async def work(target: Target) -> EmbedEstimate:
-        from zava_cli.services.embed_estimate import estimate_embedding
+    from zava_cli.services.embed_estimate import estimate_embedding
 
-        return await estimate_embedding(target, request)
-
-    estimate = runtime.administrator(work)
+    estimate = runtime.administrator(lambda target: estimate_embedding(target, request))
     if as_json:
         print_json(estimate)
         return
@@ -136,19 +126,16 @@ def _money(amount: float) -> str:
 
 
 def _watch(request: EmbedRequest) -> None:
+    from zava_cli.services.embed_queue import watch_queue
+
     def on_trouble(error: MCPError) -> None:
         diagnostics.note(f"{error.message} Trying again.")
 
     def on_progress(what: str, done: int, total: int | None) -> None:
         diagnostics.note(f"{what}: {done} products")
 
-    async def work(target: Target) -> None:
-        from zava_cli.services.embed_queue import watch_queue
-
-        await watch_queue(target, request, on_trouble, on_progress)
-
     diagnostics.note("Embedding what changes; Ctrl+C ends it.")
-    runtime.administrator(work)
+    runtime.administrator(lambda target: watch_queue(target, request, on_trouble, on_progress))
 
 
 def _note_left(report: EmbedReport | DrainReport) -> None:

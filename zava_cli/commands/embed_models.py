@@ -15,9 +15,8 @@ from zava_cli.commands.shell import ZavaCommand
 from zava_cli.infra.errors import ValidationError
 
 if TYPE_CHECKING:
-    from zava_cli.data.target import Target
-    from zava_cli.models.embed import EmbedStatus, ModelStatus
-    from zava_cli.models.embed_check import CheckReport, SwitchReport
+    from zava_cli.models.embed import ModelStatus
+    from zava_cli.models.embed_check import CheckReport
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -28,13 +27,9 @@ def status(as_json: JsonOption = False) -> None:
 
     Example: zava embed status
     """
+    from zava_cli.services.embed_models import LACKING, embed_status
 
-    async def work(target: Target) -> EmbedStatus:
-        from zava_cli.services.embed_models import embed_status
-
-        return await embed_status(target)
-
-    found = runtime.administrator(work)
+    found = runtime.administrator(embed_status)
     if as_json:
         print_json(found)
         return
@@ -52,8 +47,6 @@ def status(as_json: JsonOption = False) -> None:
             for row in found.models
         ],
     )  # fmt: skip
-    from zava_cli.services.embed_models import LACKING
-
     for row in found.models:
         if row.failure:
             diagnostics.note(f"{row.model}: {row.failure}")
@@ -80,13 +73,10 @@ def drop(model: Annotated[str, typer.Argument(help="Its name in embed status.")]
 
     Example: zava embed drop text-embedding-3-small
     """
+    from zava_cli.services.embed_models import drop_model
 
-    async def work(target: Target) -> int:
-        from zava_cli.services.embed_models import drop_model
-
-        return await drop_model(target, model)
-
-    print_line(f"Dropped {model} with {runtime.administrator(work)} vectors.")
+    vectors = runtime.administrator(lambda target: drop_model(target, model))
+    print_line(f"Dropped {model} with {vectors} vectors.")
 
 
 @embed_app.command(cls=ZavaCommand)
@@ -99,15 +89,10 @@ def switch(
 
     Example: zava embed switch text-embedding-3-small
     """
+    from zava_cli.services.embed_check import switch_model
 
-    with runtime.progress() as on_progress:
-
-        async def work(target: Target) -> SwitchReport:
-            from zava_cli.services.embed_check import switch_model
-
-            return await switch_model(target, model, force=force, on_progress=on_progress)
-
-        report = runtime.administrator(work)
+    with diagnostics.progress() as on_progress:
+        report = runtime.administrator(lambda target: switch_model(target, model, force=force, on_progress=on_progress))
     if as_json:
         print_json(report)
         return
@@ -135,16 +120,13 @@ def check(
 
     Example: zava embed check --json
     """
+    from zava_cli.services.embed_check import check_model
+
     text = None if queries is None else _text_of(queries)
-
-    with runtime.progress() as on_progress:
-
-        async def work(target: Target) -> CheckReport:
-            from zava_cli.services.embed_check import check_model
-
-            return await check_model(target, model, accept=accept, queries=text, on_progress=on_progress)
-
-        report = runtime.administrator(work)
+    with diagnostics.progress() as on_progress:
+        report = runtime.administrator(
+            lambda target: check_model(target, model, accept=accept, queries=text, on_progress=on_progress)
+        )
     if as_json:
         print_json(report)
     else:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,15 +15,8 @@ if TYPE_CHECKING:
     from zava_cli.models.health import HealthReport
 
 
-class HealthFormat(StrEnum):
-    """How the report is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 def health(
-    format: Annotated[HealthFormat, typer.Option("--format", help="table or json.")] = HealthFormat.TABLE,
+    format: Annotated[Literal["table", "json"], typer.Option("--format", help="table or json.")] = "table",
 ) -> None:
     """Check every component, with a fix for each that fails; exit 1 when unhealthy.
 
@@ -42,7 +34,7 @@ def health(
             return await check_health(provider, settings.identity, cache=cache)
 
     report = runtime.gateway(look)
-    if format is HealthFormat.JSON:
+    if format == "json":
         print_json(report)
     else:
         rows = [(c.component, c.status.value, c.detail, c.fix) for c in report.components]

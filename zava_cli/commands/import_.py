@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from zava_cli.commands import runtime
+from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.output.console import print_json, print_key_values, print_table
 
 if TYPE_CHECKING:
-    from zava_cli.data.target import Target
     from zava_cli.models.importing import ImportReport
 
 
@@ -58,12 +57,8 @@ def import_file(
         file=file, columns=read_columns(columns or []), store=store, time_zone=time_zone, date_order=date_order,
         return_prefix=return_prefix, encoding=encoding, rejects=rejects, accept_rejects=accept_rejects, dry_run=dry_run,
     )  # fmt: skip
-    with runtime.progress() as on_progress:
-
-        async def work(target: Target) -> ImportReport:
-            return await load(target, request, open_output, on_progress)
-
-        report = runtime.administrator(work)
+    with diagnostics.progress() as on_progress:
+        report = runtime.administrator(lambda target: load(target, request, open_output, on_progress))
     if as_json or not sys.stdout.isatty():
         print_json(report)
     else:

@@ -17,11 +17,7 @@ OPERATE = "Operate"
 COMMANDS = {
     "query": Entry("query.query", ASK, "Run one read-only statement; you see your stores' rows only."),
     "search": Entry("search.search", ASK, "Find products by what they are for; shows why each was found."),
-    "similar": Entry(
-        "similar.similar",
-        ASK,
-        "Find products like one that you know; shows why each was found.",
-    ),
+    "similar": Entry("similar.similar", ASK, "Find products like one that you know; shows why each was found."),
     "store": Entry("store.store", ASK, "Show how a store did: figures, changes, top products, and what they say."),
     "whoami": Entry("whoami.whoami", ASK, "Show who you are here: name, role, stores, and why."),
     "seed": Entry(
@@ -44,11 +40,7 @@ COMMANDS = {
     "health": Entry(
         "health.health", OPERATE, "Check every component, with a fix for each that fails; exit 1 when unhealthy."
     ),
-    "stats": Entry(
-        "stats.stats",
-        OPERATE,
-        "Show how long a running server takes, operation by operation.",
-    ),
+    "stats": Entry("stats.stats", OPERATE, "Show how long a running server takes, operation by operation."),
     "token": Entry("token.token_app", OPERATE, "Make, list and revoke bearer tokens for MCP over HTTP."),
     "db": Entry("db.db_app", OPERATE, "Start, stop, migrate and inspect the database."),
     "audit": Entry("audit.audit_app", OPERATE, "Show who did what, newest first; for the administrator."),

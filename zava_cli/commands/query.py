@@ -79,13 +79,8 @@ def query(
         timeout=timeout,
         explain=explain,
     )
-
     layout = _Layout(chosen, output, tuples_only, csv_safe)
-
-    async def answer(provider: PostgreSQLProvider, caller: Caller) -> None:
-        await _answer(provider, caller, request, layout)
-
-    runtime.manager(answer)
+    runtime.manager(lambda provider, caller: _answer(provider, caller, request, layout))
 
 
 @dataclass(frozen=True)

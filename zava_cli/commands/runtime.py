@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from zava_cli.data.database import PostgreSQLProvider
     from zava_cli.data.target import Target
     from zava_cli.infra.operations import OperationRecord
-    from zava_cli.infra.progress import Progress
     from zava_cli.infra.setting_sources import Loaded
     from zava_cli.infra.settings import Settings
 
@@ -219,14 +217,3 @@ def _system_user() -> str | None:
     except (OSError, KeyError):
         # A container's user need not have a name.
         return None
-
-
-@contextmanager
-def progress() -> Generator[Progress]:
-    """A progress bar on stderr, when that is a terminal."""
-    with diagnostics.progress("", None) as bar:
-
-        def on_progress(what: str, done: int, total: int | None) -> None:
-            bar.update(done=done, total=total, text=what)
-
-        yield on_progress

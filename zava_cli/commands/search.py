@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zava_cli.commands import diagnostics, runtime
-from zava_cli.commands.output.console import print_result
+from zava_cli.commands.output.console import print_rows
 from zava_cli.commands.output.formats import Format, default_format
 from zava_cli.commands.query import FormatOption
 
 if TYPE_CHECKING:
     from zava_cli.data.callers import Caller
     from zava_cli.data.database import PostgreSQLProvider
-    from zava_cli.models.query import QueryResult
     from zava_cli.models.search import SearchHit, SearchResult
 
 Mode = Literal["hybrid", "semantic", "keyword"]
@@ -78,7 +77,10 @@ def show_hits(result: SearchResult, asked: Format | None, *, with_units: bool) -
     """Prints the products and, beside them, what the reader should know."""
     chosen = asked or default_format()
     columns = SHORT if chosen in (Format.TABLE, Format.MARKDOWN) else FULL
-    notes = print_result(_as_rows(result, columns | UNITS if with_units else columns), chosen)
+    if with_units:
+        columns = columns | UNITS
+    rows = [tuple(_text(rank, hit, name) for name in columns) for rank, hit in enumerate(result.hits, 1)]
+    notes = print_rows(columns, rows, chosen)
     for text in [*result.notices, *notes, *([] if result.hits else ["No product was found."])]:
         diagnostics.note(text)
 
@@ -86,17 +88,6 @@ def show_hits(result: SearchResult, asked: Format | None, *, with_units: bool) -
 def exact(price: float | None) -> Decimal | None:
     """The price as it was written."""
     return None if price is None else Decimal(str(price))
-
-
-def _as_rows(result: SearchResult, columns: dict[str, str]) -> QueryResult:
-    from zava_cli.models.query import Column, QueryResult
-
-    return QueryResult(
-        columns=[Column(name, kind) for name, kind in columns.items()],
-        rows=[tuple(_text(rank, hit, name) for name in columns) for rank, hit in enumerate(result.hits, 1)],
-        truncated=False,
-        elapsed=0,
-    )
 
 
 def _text(rank: int, hit: SearchHit, name: str) -> str | None:

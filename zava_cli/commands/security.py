@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,8 +19,7 @@ from zava_cli.infra.errors import ConfigurationError
 if TYPE_CHECKING:
     from zava_cli.data.callers import Caller
     from zava_cli.data.database import PostgreSQLProvider
-    from zava_cli.data.target import Target
-    from zava_cli.models.security import IssuedKey, KeyRotation
+    from zava_cli.models.security import IssuedKey
 
 security_app = typer.Typer(
     cls=PlainGroup,
@@ -29,14 +27,6 @@ security_app = typer.Typer(
     no_args_is_help=True,
 )
 security_app.command(cls=ZavaCommand)(prove)
-
-
-class Switch(StrEnum):
-    """Whether it is so."""
-
-    ON = "on"
-    OFF = "off"
-
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -62,10 +52,7 @@ def rotate_key(
     """
     from zava_cli.services import security_keys
 
-    async def rotate(target: Target) -> KeyRotation:
-        return await security_keys.rotate_key(target, overlap, write_to)
-
-    done = runtime.administrator(rotate)
+    done = runtime.administrator(lambda target: security_keys.rotate_key(target, overlap, write_to))
     if as_json:
         print_json(done)
     else:
@@ -78,7 +65,9 @@ def rotate_key(
 
 @security_app.command("bind-backend", cls=ZavaCommand)
 def bind_backend(
-    switch: Annotated[Switch, typer.Argument(help="off behind a pooler that changes backends, on without.")],
+    switch: Annotated[
+        Literal["on", "off"], typer.Argument(help="off behind a pooler that changes backends, on without.")
+    ],
 ) -> None:
     """Accept a context only on the connection that it was made for, or on any, as administrator.
 
@@ -88,8 +77,8 @@ def bind_backend(
     """
     from zava_cli.services import security_keys
 
-    runtime.administrator(lambda target: security_keys.bind_backend(target, switch is Switch.ON))
-    where = "the connection that it was made for" if switch is Switch.ON else "every connection until it expires"
+    runtime.administrator(lambda target: security_keys.bind_backend(target, switch == "on"))
+    where = "the connection that it was made for" if switch == "on" else "every connection until it expires"
     print_line(f"A context is good on {where}.")
 
 

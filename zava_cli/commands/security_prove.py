@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
     from zava_cli.models.prove import ProofReport, ProveRequest
 
 
-class ProofFormat(StrEnum):
-    """How the report is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 def prove(
     pairs: Annotated[int, typer.Option("--pairs", min=1, max=20, help="Most pairs of attacker and victim.")] = 3,
     manager: Annotated[
@@ -30,7 +22,7 @@ def prove(
         typer.Option("--manager", metavar="WHO", help="Further manager to take part, a regional one say; repeatable."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One attack in three, for the first pair.")] = False,
-    format: Annotated[ProofFormat, typer.Option("--format", help="table or json.")] = ProofFormat.TABLE,
+    format: Annotated[Literal["table", "json"], typer.Option("--format", help="table or json.")] = "table",
 ) -> None:
     """Attack your own database in every way and compare with the truth; exit 1 when a wall fails.
 
@@ -43,7 +35,7 @@ def prove(
 
     request = ProveRequest(pairs=pairs, managers=tuple(manager or ()), quick=quick)
     report = _proof(request)
-    if format is ProofFormat.JSON:
+    if format == "json":
         print_json(report)
     else:
         _show(report)
@@ -56,7 +48,7 @@ def _proof(request: ProveRequest) -> ProofReport:
     from zava_cli.services.prove.prove import prove_security
     from zava_cli.services.prove.ways import CommandLine, Terminal
 
-    with runtime.progress() as on_progress:
+    with diagnostics.progress() as on_progress:
 
         async def work(provider: PostgreSQLProvider) -> ProofReport:
             settings = runtime.settings()

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zava_cli.commands import runtime
+from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.output.console import print_json, print_key_values, print_line
 from zava_cli.infra.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from zava_cli.data.target import Target
     from zava_cli.models.seed import SeedReport, SeedRequest
 
 
@@ -54,12 +53,8 @@ def seed(
 def _seed(request: SeedRequest) -> SeedReport:
     from zava_cli.services.seed.seed import seed_database
 
-    with runtime.progress() as on_progress:
-
-        async def work(target: Target) -> SeedReport:
-            return await seed_database(target, request, on_progress)
-
-        return runtime.administrator(work)
+    with diagnostics.progress() as on_progress:
+        return runtime.administrator(lambda target: seed_database(target, request, on_progress))
 
 
 def _ask() -> None:

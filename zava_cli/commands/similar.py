@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from zava_cli.commands import runtime
 from zava_cli.commands.query import FormatOption
 from zava_cli.commands.search import exact, show_hits
-
-if TYPE_CHECKING:
-    from zava_cli.data.callers import Caller
-    from zava_cli.data.database import PostgreSQLProvider
-    from zava_cli.models.search import SearchResult
 
 
 def similar(
@@ -31,15 +26,11 @@ def similar(
     Example: zava similar HTHM001600 --in-stock --as seattle
     """
     from zava_cli.models.search import SimilarRequest
+    from zava_cli.services.similar import similar_products
 
     request = SimilarRequest(
         sku=sku, limit=limit, category=category, min_price=exact(min_price), max_price=exact(max_price),
         in_stock=in_stock, store=store,
     )  # fmt: skip
-
-    async def work(provider: PostgreSQLProvider, caller: Caller) -> SearchResult:
-        from zava_cli.services.similar import similar_products
-
-        return await similar_products(provider, caller, request)
-
-    show_hits(runtime.manager(work), format, with_units=request.asks_for_stock)
+    found = runtime.manager(lambda provider, caller: similar_products(provider, caller, request))
+    show_hits(found, format, with_units=request.asks_for_stock)

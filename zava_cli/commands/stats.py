@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zava_cli.commands import diagnostics, runtime
-from zava_cli.commands.output.console import print_result
+from zava_cli.commands.output.console import print_rows
 from zava_cli.commands.output.formats import Format, default_format
 from zava_cli.commands.query import FormatOption
 from zava_cli.infra.errors import AuthorizationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from zava_cli.models.query import QueryResult
+    from zava_cli.models.query import Row
     from zava_cli.models.stats import Performance, PerformanceSummary
 
 COUNTS = ("count", "failed", "slow", "rows")
@@ -49,8 +47,7 @@ def stats(
     """
     summary = _summary(url, token_stdin=token_stdin)
     chosen = format or default_format()
-    is_table = chosen is Format.TABLE
-    for note in print_result((_queries if queries else _operations)(summary, is_table), chosen):
+    for note in print_rows(*_columns_and_rows(summary, queries=queries, is_table=chosen is Format.TABLE), chosen):
         diagnostics.note(note)
     several = f" in {summary.processes} processes" if summary.processes > 1 else ""
     diagnostics.note(
@@ -78,38 +75,23 @@ def _summary(url: str | None, *, token_stdin: bool) -> PerformanceSummary:
     return fetch_summary(address, given_token(given))
 
 
-def _operations(summary: PerformanceSummary, is_table: bool) -> QueryResult:
-    labels = [{"operation": one.operation} for one in summary.operations]
-    return _result(("operation", *COUNTS, *(TABLE_TIMES if is_table else TIMES)), labels, summary.operations, is_table)
-
-
-def _queries(summary: PerformanceSummary, is_table: bool) -> QueryResult:
-    labels = [{"fingerprint": one.fingerprint, "query": one.query} for one in summary.queries]
-    numbers = (*NARROW_COUNTS, *NARROW_TIMES) if is_table else ("fingerprint", *COUNTS, *TIMES)
-    return _result((*numbers, "query"), labels, summary.queries, is_table)
-
-
-def _result(
-    names: Sequence[str], labels: Sequence[dict[str, str]], performances: Sequence[Performance], is_table: bool
-) -> QueryResult:
-    from zava_cli.models.query import Column, QueryResult
-
+def _columns_and_rows(
+    summary: PerformanceSummary, *, queries: bool, is_table: bool
+) -> tuple[dict[str, str], list[Row]]:
+    if queries:
+        names = (*NARROW_COUNTS, *NARROW_TIMES, "query") if is_table else ("fingerprint", *COUNTS, *TIMES, "query")
+    else:
+        names = ("operation", *COUNTS, *(TABLE_TIMES if is_table else TIMES))
     # Beside a table stands that times are milliseconds.
     unit = "" if is_table else "_ms"
-    types: dict[str, str] = {**dict.fromkeys(COUNTS, "int8"), **dict.fromkeys(TIMES, "float8")}
-    return QueryResult(
-        columns=[Column(name + unit if name in TIMES else name, types.get(name, "text")) for name in names],
-        rows=[
-            tuple(label[name] if name in label else _number(one, name) for name in names)
-            for label, one in zip(labels, performances, strict=True)
-        ],
-        truncated=False,
-        elapsed=0,
-    )
+    types = {**dict.fromkeys(COUNTS, "int8"), **dict.fromkeys(TIMES, "float8")}
+    columns = {name + unit if name in TIMES else name: types.get(name, "text") for name in names}
+    performances = summary.queries if queries else summary.operations
+    return columns, [tuple(_text(one, name) for name in names) for one in performances]
 
 
-def _number(performance: Performance, name: str) -> str | None:
-    value: float | None = getattr(performance, name)
-    if name in COUNTS:
-        return str(value)
-    return None if value is None else f"{value * 1000:.1f}"
+def _text(performance: Performance, name: str) -> str | None:
+    value: Any = getattr(performance, name)
+    if name in TIMES:
+        return None if value is None else f"{value * 1000:.1f}"
+    return str(value)

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from zava_cli.commands import runtime
 
-if TYPE_CHECKING:
-    from zava_cli.data.callers import Caller
-    from zava_cli.data.database import PostgreSQLProvider
-    from zava_cli.models.store import StorePerformance
-
-
-class ReportFormat(StrEnum):
-    """How the report is written."""
-
-    TABLE = "table"
-    JSON = "json"
-    MARKDOWN = "markdown"
+ReportFormat = Literal["table", "json", "markdown"]
 
 
 def store(
@@ -34,7 +22,7 @@ def store(
         ),
     ] = "last-30-days",
     top: Annotated[int, typer.Option("--top", "-n", min=1, max=100, help="Most products and categories.")] = 5,
-    format: Annotated[ReportFormat, typer.Option("--format", help="How to write the report.")] = ReportFormat.TABLE,
+    format: Annotated[ReportFormat, typer.Option("--format", help="How to write the report.")] = "table",
 ) -> None:  # fmt: skip
     """Show how a store did: figures, changes, top products, and what they say.
 
@@ -43,18 +31,13 @@ def store(
     from zava_cli.commands.output.console import print_json
     from zava_cli.commands.output.store_report import print_markdown_report, print_report
     from zava_cli.models.store import StoreRequest
+    from zava_cli.services.store import SalesAnalyticsService
 
     request = StoreRequest(store=store, time_period=time_period, top=top)
-
-    async def work(provider: PostgreSQLProvider, caller: Caller) -> StorePerformance:
-        from zava_cli.services.store import SalesAnalyticsService
-
-        return await SalesAnalyticsService(provider, caller).performance(request)
-
-    performance = runtime.manager(work)
-    if format is ReportFormat.JSON:
+    performance = runtime.manager(lambda provider, caller: SalesAnalyticsService(provider, caller).performance(request))
+    if format == "json":
         print_json(performance)
-    elif format is ReportFormat.MARKDOWN:
+    elif format == "markdown":
         print_markdown_report(performance)
     else:
         print_report(performance)

@@ -11,7 +11,7 @@ import typer
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.durations import duration
 from zava_cli.commands.help import PlainGroup
-from zava_cli.commands.output.console import print_line, print_result
+from zava_cli.commands.output.console import print_line, print_rows
 from zava_cli.commands.output.formats import default_format
 from zava_cli.commands.query import FormatOption
 from zava_cli.commands.shell import ZavaCommand
@@ -19,9 +19,7 @@ from zava_cli.infra.errors import ValidationError
 from zava_cli.models.scopes import Scope
 
 if TYPE_CHECKING:
-    from zava_cli.data.target import Target
-    from zava_cli.models.query import QueryResult
-    from zava_cli.models.token import NewToken, TokenRecord
+    from zava_cli.models.token import TokenRecord
 
 token_app = typer.Typer(
     cls=PlainGroup, help="Make, list and revoke bearer tokens for MCP over HTTP.", no_args_is_help=True
@@ -49,25 +47,21 @@ def create(
 
     Example: zava token create --as seattle --scope reports --expires 30d --out seattle.token
     """
+    from zava_cli.data.token import add_token
     from zava_cli.infra.private_files import new_private
     from zava_cli.models.token import TokenRequest
-    from zava_cli.services.token import create_token
 
     identity = runtime.settings().identity
     if identity is None:
         raise ValidationError("as", None, "a token needs a manager", hint="Add --as NAME, for example --as seattle.")
     given: dict[str, object] = {"who": identity, "name": name, "expires": expires}
     request = TokenRequest.model_validate(given | ({"scopes": tuple(scope)} if scope else {}))
-
-    async def work(target: Target) -> NewToken:
-        return await create_token(target, request)
-
     if out is None:
-        made = runtime.administrator(work)
+        made = runtime.administrator(lambda target: add_token(target, request))
         print_line(made.text.get_secret_value())
     else:
         with new_private(out) as write:
-            made = runtime.administrator(work)
+            made = runtime.administrator(lambda target: add_token(target, request))
             write(f"{made.text.get_secret_value()}\n")
     scopes = ", ".join(made.scopes)
     diagnostics.note(f"Token {made.prefix} ({made.name}) is good for {scopes} as {made.manager}.")
@@ -80,10 +74,13 @@ def list_(format: FormatOption = None) -> None:
 
     Example: zava token list
     """
-    from zava_cli.services.token import list_tokens
+    from zava_cli.data.token import tokens
+    from zava_cli.models.token import TokenRecord
 
-    records = runtime.administrator(list_tokens)
-    print_result(_as_rows(records), format or default_format())
+    names = list(TokenRecord.model_fields)
+    rows = [tuple(_text(record, name) for name in names) for record in runtime.administrator(tokens)]
+    columns = {name: "timestamptz" if name in TIMES else "text" for name in names}
+    print_rows(columns, rows, format or default_format())
 
 
 @token_app.command(cls=ZavaCommand)
@@ -94,24 +91,8 @@ def revoke(token: Annotated[str, typer.Argument(help="Its prefix or its name.")]
     """
     from zava_cli.services.token import revoke_token
 
-    async def work(target: Target) -> TokenRecord:
-        return await revoke_token(target, token)
-
-    revoked = runtime.administrator(work)
+    revoked = runtime.administrator(lambda target: revoke_token(target, token))
     print_line(f"Revoked {revoked.prefix} ({revoked.name}).")
-
-
-def _as_rows(records: list[TokenRecord]) -> QueryResult:
-    from zava_cli.models.query import Column, QueryResult
-    from zava_cli.models.token import TokenRecord
-
-    names = list(TokenRecord.model_fields)
-    return QueryResult(
-        columns=[Column(name, "timestamptz" if name in TIMES else "text") for name in names],
-        rows=[tuple(_text(record, name) for name in names) for record in records],
-        truncated=False,
-        elapsed=0,
-    )
 
 
 def _text(record: TokenRecord, name: str) -> str | None:

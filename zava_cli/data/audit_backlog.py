@@ -9,13 +9,15 @@ import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
-
-from filelock import FileLock
 
 from zava_cli.data.target import Target
 from zava_cli.infra.log import logger
 from zava_cli.infra.paths import make_passable
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 PART_BYTES = 4 << 20
 """Size at which a file is closed, so that each is replayed in one go."""
@@ -96,6 +98,8 @@ class Backlog:
         return sorted(self._folder.glob(f"{self._name}.*.{PART}"), key=_age)
 
     def _locked(self) -> FileLock:
+        from filelock import FileLock
+
         return FileLock(self._folder / f"{self._name}.lock", timeout=LOCK_SECONDS, mode=0o600)
 
 

@@ -174,24 +174,20 @@ class PostgreSQLProvider:
     ) -> AsyncGenerator[_Begun]:
         _note(caller)
         caller = await self.current(caller)
-        # One wait, whether for one's own requests, for everybody's, or for both.
-        turn = self._pools.turn()
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._shares[kind].of(caller.identity.manager_id, turn))
             try:
-                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening, turn))
+                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening))
             except ContextRefusedError:
                 if caller not in self._looked_up:
                     raise
                 # A clock was set or a key was cut off since the caller was looked up.
                 caller = await self._look_up_again(caller)
-                again = self._pools.turn()
-                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening, again))
+                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening))
             yield begun
 
     @asynccontextmanager
     async def _begun(
-        self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None, turn: Deadline
+        self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None
     ) -> AsyncGenerator[_Begun]:
         opened: list[asyncpg.Record] = []
 
@@ -208,7 +204,10 @@ class PostgreSQLProvider:
             # The oldest, so that it is never younger than a row of the answer.
             operation.reading_state = operation.reading_state or state
 
-        async with self._pools.connection(kind, begin, turn) as connection:
+        # One wait, whether for one's own requests, for everybody's, or for both.
+        turn = self._pools.turn()
+        place = self._shares[kind].of(caller.identity.manager_id, turn)
+        async with self._pools.connection(kind, begin, turn, place) as connection:
             yield connection, opened
 
     async def current(self, caller: Caller) -> Caller:

@@ -23,8 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from filelock import FileLock, Timeout
-
 from zava_cli.data.embedded_leftovers import forget_dead_server
 from zava_cli.data.embedded_programs import SYSTEM_USER, Programs, ensure_system_user
 from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError, DatabaseUnusableError
@@ -165,6 +163,8 @@ class EmbeddedServer:
     @contextmanager
     def _locked(self, what: str) -> Generator[None]:
         """One process at a time; what the operating system refuses in the block becomes an error with a way out."""
+        from filelock import FileLock, Timeout
+
         try:
             make_passable(self.home)
             with FileLock(self.home / "start.lock", timeout=START_SECONDS):

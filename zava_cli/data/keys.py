@@ -16,18 +16,9 @@ from zava_cli.data.target import Target
 from zava_cli.infra.errors import ConfigurationError
 from zava_cli.infra.keys import MasterKeys, encoded, key_check, manager_key, new_key, pads
 from zava_cli.infra.private_files import create_private
+from zava_cli.models.security import KeyRotation
 
 FIRST_VERSION = 1
-
-
-@dataclass(frozen=True)
-class NewVersion:
-    """What a rotation did."""
-
-    version: int
-    managers: int
-    ending: dict[int, datetime]
-    """Older versions that are still accepted, and until when."""
 
 
 async def register_keys(connection: asyncpg.Connection, target: Target) -> int:
@@ -56,7 +47,7 @@ async def register_keys(connection: asyncpg.Connection, target: Target) -> int:
     return len(lacking)
 
 
-async def rotate_keys(target: Target, overlap: timedelta, write_to: Path | None) -> NewVersion:
+async def rotate_keys(target: Target, overlap: timedelta, write_to: Path | None) -> KeyRotation:
     """Gives every manager a key of a new version; those of older ones end after `overlap`.
 
     The new master key goes into the key file, or with the others into the new file `write_to`.
@@ -84,7 +75,8 @@ async def rotate_keys(target: Target, overlap: timedelta, write_to: Path | None)
             in_use = await keys.in_use()
         if write_to is None:
             _drop_unused(master, [*in_use, version])
-    return NewVersion(version, len(lacking), ending)
+    written_to = write_to or target.key_file
+    return KeyRotation(version=version, managers=len(lacking), ending=ending, written_to=written_to)
 
 
 async def bind_backend(target: Target, bound: bool) -> None:
@@ -141,10 +133,7 @@ class _Keys:
         return [(row["manager_id"], row["version"]) for row in rows]
 
     async def add(
-        self,
-        lacking: Iterable[tuple[UUID, int]],
-        held: Mapping[int, bytes],
-        ends: Mapping[int, datetime | None],
+        self, lacking: Iterable[tuple[UUID, int]], held: Mapping[int, bytes], ends: Mapping[int, datetime | None]
     ) -> None:
         """Writes verification keys, each with its version's end."""
         rows = [

@@ -29,10 +29,3 @@ def named_sql(room: LiteralString) -> dict[str, str]:
     # Their comments would take what follows them in a line along.
     common = {name: _COMMENT.sub("", body).strip() for kind, name, body in blocks if kind == "part"}
     return {name: _PART.sub(lambda at: common[at[1]], body) for kind, name, body in blocks if kind == "name"}
-
-
-def rooms() -> list[str]:
-    """Every room that has an SQL file."""
-    return sorted(
-        entry.name.removesuffix(".sql") for entry in files("zava_cli.data").iterdir() if entry.name.endswith(".sql")
-    )

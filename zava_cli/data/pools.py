@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextvars import Context
 from functools import partial
 from typing import Any
 
@@ -21,10 +22,11 @@ from zava_cli.data.connections import (
     prepare_text_connection,
 )
 from zava_cli.data.driver_errors import is_misuse, translated
+from zava_cli.data.named_sql import named_sql
 from zava_cli.data.statement_spans import SYSTEM
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import Deadline, at_most
-from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, QueryTimeoutError
+from zava_cli.infra.errors import DatabaseBusyError, DatabaseUnavailableError, MCPError, QueryTimeoutError
 from zava_cli.infra.operations import current_operation, waiting
 from zava_cli.infra.tracing import span
 
@@ -32,6 +34,8 @@ KNOCK_SECONDS = 0.1
 """A server that could not be reached is left alone for so long, however many ask for it."""
 RELEASE_SECONDS = 10.0
 """By then a connection that does not answer is given up: the server may be gone without a word."""
+LOOK_AGAIN_SECONDS = 1.0
+"""Between two looks at a backend that does not end."""
 
 _FEW = {"gateway": 2, "health": 1}
 """Connections beside those of pool_max: each token, name and look is one short statement."""
@@ -48,6 +52,8 @@ _BROKEN = (
 
 Begin = Callable[[Any], Awaitable[None]]
 """Begins the transaction of a connection."""
+Place = AbstractAsyncContextManager[None]
+"""A share of a pool, for as long as it is open."""
 
 
 class Pools:
@@ -84,15 +90,28 @@ class Pools:
             yield connection  # pyright: ignore[reportReturnType]
 
     @asynccontextmanager
-    async def connection(self, kind: str, begin: Begin, turn: Deadline | None = None) -> AsyncGenerator[Any]:
-        """A connection in the transaction that `begin` begins; `turn` is from `turn()`, for who has waited before."""
-        with translated(holds=True):
-            pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
-            try:
-                await self._begin(pool, connection, begin)
-                yield connection
-            finally:
-                self._later(_give_back(pool, connection))
+    async def connection(
+        self, kind: str, begin: Begin, turn: Deadline | None = None, place: Place | None = None
+    ) -> AsyncGenerator[Any]:
+        """A connection in the transaction that `begin` begins; `turn` is from `turn()`, for who has waited before.
+
+        `place` is the caller's share of the pool. Behind an error it is kept until the server has done with the
+        connection, for some functions of PostgreSQL heed neither a cancel nor a caller who is gone, for hours.
+        """
+        kept = AsyncExitStack()
+        async with AsyncExitStack() as held:
+            if place is not None:
+                await held.enter_async_context(place)
+            with translated(holds=True):
+                pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
+                try:
+                    await self._begin(pool, connection, begin)
+                    yield connection
+                except BaseException:
+                    kept = held.pop_all()
+                    raise
+                finally:
+                    self._later(self._give_back(pool, connection, kept))
 
     def turn(self) -> Deadline:
         """Until when a request waits for others to be done, from now on.
@@ -136,7 +155,9 @@ class Pools:
     async def close(self) -> None:
         """Closes every pool, also when one of them fails to."""
         if self._releases:
-            await asyncio.wait(self._releases, timeout=self._settings.serve_grace)
+            _, unfinished = await asyncio.wait(self._releases, timeout=self._settings.serve_grace)
+            for release in unfinished:
+                release.cancel()
         pools, self._open = list(self._open.values()), {}
         for pool in pools:
             try:
@@ -250,9 +271,25 @@ class Pools:
             command_timeout=None,
         )
 
+    async def _give_back(self, pool: asyncpg.Pool, connection: Any, kept: AsyncExitStack) -> None:
+        async with kept:
+            backend = connection.get_server_pid()
+            with suppress(TimeoutError):
+                await _end(pool, connection)
+                return
+            # A server that does not answer this either has no backend at work.
+            with suppress(MCPError):
+                while await self._lives(backend):  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _lives(self, backend: int) -> bool:
+        async with self.health() as connection:
+            return await connection.fetchval(named_sql("session")["is_there"], backend)
+
     def _later(self, release: Coroutine[Any, Any, None]) -> None:
         """Gives a connection back after the answer has gone out, not before, and also when the caller was cancelled."""
-        task = asyncio.ensure_future(release)
+        # The deadline of the request is none of this.
+        task = asyncio.get_running_loop().create_task(release, context=Context())
         self._releases.add(task)
         task.add_done_callback(self._released)
 
@@ -263,7 +300,7 @@ class Pools:
             task.exception()
 
 
-async def _give_back(pool: asyncpg.Pool, connection: Any) -> None:
+async def _end(pool: asyncpg.Pool, connection: Any) -> None:
     try:
         async with asyncio.timeout(RELEASE_SECONDS):
             if not connection.is_closed():

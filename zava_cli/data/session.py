@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -105,16 +106,23 @@ class TextSession:
         server first says, in the other one, that the text by itself is a single statement.
         """
 
+        now = asyncio.get_running_loop().time
+        deadline = asyncio.timeout_at(now() + self._left(0))
+
         async def sink(data: bytes) -> None:
+            started = now()
             write(data)
+            # Whoever reads slowly takes none of the server's time.
+            deadline.reschedule((deadline.when() or started) + now() - started)
 
         with _bounded(query.sql):
             await self._connection.prepare(query.sql, timeout=self._left(0))
         try:
-            with translated(query.sql):
-                status = await self._connection.copy_from_query(
-                    query.sql, output=sink, format=format_name, header=header
-                )
+            with _bounded(query.sql):
+                async with deadline:
+                    status = await self._connection.copy_from_query(
+                        query.sql, output=sink, format=format_name, header=header
+                    )
         except DatabaseError as error:
             if error.position is not None:
                 error.position -= len(COPY_PREFIX)

@@ -26,3 +26,8 @@ SELECT (ARRAY[
 -- Names of types by oid, for columns of types that are not built in.
 -- $1 oids oid[]
 SELECT oid, pg_catalog.format_type(oid, NULL) FROM pg_catalog.unnest($1::oid[]) AS oid
+
+-- name: is_there
+-- Whether a backend lives.
+-- $1 pid integer
+SELECT EXISTS (SELECT FROM pg_stat_get_activity($1))

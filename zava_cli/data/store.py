@@ -53,8 +53,8 @@ class Leader:
     sku: str | None
     name: str | None
     category: str
-    revenue: Decimal
-    units: int
+    current_revenue: Decimal
+    current_units: int
     previous_revenue: Decimal
 
 
@@ -88,18 +88,10 @@ async def sums(
     customers = await session.rows(sql["customers"], store, *moments)
     totals: list[Totals] = [Totals(), Totals(), Totals()]
     for row in [*(row for row in lines if row["place"]), *customers]:
-        known = {name: value for name, value in row.items() if name in Totals.__dataclass_fields__}
         place = int(row["place"]) - 1
-        totals[place] = replace(totals[place], **known)
-    return totals, [_leader(row) for row in lines if not row["place"]]
+        totals[place] = replace(totals[place], **_fields(Totals, row))
+    return totals, [Leader(**_fields(Leader, row)) for row in lines if not row["place"]]
 
 
-def _leader(row: dict[str, Any]) -> Leader:
-    return Leader(
-        sku=row["sku"],
-        name=row["name"],
-        category=row["category"],
-        revenue=row["current_revenue"],
-        units=row["current_units"],
-        previous_revenue=row["previous_revenue"],
-    )
+def _fields(kind: type[Totals | Leader], row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name in kind.__dataclass_fields__}

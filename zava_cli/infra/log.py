@@ -40,10 +40,6 @@ class Logger:
             self._structlog = _structlog(self._level, self._file)
         self._structlog.log(level, event, **{**(_bound.get() or {}), **values})
 
-    def debug(self, event: str, **values: Any) -> None:
-        """For whoever looks for a mistake."""
-        self.log(logging.DEBUG, event, **values)
-
     def info(self, event: str, **values: Any) -> None:
         """What happened as it should."""
         self.log(logging.INFO, event, **values)

@@ -54,9 +54,7 @@ class Settings(BaseModel):
         "default", "Name of the database to work with", guarded=True, pattern=r"^[a-z][a-z0-9_-]{0,40}$"
     )
     identity: str | None = _setting(
-        None,
-        "Who asks: a manager's name, e-mail or id, or a store's name or city",
-        guarded=True,
+        None, "Who asks: a manager's name, e-mail or id, or a store's name or city", guarded=True
     )
     database_url: DatabaseUrl | None = _setting(
         None, "Where PostgreSQL is, as the gateway login; empty means the embedded server", guarded=True
@@ -183,9 +181,7 @@ class Settings(BaseModel):
     )
     embedding_attempts: int = _setting(10, "Tries after which a product's embedding is given up", ge=1, le=100)
     openai_api_key: SecretStr | None = _setting(
-        None,
-        "Key of the openai provider; OPENAI_API_KEY and the system's keyring work too",
-        guarded=True,
+        None, "Key of the openai provider; OPENAI_API_KEY and the system's keyring work too", guarded=True
     )
     thesaurus: FullPath | None = _setting(
         None, "File with a shop's own synonyms for search, beside those of zava", guarded=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
@@ -52,6 +53,13 @@ class WarmUp(ToolMiddleware):
             await provider.reading_state(caller)
             async with provider.text_reader(caller):
                 check_query(ANY_QUERY, max_bytes=provider.settings.query_max_bytes)
-            await asyncio.to_thread(common_words)
+            await asyncio.to_thread(_make_services_ready)
             if self._state.embedder.reranker is not None:
                 await self._state.embedder.reranker.load()
+
+
+def _make_services_ready() -> None:
+    # Tools import them when they are called.
+    for name in ("search", "similar", "store", "health"):
+        import_module(f"zava_cli.services.{name}")
+    common_words()

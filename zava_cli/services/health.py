@@ -26,14 +26,11 @@ MOST_SECONDS = 10.0
 AWAY = "See whether PostgreSQL runs (`zava db status`), and whether ZAVA_DATABASE_URL leads to it."
 LOW_DISK = 1 << 30
 NO_DISK = 100 << 20
-OK, WARN, FAIL, UNKNOWN = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL, HealthStatus.UNKNOWN
+OK, WARN, FAIL = HealthStatus.OK, HealthStatus.WARN, HealthStatus.FAIL
 
 
 async def check_health(
-    provider: PostgreSQLProvider,
-    who: str | None,
-    source: EmbedderSource | None = None,
-    cache: QueryCache | None = None,
+    provider: PostgreSQLProvider, who: str | None, source: EmbedderSource | None = None, cache: QueryCache | None = None
 ) -> HealthReport:
     """Checks all components; `who` names the manager for the checks that need one.
 
@@ -59,9 +56,9 @@ async def _components(provider: PostgreSQLProvider, who: str | None) -> AsyncIte
     except MCPError as error:
         # Its own hint leads here.
         fix = AWAY if type(error) is DatabaseUnavailableError else error.hint
-        yield ComponentHealth(component="database", status=FAIL, detail=error.message, fix=fix)
+        yield _component("database", False, error.message, fix)
     else:
-        yield ComponentHealth(component="database", status=OK, detail=f"answers; time zone {state['time_zone']}")
+        yield _component("database", True, f"answers; time zone {state['time_zone']}")
         for component in (
             _server(found["server"]), _migrations(provider, state), _vector(found["server"]), _login(found["login"]),
             _row_security(found["row_security"]), _holes(found["holes"]), _operator_limits(found["server"]),
@@ -75,94 +72,82 @@ async def _components(provider: PostgreSQLProvider, who: str | None) -> AsyncIte
         yield component
 
 
+def _component(
+    name: str, good: bool, detail: str, fix: str | None = None, *, otherwise: HealthStatus = FAIL
+) -> ComponentHealth:
+    """`fix` says the way out of what is not good."""
+    return ComponentHealth(component=name, status=OK if good else otherwise, detail=detail, fix=None if good else fix)
+
+
 def _server(server: dict[str, Any]) -> ComponentHealth:
     good = server["version_number"] >= OLDEST_SERVER
-    return ComponentHealth(
-        component="server version", status=OK if good else FAIL, detail=f"PostgreSQL {server['version']}",
-        fix=None if good else "Use PostgreSQL 16 or newer.",
-    )  # fmt: skip
+    return _component("server version", good, f"PostgreSQL {server['version']}", "Use PostgreSQL 16 or newer.")
 
 
 def _migrations(provider: PostgreSQLProvider, state: dict[str, Any]) -> ComponentHealth:
-    newest = facts.newest_migration(provider.target)
-    good = state["version"] == newest
-    return ComponentHealth(
-        component="migrations", status=OK if good else FAIL, detail=f"at {state['version']} of {newest}",
-        fix=None if good else "Run `zava db migrate`." if state["version"] < newest else "Upgrade zava.",
-    )  # fmt: skip
+    version, newest = state["version"], facts.newest_migration(provider.target)
+    fix = "Run `zava db migrate`." if version < newest else "Upgrade zava."
+    return _component("migrations", version == newest, f"at {version} of {newest}", fix)
 
 
 def _vector(server: dict[str, Any]) -> ComponentHealth:
     version = server["vector_version"]
     good = version is not None and tuple(int(part) for part in version.split(".")[:2]) >= OLDEST_VECTOR
-    return ComponentHealth(
-        component="pgvector", status=OK if good else FAIL, detail=version or "not installed",
-        fix=None if good else "Install pgvector 0.8 or newer, then `ALTER EXTENSION vector UPDATE`.",
-    )  # fmt: skip
+    fix = "Install pgvector 0.8 or newer, then `ALTER EXTENSION vector UPDATE`."
+    return _component("pgvector", good, version or "not installed", fix)
 
 
 def _login(login: dict[str, Any]) -> ComponentHealth:
     powers = [name for name in ("is_superuser", "bypasses_rls", "creates_roles", "creates_databases") if login[name]]
     powers += [f"can become {role}" for role in login["reachable_owners"]]
     powers += [f"owns {table}" for table in login["owned_tables"]]
-    return ComponentHealth(
-        component="login", status=FAIL if powers else OK,
-        detail=f"{login['login']}: {', '.join(powers) or 'no power over data'}",
-        fix="ZAVA_DATABASE_URL must log in as the gateway role that `zava db migrate` made." if powers else None,
-    )  # fmt: skip
+    fix = "ZAVA_DATABASE_URL must log in as the gateway role that `zava db migrate` made."
+    return _component("login", not powers, f"{login['login']}: {', '.join(powers) or 'no power over data'}", fix)
 
 
 def _row_security(tables: list[dict[str, Any]]) -> ComponentHealth:
     open_tables = [table["name"] for table in tables if not table["is_forced"] or not table["policies"]]
     good = bool(tables) and not open_tables
-    return ComponentHealth(
-        component="row security", status=OK if good else FAIL,
-        detail=f"forced with policies on {len(tables)} tables"
+    return _component(
+        "row security", good,
+        f"forced with policies on {len(tables)} tables"
         if good
         else f"not forced on: {', '.join(open_tables) or 'no table exists'}",
-        fix=None if good else "ALTER TABLE … FORCE ROW LEVEL SECURITY, or restore the schema with `zava db migrate`.",
+        "ALTER TABLE … FORCE ROW LEVEL SECURITY, or restore the schema with `zava db migrate`.",
     )  # fmt: skip
 
 
 def _holes(holes: list[str]) -> ComponentHealth:
-    return ComponentHealth(
-        component="ways around", status=FAIL if holes else OK,
-        detail=", ".join(holes) or "no unreviewed definer function, no view without security_invoker",
-        fix="Drop them, or give the views security_invoker." if holes else None,
-    )  # fmt: skip
+    detail = ", ".join(holes) or "no unreviewed definer function, no view without security_invoker"
+    return _component("ways around", not holes, detail, "Drop them, or give the views security_invoker.")
 
 
 def _operator_limits(server: dict[str, Any]) -> ComponentHealth:
     missing = ["temp_file_limit"] if server["temp_file_limit"] == "-1" else []
     missing += ["REVOKE EXECUTE ON set_config FROM PUBLIC"] if server["anyone_sets_config"] else []
     missing += ["REVOKE reltuples of pg_class FROM PUBLIC"] if server["anyone_counts_rows"] else []
-    return ComponentHealth(
-        component="operator limits", status=WARN if missing else OK,
-        detail=f"missing: {', '.join(missing)}" if missing else "files bounded, set_config and counts reserved",
-        fix="Only a superuser can set these; row isolation holds without them." if missing else None,
-    )  # fmt: skip
+    detail = f"missing: {', '.join(missing)}" if missing else "files bounded, set_config and counts reserved"
+    fix = "Only a superuser can set these; row isolation holds without them."
+    return _component("operator limits", not missing, detail, fix, otherwise=WARN)
 
 
 async def _signing_key(provider: PostgreSQLProvider) -> ComponentHealth:
     try:
         held = provider.held_versions()
     except MCPError as error:
-        return ComponentHealth(component="signing key", status=FAIL, detail=error.message, fix=error.hint)
+        return _component("signing key", False, error.message, error.hint)
     accepted = await provider.key_versions()
     usable = [version for version in held if version in accepted]
     if not usable:
-        return ComponentHealth(
-            component="signing key", status=FAIL if accepted else WARN,
-            detail=f"this machine has {_numbers(held)}, the database accepts {_numbers(accepted)}",
-            fix="Use the newest key file." if accepted else "Run `zava db migrate` once there are managers.",
+        return _component(
+            "signing key", False, f"this machine has {_numbers(held)}, the database accepts {_numbers(accepted)}",
+            "Use the newest key file." if accepted else "Run `zava db migrate` once there are managers.",
+            otherwise=FAIL if accepted else WARN,
         )  # fmt: skip
     end = accepted[usable[-1]]
     older = [f"version {v} is accepted until {e:%Y-%m-%d %H:%M %Z}" for v, e in accepted.items() if e]
-    return ComponentHealth(
-        component="signing key", status=WARN if end else OK,
-        detail="; ".join([f"version {usable[-1]}", *(older)]),
-        fix="Copy the newest key file to this machine, or ask for a new one, before this one ends." if end else None,
-    )  # fmt: skip
+    fix = "Copy the newest key file to this machine, or ask for a new one, before this one ends."
+    return _component("signing key", not end, "; ".join([f"version {usable[-1]}", *older]), fix, otherwise=WARN)
 
 
 def _numbers(versions: Collection[int]) -> str:
@@ -171,9 +156,9 @@ def _numbers(versions: Collection[int]) -> str:
 
 async def _as_manager(provider: PostgreSQLProvider, who: str | None) -> AsyncIterator[ComponentHealth]:
     if who is None and provider.settings.manager_key_file is None:
-        for component in ("signed context", "embeddings"):
-            yield ComponentHealth(
-                component=component, status=UNKNOWN, detail="needs somebody who asks", fix="Run again with --as NAME."
+        for name in ("signed context", "embeddings"):
+            yield _component(
+                name, False, "needs somebody who asks", "Run again with --as NAME.", otherwise=HealthStatus.UNKNOWN
             )
         return
     try:
@@ -181,97 +166,73 @@ async def _as_manager(provider: PostgreSQLProvider, who: str | None) -> AsyncIte
         yield await _signed_context(provider, caller)
         yield await _embeddings(provider, caller)
     except MCPError as error:
-        yield ComponentHealth(component="signed context", status=FAIL, detail=error.message, fix=error.hint)
+        yield _component("signed context", False, error.message, error.hint)
 
 
 async def _signed_context(provider: PostgreSQLProvider, caller: Caller) -> ComponentHealth:
     stores = await facts.visible_stores(provider, caller)
     refused = await facts.forged_context_is_refused(provider, caller)
-    good = refused and stores > 0
-    return ComponentHealth(
-        component="signed context", status=OK if good else FAIL,
-        detail=f"{caller.identity.name} sees {stores} store(s); "
-        f"a forged context is {'refused' if refused else 'ACCEPTED'}",
-        fix=None if good else "Run `zava db migrate` with the key that this database was set up with.",
-    )  # fmt: skip
+    forged = f"a forged context is {'refused' if refused else 'ACCEPTED'}"
+    fix = "Run `zava db migrate` with the key that this database was set up with."
+    detail = f"{caller.identity.name} sees {stores} store(s); {forged}"
+    return _component("signed context", refused and stores > 0, detail, fix)
 
 
 async def _embeddings(provider: PostgreSQLProvider, caller: Caller) -> ComponentHealth:
     coverage = await facts.embedding_coverage(provider, caller)
     if coverage is None:
-        return ComponentHealth(
-            component="embeddings", status=WARN, detail="nothing is embedded", fix="Run `zava embed`."
-        )
+        return _component("embeddings", False, "nothing is embedded", "Run `zava embed`.", otherwise=WARN)
     waiting, failed, oldest = coverage["waiting"], coverage["failed"], coverage["oldest"]
     has_index = coverage["is_indexed"] or coverage["embedded"] < INDEX_ROWS
     complete = coverage["embedded"] == coverage["products"] and not waiting + failed and has_index
     age = f", newest {coverage['last_updated']:%Y-%m-%d %H:%M}" if coverage["last_updated"] else ""
     backlog = f"; {waiting} wait and {failed} failed, since {oldest:%Y-%m-%d %H:%M}" if oldest else ""
-    return ComponentHealth(
-        component="embeddings", status=OK if complete else WARN,
-        detail=f"{coverage['embedded']} of {coverage['products']} products with {coverage['model']}{age}{backlog}"
-        + ("" if has_index else f"; {NO_INDEX}"),
-        fix=None if complete else "Run `zava embed`; `zava embed status` tells why some failed."
-        if failed
-        else NO_INDEX_FIX,
-    )  # fmt: skip
+    covered = f"{coverage['embedded']} of {coverage['products']} products with {coverage['model']}{age}{backlog}"
+    fix = "Run `zava embed`; `zava embed status` tells why some failed." if failed else NO_INDEX_FIX
+    return _component("embeddings", complete, covered if has_index else f"{covered}; {NO_INDEX}", fix, otherwise=WARN)
 
 
 def _audit_log(provider: PostgreSQLProvider) -> ComponentHealth:
     waiting, is_full = facts.waiting_records(provider.target)
     state = "and new ones are lost" if is_full else "to be written"
-    return ComponentHealth(
-        component="audit log", status=WARN if waiting else OK,
-        detail=f"{waiting / 1000:,.1f} KB of records wait {state}" if waiting else "no record waits",
-        fix="They are written with the next command that reaches the database; --log-level info says what keeps them."
-        if waiting
-        else None,
-    )  # fmt: skip
+    detail = f"{waiting / 1000:,.1f} KB of records wait {state}" if waiting else "no record waits"
+    fix = "They are written with the next command that reaches the database; --log-level info says what keeps them."
+    return _component("audit log", not waiting, detail, fix, otherwise=WARN)
 
 
 def _machine(provider: PostgreSQLProvider) -> list[ComponentHealth]:
     server = provider.target.embedded
     if server is None:
         unverified = facts.is_unverified_remote(provider.target.gateway_dsn)
-        return [ComponentHealth(
-            component="connection", status=WARN if unverified else OK,
-            detail="the server's certificate is not checked" if unverified else "local or verified",
-            fix="Add sslmode=verify-full to ZAVA_DATABASE_URL." if unverified else None,
-        )]  # fmt: skip
+        detail = "the server's certificate is not checked" if unverified else "local or verified"
+        fix = "Add sslmode=verify-full to ZAVA_DATABASE_URL."
+        return [_component("connection", not unverified, detail, fix, otherwise=WARN)]
     closed = server.socket_is_closed()
     free = shutil.disk_usage(server.root).free if server.root.exists() else 0
+    place = f"{server.socket_folder} is {'closed to others' if closed else 'open to others'}"
+    scarce = WARN if free > NO_DISK else FAIL
     return [
-        ComponentHealth(
-            component="socket folder", status=OK if closed else FAIL,
-            detail=f"{server.socket_folder} is {'closed to others' if closed else 'open to others'}",
-            fix=None if closed else f"chmod 700 '{server.socket_folder}'",
-        ),
-        ComponentHealth(
-            component="disk", status=OK if free > LOW_DISK else WARN if free > NO_DISK else FAIL,
-            detail=f"{free / (1 << 30):.1f} GiB free", fix=None if free > LOW_DISK else "Free some space.",
-        ),
-    ]  # fmt: skip
+        _component("socket folder", closed, place, f"chmod 700 '{server.socket_folder}'"),
+        _component("disk", free > LOW_DISK, f"{free / (1 << 30):.1f} GiB free", "Free some space.", otherwise=scarce),
+    ]
 
 
 async def _provider_answers(source: EmbedderSource) -> ComponentHealth:
     try:
-        return ComponentHealth(component="embedding provider", status=OK, detail=await source.get().check())
+        return _component("embedding provider", True, await source.get().check())
     except EmbeddingError as error:
-        return ComponentHealth(component="embedding provider", status=WARN, detail=error.message, fix=error.hint)
+        return _component("embedding provider", False, error.message, error.hint, otherwise=WARN)
 
 
 async def _cache(cache: QueryCache) -> ComponentHealth:
     if not cache.is_on:
-        return ComponentHealth(component="cache", status=OK, detail="off: cache_seconds is 0")
+        return _component("cache", True, "off: cache_seconds is 0")
     is_shared, counted = await cache.is_shared(), cache.statistics
     place = "Redis" if is_shared else f"memory, {counted.entries} answers, {counted.bytes / 1e6:.1f} MB"
     asked = counted.hits + counted.shared + counted.misses
     # A command has asked for none.
     use = f"; {counted.hits + counted.shared} of {asked} requests found their answer, {counted.errors} errors"
-    return ComponentHealth(
-        component="cache", status=WARN if is_shared is False else OK,
-        detail=f"{f'{cache.trouble}; ' if is_shared is False else ''}{place}{use if asked else ''}",
-        fix="Look whether Redis runs and ZAVA_REDIS_URL is right; it is used again within seconds of its return."
-        if is_shared is False
-        else None,
-    )  # fmt: skip
+    good = is_shared is not False
+    detail = f"{'' if good else f'{cache.trouble}; '}{place}{use if asked else ''}"
+    fix = "Look whether Redis runs and ZAVA_REDIS_URL is right; it is used again within seconds of its return."
+    return _component("cache", good, detail, fix, otherwise=WARN)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from zava_cli.infra.errors import ValidationError
@@ -71,15 +71,9 @@ def parse_period(text: str, now: datetime) -> Period:
         whole = _whole(_SHORT.get(wanted, wanted), now.date())
     except (ValueError, OverflowError):
         whole = None
-    if whole is None:
-        raise ValidationError(FIELD, text, "this is not a period", hint=f"Periods are written like this: {FORMS}.")
-    if whole.current.start.year < FIRST_YEAR or whole.current.end.year > LAST_YEAR:
-        raise ValidationError(
-            FIELD,
-            text,
-            f"years go from {FIRST_YEAR} to {LAST_YEAR - 1}",
-            hint=f"Periods are written like this: {FORMS}.",
-        )
+    if whole is None or whole.current.start.year < FIRST_YEAR or whole.current.end.year > LAST_YEAR:
+        problem = f"years go from {FIRST_YEAR} to {LAST_YEAR - 1}" if whole else "this is not a period"
+        raise ValidationError(FIELD, text, problem, hint=f"Periods are written like this: {FORMS}.")
     return _cut(whole, now) if whole.current.start < now < whole.current.end else whole
 
 
@@ -155,11 +149,9 @@ def _days(first: date, count: int, label: str) -> Period:
 def _day(day: date, label: str) -> Period:
     days = _days(day, 1, label)
     return Period(
-        days.current,
-        Span("the day before", days.previous.start, days.previous.end),
-        Span("the same day last year", days.last_year.start, days.last_year.end),
-        None,
-    )
+        days.current, replace(days.previous, label="the day before"),
+        replace(days.last_year, label="the same day last year"), None,
+    )  # fmt: skip
 
 
 def _week(monday: date) -> Period:

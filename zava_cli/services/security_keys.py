@@ -34,10 +34,7 @@ async def rotate_key(target: Target, overlap: timedelta, write_to: Path | None) 
             hint="Leave --write-to away; it is for keys from ZAVA_MASTER_KEY.",
         )  # fmt: skip
     await _check_migrated(target)
-    done = await data.rotate_keys(target, overlap, write_to)
-    return KeyRotation(
-        version=done.version, managers=done.managers, ending=done.ending, written_to=write_to or target.key_file
-    )
+    return await data.rotate_keys(target, overlap, write_to)
 
 
 async def bind_backend(target: Target, bound: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 from uuid import UUID
 
 from zava_cli.data import store as data
@@ -75,14 +76,9 @@ class SalesAnalyticsService:
         described = _described(period, self._caller.time_zone)
         last_order = newest.date() if newest else None
         return StorePerformance(
-            store_id=store.store_id,
-            store=store.name,
-            location=store.location,
-            period=described,
-            last_order=last_order,
-            metrics=metrics,
-            insights=describe(described, metrics, last_order),
-        )
+            store_id=store.store_id, store=store.name, location=store.location, period=described,
+            last_order=last_order, metrics=metrics, insights=describe(described, metrics, last_order),
+        )  # fmt: skip
 
     def _only(self, stores: Sequence[Store], asked: str) -> Store:
         if not stores:
@@ -115,48 +111,37 @@ async def _metrics(session: Session, store: Store, period: Period, top: int) -> 
     moved = max(categories, key=_movement, default=None)
     return StoreMetrics(
         **{name: _figure(unit, get, now, before, year_before) for name, (unit, get) in FIGURES.items()},
-        top_products=[_product(leader, revenue) for leader in leaders if leader.sku is not None and leader.revenue > 0],
-        top_categories=[_category(leader, revenue) for leader in categories if leader.revenue > 0][:top],
+        top_products=[
+            TopProduct(sku=one.sku, name=one.name or "", category=one.category, **_sold(one, revenue))
+            for one in leaders if one.sku is not None and one.current_revenue > 0
+        ],
+        top_categories=[_category(leader, revenue) for leader in categories if leader.current_revenue > 0][:top],
         most_changed_category=_category(moved, revenue) if moved and _movement(moved) else None,
-    )
+    )  # fmt: skip
 
 
 def _movement(leader: Leader) -> Decimal:
-    return abs(leader.revenue - leader.previous_revenue)
-
-
-def _product(leader: Leader, revenue: Decimal) -> TopProduct:
-    return TopProduct(
-        sku=leader.sku or "",
-        name=leader.name or "",
-        category=leader.category,
-        revenue=_money(leader.revenue),
-        units=leader.units,
-        share_percent=_percent(leader.revenue, revenue),
-        previous_revenue=_money(leader.previous_revenue),
-    )
+    return abs(leader.current_revenue - leader.previous_revenue)
 
 
 def _category(leader: Leader, revenue: Decimal) -> TopCategory:
-    return TopCategory(
-        name=leader.category,
-        revenue=_money(leader.revenue),
-        units=leader.units,
-        share_percent=_percent(leader.revenue, revenue),
-        previous_revenue=_money(leader.previous_revenue),
-    )
+    return TopCategory(name=leader.category, **_sold(leader, revenue))
+
+
+def _sold(leader: Leader, revenue: Decimal) -> dict[str, Any]:
+    return {
+        "revenue": _money(leader.current_revenue), "units": leader.current_units,
+        "share_percent": _percent(leader.current_revenue, revenue),
+        "previous_revenue": _money(leader.previous_revenue),
+    }  # fmt: skip
 
 
 def _figure(
     unit: Unit, get: Callable[[Totals], Decimal | None], now: Totals, previous: Totals, last_year: Totals
 ) -> Figure:
     value = get(now)
-    return Figure(
-        value=value,
-        unit=unit,
-        previous=_comparison(value, get(previous)),
-        last_year=_comparison(value, get(last_year)),
-    )
+    before, year_before = _comparison(value, get(previous)), _comparison(value, get(last_year))
+    return Figure(value=value, unit=unit, previous=before, last_year=year_before)
 
 
 def _comparison(value: Decimal | None, base: Decimal | None) -> Comparison:

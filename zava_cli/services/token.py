@@ -1,4 +1,4 @@
-"""Makes, lists and revokes bearer tokens, as the administrator."""
+"""Finds the bearer token that somebody means, and revokes it as the administrator."""
 
 from __future__ import annotations
 
@@ -6,17 +6,7 @@ from zava_cli.data import token as data
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import ValidationError
 from zava_cli.infra.token_text import MARK
-from zava_cli.models.token import NewToken, TokenRecord, TokenRequest
-
-
-async def create_token(target: Target, request: TokenRequest) -> NewToken:
-    """A new token, whose text exists nowhere else."""
-    return await data.add_token(target, request)
-
-
-async def list_tokens(target: Target) -> list[TokenRecord]:
-    """Every token that was ever made, newest first."""
-    return await data.tokens(target)
+from zava_cli.models.token import TokenRecord
 
 
 async def revoke_token(target: Target, which: str) -> TokenRecord:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,7 @@ from zava_cli.infra.visible import revealed_json, visible, visible_lines
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from zava_cli.models.query import QueryResult
-
-
-def disable_color() -> None:
-    """Turn colours off for everything that this process writes; what `--no-color` does."""
-    os.environ["NO_COLOR"] = "1"
+    from zava_cli.models.query import Row
 
 
 def print_line(text: str = "") -> None:
@@ -50,11 +44,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
     _render(table, title)
 
 
-def print_result(result: QueryResult, format: Format) -> list[str]:
-    """Print rows in any of the formats; returns what the reader should be told beside them."""
+def print_rows(columns: Mapping[str, str], rows: Sequence[Row], format: Format) -> list[str]:
+    """Print rows in any of the formats, under names with PostgreSQL types; returns what to tell the reader besides."""
+    from zava_cli.models.query import Column, QueryResult
+
+    described = [Column(name, kind) for name, kind in columns.items()]
     with open_output(None) as out:
         writer = make_writer(format, out, RenderOptions.for_output(out))
-        write_result(writer, result)
+        write_result(writer, QueryResult(described, rows, truncated=False, elapsed=0))
     return writer.notes
 
 

@@ -20,15 +20,7 @@ from zava_cli.infra.visible import visible
 if TYPE_CHECKING:
     from zava_cli.models.query import Column, Row
 
-_COPY_ESCAPES = {
-    "\b": r"\b",
-    "\f": r"\f",
-    "\n": r"\n",
-    "\r": r"\r",
-    "\t": r"\t",
-    "\v": r"\v",
-    "\\": r"\\",
-}
+_COPY_ESCAPES = {"\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v", "\\": r"\\"}
 _COPY_TRANSLATION = str.maketrans(_COPY_ESCAPES)
 # What a spreadsheet may take for a formula, also in full width; it skips what it does not show in front of one.
 _FORMULA = re.compile(r"[\t\r\n]|[\s\u200b\u2060\ufeff]*[=+\-@＝＋－＠]")
@@ -117,9 +109,7 @@ class TsvWriter(_DelimitedWriter):
 class UnalignedWriter(_DelimitedWriter):
     """psql's `-A`: raw values between separators, NULL is empty, nothing is quoted."""
 
-    def __init__(self, out: BinaryIO, options: RenderOptions) -> None:
-        super().__init__(out, options)
-        self.separator = options.separator
+    separator = "|"
 
     def _encode(self, values: Sequence[str | None]) -> Sequence[str]:
         return [value or "" for value in values]

@@ -125,8 +125,7 @@ def _check_place(target: Path) -> None:
         )
     if target.exists() and not os.access(target, os.W_OK):
         raise ConfigurationError(
-            f"Cannot write to {target}: the file is read-only.",
-            hint="Choose another name or change its permissions.",
+            f"Cannot write to {target}: the file is read-only.", hint="Choose another name or change its permissions."
         )
 
 

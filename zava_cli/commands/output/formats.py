@@ -47,20 +47,16 @@ class RenderOptions:
     """How to lay out a result.
 
     `width` is in terminal cells, None for as wide as the values need; `tuples_only` leaves out headers;
-    `separator` stands between the fields of the format `unaligned`; `csv_safe` keeps spreadsheets from taking
-    texts in csv and tsv for formulas.
+    `csv_safe` keeps spreadsheets from taking texts in csv and tsv for formulas.
     """
 
     width: int | None = None
     color: bool = False
     tuples_only: bool = False
-    separator: str = "|"
     csv_safe: bool = False
 
     @classmethod
-    def for_output(
-        cls, out: BinaryIO, *, tuples_only: bool = False, separator: str = "|", csv_safe: bool = False
-    ) -> RenderOptions:
+    def for_output(cls, out: BinaryIO, *, tuples_only: bool = False, csv_safe: bool = False) -> RenderOptions:
         """Options that suit `out`: a terminal's own width and colours, otherwise COLUMNS or no bound at all.
 
         A file is never cut to a width, so what is in the table is in the file.
@@ -71,7 +67,7 @@ class RenderOptions:
         if terminal or (out is sys.stdout.buffer and asked.isdecimal() and int(asked) > 0):
             width = shutil.get_terminal_size().columns
         color = terminal and not os.environ.get("NO_COLOR")
-        return cls(width=width, color=color, tuples_only=tuples_only, separator=separator, csv_safe=csv_safe)
+        return cls(width=width, color=color, tuples_only=tuples_only, csv_safe=csv_safe)
 
 
 class ResultWriter(Protocol):
@@ -127,8 +123,8 @@ def write_result(writer: ResultWriter, result: QueryResult) -> None:
     writer.end()
 
 
-async def write_stream(writer: ResultWriter, stream: QueryStream, on_rows: Callable[[int], None] | None = None) -> int:
-    """Write an arriving answer; `on_rows` hears each batch's size. Returns the number of rows."""
+async def write_stream(writer: ResultWriter, stream: QueryStream) -> int:
+    """Write an arriving answer; returns the number of rows."""
     count = 0
     batches = aiter(stream.batches)
     # The query runs when the first rows are asked for: one that fails should leave no half-begun output.
@@ -137,8 +133,6 @@ async def write_stream(writer: ResultWriter, stream: QueryStream, on_rows: Calla
     while batch is not None:
         writer.write(batch)
         count += len(batch)
-        if on_rows is not None:
-            on_rows(len(batch))
         batch = await anext(batches, None)
     writer.end()
     return count

@@ -6,11 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from zava_cli.commands.output.columns import (
-    BOOLEAN_TYPES,
-    NUMERIC_TYPES,
-    unique_names,
-)
+from zava_cli.commands.output.columns import BOOLEAN_TYPES, NUMERIC_TYPES, unique_names
 from zava_cli.infra.errors import ConfigurationError, ValidationError
 
 if TYPE_CHECKING:
@@ -165,6 +161,5 @@ def _import_pyarrow() -> tuple[Any, Any, Any]:
         return import_module("pyarrow"), import_module("pyarrow.compute"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise ConfigurationError(
-            "Writing parquet needs the library pyarrow, which is not installed.",
-            hint="pip install 'zava[parquet]'",
+            "Writing parquet needs the library pyarrow, which is not installed.", hint="pip install 'zava[parquet]'"
         ) from error

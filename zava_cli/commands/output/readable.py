@@ -32,7 +32,7 @@ class MarkdownWriter:
             self._out.write(f"| {' | '.join(rules)} |\n".encode())
 
     def write(self, rows: Sequence[Row]) -> None:
-        lines = [f"| {' | '.join(map(_markdown_cell, row))} |\n" for row in rows]
+        lines = [f"| {' | '.join(map(markdown_text, row))} |\n" for row in rows]
         self._out.write("".join(lines).encode())
 
     def end(self) -> None:
@@ -86,7 +86,8 @@ class VerticalWriter:
         return [f"{text}+" for text in texts[:-1]] + [texts[-1].rstrip()]
 
 
-def _markdown_cell(value: str | None) -> str:
+def markdown_text(value: str | None) -> str:
+    """A value as markdown shows it: what would mean something there is escaped."""
     if value is None:
         return "*NULL*"
     return "<br>".join(_MARKDOWN_SPECIAL.sub(r"\\\g<0>", line) for line in visible_lines(value))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, BinaryIO
 
 from zava_cli.commands.output.destination import open_output
 from zava_cli.commands.output.formats import RenderOptions
+from zava_cli.commands.output.readable import MarkdownWriter, markdown_text
 from zava_cli.infra.visible import visible
 from zava_cli.models.store import Comparison, Figure, StorePerformance, TopCategory, TopProduct
 from zava_cli.services.insights import change_in_words, in_words
@@ -45,7 +45,6 @@ NARROWEST_NAME = 12
 GAP = 2
 """Cells between two columns."""
 ARROWS = "▲▼"
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]<~|])")
 
 
 def print_report(performance: StorePerformance) -> None:
@@ -63,7 +62,7 @@ def print_markdown_report(performance: StorePerformance) -> None:
     """Print the page as markdown."""
     name, covered, compared = _titles(performance)
     with open_output(None) as out:
-        out.write(f"# {_escaped(name)}\n\n{_escaped(covered)}  \n{_escaped(compared)}\n\n".encode())
+        out.write(f"# {markdown_text(name)}\n\n{markdown_text(covered)}  \n{markdown_text(compared)}\n\n".encode())
         rows = _figure_rows(performance)
         columns = _figure_columns(performance, rows, None)
         _markdown_table(
@@ -73,7 +72,7 @@ def print_markdown_report(performance: StorePerformance) -> None:
             out.write(b"\n")
             _markdown_table(out, [title, *LEADER_HEADERS], [_leader_row(leader) for leader in leaders])
         out.write(b"\n")
-        out.write("".join(f"- {_escaped(text)}\n" for text in performance.insights).encode())
+        out.write("".join(f"- {markdown_text(text)}\n" for text in performance.insights).encode())
 
 
 def _titles(performance: StorePerformance) -> tuple[str, str, str]:
@@ -248,12 +247,7 @@ def _styled(text: str, style: str = "") -> Text:
     return Text(visible(text), style=style)
 
 
-def _escaped(text: str) -> str:
-    return _MARKDOWN_SPECIAL.sub(r"\\\1", visible(text))
-
-
 def _markdown_table(out: BinaryIO, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from zava_cli.commands.output.readable import MarkdownWriter
     from zava_cli.models.query import Column
 
     writer = MarkdownWriter(out, RenderOptions())

@@ -111,11 +111,7 @@ def share_width(natural: Sequence[int], least: Sequence[int], available: int) ->
 
 
 def render_table(
-    headers: Sequence[str],
-    rows: Sequence[Row],
-    right: Sequence[bool],
-    widths: Sequence[int],
-    options: RenderOptions,
+    headers: Sequence[str], rows: Sequence[Row], right: Sequence[bool], widths: Sequence[int], options: RenderOptions
 ) -> str:
     """A rich table as text with exactly these column widths; `right` says which columns are right-aligned."""
     is_single = len(widths) == 1

@@ -11,7 +11,6 @@ FUNCTION_SCHEMAS = frozenset({"pg_catalog", "public", "retail", "extensions"})
 # Keys, the audit trail and the state of operations: no query has a reason to look there.
 CLOSED_SCHEMAS = frozenset({"security", "audit", "ops"})
 
-
 # Passwords of foreign servers stand in these.
 CLOSED_INFORMATION_PREFIXES = ("_pg_", "user_mapping", "foreign_")
 
@@ -27,20 +26,20 @@ SAMPLE_METHODS = frozenset({"bernoulli"})
 
 @cache
 def allowed_functions() -> frozenset[str]:
-    """The names that a query may call; scripts/guard-functions makes the list."""
-    return _names("allowed_functions.txt")
+    """The names that a query may call."""
+    return repeatable_functions() | changing_functions()
 
 
 @cache
 def repeatable_functions() -> frozenset[str]:
-    """Those of the allowed ones whose value follows from their arguments and from settings alone."""
+    """Those whose value follows from arguments and settings alone; scripts/guard-functions makes the lists."""
     return _names("repeatable_functions.txt")
 
 
 @cache
 def changing_functions() -> frozenset[str]:
     """The other allowed ones."""
-    return allowed_functions() - repeatable_functions()
+    return _names("changing_functions.txt")
 
 
 @cache

@@ -100,8 +100,7 @@ def _reads_moment(part: Part) -> bool:
         case "ColumnDef" | "JsonTableColumn" | "output" | "RangeTableFuncCol":
             return _is_moment(part.node.get("typeName"))
         case "ColumnRef" | "A_Indirection":
-            path = strings(part.node.get("fields"))[1:] + strings(part.node.get("indirection"))
-            return not MOMENT_TYPES.isdisjoint(path)
+            return not MOMENT_TYPES.isdisjoint(part.fields)
         case _:
             return False
 
@@ -119,8 +118,7 @@ def _makes_text(part: Part) -> bool:
         case "A_Expr":
             return strings(part.node.get("name"))[-1:] == ["||"]
         case "ColumnRef" | "A_Indirection":
-            path = strings(part.node.get("fields"))[1:] + strings(part.node.get("indirection"))
-            return not TEXT_MAKERS.isdisjoint(path)
+            return not TEXT_MAKERS.isdisjoint(part.fields)
         case _:
             return part.key in XML
 
@@ -141,8 +139,7 @@ def _is_repeatable(part: Part, queries: set[str]) -> bool:
             return _is_repeatable_call(node)
         case "ColumnRef" | "A_Indirection":
             # `value.name` runs the function `name` when there is no such column.
-            path = strings(node.get("fields"))[1:] + strings(node.get("indirection"))
-            return not any(name == ONE_ARGUMENT or name in names.changing_functions() for name in path)
+            return names.changing_functions().isdisjoint(part.fields) and ONE_ARGUMENT not in part.fields
         case "RangeVar":
             name, schema = text_of(node, "relname"), text_of(node, "schemaname")
             return (name in TABLES and schema in {"", "retail"}) or (name in queries and not schema)

@@ -9,14 +9,12 @@ from difflib import get_close_matches
 from zava_cli.data.guard import names
 from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
 from zava_cli.data.guard.totals import COUNTING_COLUMNS
-from zava_cli.data.guard.tree import Json, JsonObject, Part, strings, text_of
+from zava_cli.data.guard.tree import Json, Part, strings, text_of
 
 FUNCTION_HINT = (
     "Queries may only read; functions that change settings, run SQL given as text, wait, lock, "
     "or show the server, its files or other sessions cannot be called."
 )
-
-
 SAMPLE_HINT = "Use TABLESAMPLE BERNOULLI (percent), or ORDER BY md5(order_id::text) for the same sample every time."
 
 # Of a number that is a transaction's, age() tells how many others there were since.
@@ -61,8 +59,7 @@ def _literal(node: Json) -> str:
 
 def check_field(source: SourceText, part: Part) -> None:
     """`value.name` runs the function `name` when there is no such column."""
-    path = strings(part.node.get("fields"))[1:] + strings(part.node.get("indirection"))
-    for name in path:
+    for name in part.fields:
         if name in names.refused_fields():
             raise source.refusal_at_byte(
                 f".{name} is not allowed here: PostgreSQL reads it as {name}(…)",
@@ -184,18 +181,13 @@ def check_part(source: SourceText, part: Part, keyword: Callable[[int, str], int
         word = WRITES.get(part.key, words.upper())
     elif part.key == "intoClause":
         word = "INTO"
-    elif _has_lock(part.node):
+    elif part.node.get("lockingClause"):
         word = "FOR"
     if word is not None:
-        shown = {"INTO": "SELECT INTO", "FOR": "row locking (FOR UPDATE, FOR SHARE)"}.get(word, word)
         construct = {"INTO": "SELECT INTO", "FOR": "FOR UPDATE"}.get(word, word)
+        shown = "row locking (FOR UPDATE, FOR SHARE)" if word == "FOR" else construct
         place = keyword(part.byte, word)
         raise source.refusal_at_byte(f"{shown} is not allowed here", construct, byte=place, hint=READ_ONLY_HINT)
     rule = RULES.get(part.key)
     if rule is not None:
         rule(source, part)
-
-
-def _has_lock(node: JsonObject) -> bool:
-    locking: Json = node.get("lockingClause")
-    return bool(locking)

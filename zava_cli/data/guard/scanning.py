@@ -26,11 +26,7 @@ NESTING_HINT = "Nest less deeply: join long chains with IN (…), AND, array_agg
 def check_characters(source: SourceText, max_bytes: int) -> None:
     """Refuse a text that is too long or that PostgreSQL cannot hold."""
     if len(source.sql) > max_bytes or len(source.sql.encode("utf-8", "surrogatepass")) > max_bytes:
-        raise source.refusal(
-            f"the query is longer than {max_bytes} bytes",
-            "query size",
-            hint=LENGTH_HINT,
-        )
+        raise source.refusal(f"the query is longer than {max_bytes} bytes", "query size", hint=LENGTH_HINT)
     for place, character in enumerate(source.sql):
         if character == "\0" or "\ud800" <= character <= "\udfff":
             kind = "a NUL character" if character == "\0" else "half of a surrogate pair"

@@ -46,7 +46,7 @@ def check_totals(source: SourceText, catalogs: list[Part], parts: Iterable[Part]
 def may_count_transactions(part: Part) -> bool:
     """True for `age` of one value, a moment in time or a transaction's number, also when written `value.age`."""
     if part.key != "FuncCall":
-        return "age" in strings(part.node.get("fields"))[1:] + strings(part.node.get("indirection"))
+        return "age" in part.fields
     arguments = part.node.get("args")
     return isinstance(arguments, list) and len(arguments) == 1 and strings(part.node.get("funcname"))[-1:] == ["age"]
 
@@ -77,15 +77,11 @@ def _whole(part: Part, rows: set[str]) -> str | None:
     """What stands for columns that are not named, if the part is that."""
     if part.key == "A_Star":
         return "*"
-    if part.key == "ColumnRef" and strings(part.node.get("fields"))[-1:] and _last(part) in rows:
-        return f"the whole row {_last(part)}"
+    if part.key == "ColumnRef" and (path := strings(part.node.get("fields"))) and path[-1] in rows:
+        return f"the whole row {path[-1]}"
     if part.key == "JoinExpr" and part.node.get("isNatural"):
         return "NATURAL JOIN"
     alias = part.node.get("alias")
     if isinstance(alias, dict) and (part.key == "JoinExpr" or (part.key == "RangeVar" and alias.get("colnames"))):
         return "an alias with columns" if part.key == "RangeVar" else "an alias of a join"
     return None
-
-
-def _last(part: Part) -> str:
-    return strings(part.node.get("fields"))[-1]

@@ -31,6 +31,11 @@ class Part(NamedTuple):
         """True when the key is a node type (`FuncCall`) and not a field of its parent (`larg`)."""
         return self.key[:1].isupper()
 
+    @property
+    def fields(self) -> list[str]:
+        """The names behind a value's dots: columns, or functions of one argument where there is no such column."""
+        return strings(self.node.get("fields"))[1:] + strings(self.node.get("indirection"))
+
 
 def parse_statements(sql: str) -> list[JsonObject]:
     """Parse into one object per statement, each with `stmt` and perhaps `stmt_location` and `stmt_len`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import TYPE_CHECKING
 
 from fastmcp.server.auth import AccessToken, AuthProvider, RemoteAuthProvider
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
@@ -23,10 +24,12 @@ from zava_cli.infra.log import logger
 from zava_cli.infra.settings import Settings
 from zava_cli.infra.token_text import MARK
 from zava_cli.models.scopes import Scope
-from zava_cli.server.authentication.oidc import OidcTokens
 from zava_cli.server.authentication.proxy import VOUCHED, TrustedProxy
 from zava_cli.server.authentication.tokens import ZavaTokens
 from zava_cli.server.state import MANAGER_CLAIM
+
+if TYPE_CHECKING:
+    from zava_cli.server.authentication.oidc import OidcTokens
 
 
 def authentication(target: Target, provider: PostgreSQLProvider, public_url: str | None) -> Authentication:
@@ -37,8 +40,7 @@ def authentication(target: Target, provider: PostgreSQLProvider, public_url: str
     settings = target.settings
     # Fails here, not with the first token.
     target.master_keys().by_version()
-    oidc = OidcTokens(provider, settings) if settings.oidc_issuer else None
-    return Authentication(provider, settings, oidc, public_url)
+    return Authentication(provider, settings, _oidc(provider, settings), public_url)
 
 
 class Authentication(AuthProvider):
@@ -128,6 +130,14 @@ def _identity_scopes(settings: Settings) -> list[str]:
         raise ConfigurationError(
             "http_identity_scopes names a scope that does not exist.", hint=f"There are {', '.join(Scope)}."
         ) from None
+
+
+def _oidc(provider: PostgreSQLProvider, settings: Settings) -> OidcTokens | None:
+    if not settings.oidc_issuer:
+        return None
+    from zava_cli.server.authentication.oidc import OidcTokens
+
+    return OidcTokens(provider, settings)
 
 
 def _discoverable(oidc: OidcTokens | None, settings: Settings, public_url: str | None) -> RemoteAuthProvider | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from cachetools import TTLCache
@@ -14,9 +15,10 @@ from starlette.routing import Route
 
 from zava_cli.infra.errors import MCPError
 from zava_cli.infra.operations import OperationRecord, operation
-from zava_cli.models.health import HealthReport
 from zava_cli.server.state import MOST_CALLERS, ServerState
-from zava_cli.services.health import check_health
+
+if TYPE_CHECKING:
+    from zava_cli.models.health import HealthReport
 
 READY_SECONDS = 2.0
 """How long the database may take to answer before the server counts as not ready."""
@@ -61,6 +63,8 @@ class HealthRoutes:
 
     async def details(self, request: Request) -> JSONResponse:
         """Every component, as in `zava health`; 503 when one failed, 401 without a token."""
+        from zava_cli.services.health import check_health
+
         user = request.scope.get("user", UnauthenticatedUser())
         if not self._is_open and not user.is_authenticated:
             return JSONResponse(

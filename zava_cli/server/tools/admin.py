@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastmcp import Context
 from fastmcp.dependencies import Depends
-from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
 from zava_cli.models.embed import EmbedRequest
@@ -15,7 +14,7 @@ from zava_cli.models.seed import SeedRequest
 from zava_cli.server.progress import progress_notifications
 from zava_cli.server.results import json_result
 from zava_cli.server.state import ServerState, current_state
-from zava_cli.server.tools.annotations import ADDS_DATA, REPLACES_DATA
+from zava_cli.server.tools.offering import ADDS_DATA, REPLACES_DATA, offered
 from zava_cli.services import embed
 from zava_cli.services.seed import seed as seeding
 
@@ -23,7 +22,7 @@ SEED = SeedRequest.model_fields
 EMBED = EmbedRequest.model_fields
 
 
-@tool(annotations=REPLACES_DATA, output_schema=None)
+@offered(REPLACES_DATA)
 async def seed_database(
     context: Context,
     seed: Annotated[int, SEED["seed"]] = 42,
@@ -40,7 +39,7 @@ async def seed_database(
     return json_result(report.model_dump(mode="json"))
 
 
-@tool(annotations=ADDS_DATA, output_schema=None)
+@offered(ADDS_DATA)
 async def embed_products(
     context: Context,
     all: Annotated[bool, EMBED["all"]] = False,

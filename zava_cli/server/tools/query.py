@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastmcp.dependencies import Depends
-from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
 from zava_cli.data.callers import Caller
@@ -14,11 +13,11 @@ from zava_cli.server.answers import answered
 from zava_cli.server.results import query_result
 from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
-from zava_cli.server.tools.annotations import READS
+from zava_cli.server.tools.offering import READS, offered
 from zava_cli.services.query import is_repeatable, run_query
 
 
-@tool(annotations=READS, output_schema=None, auth=opened_by(Scope.SQL))
+@offered(READS, opened_by(Scope.SQL))
 async def execute_sales_query(
     postgresql_query: SqlText,
     max_age_seconds: MaxAge | None = None,

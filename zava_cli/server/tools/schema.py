@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastmcp.dependencies import Depends
-from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
 from zava_cli.models.schema import SchemaDetail, SchemaRequest, TableNames
@@ -11,11 +10,11 @@ from zava_cli.models.scopes import Scope
 from zava_cli.server.schema_text import schema_text
 from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
-from zava_cli.server.tools.annotations import READS
+from zava_cli.server.tools.offering import READS, offered
 from zava_cli.services import schema
 
 
-@tool(annotations=READS, output_schema=None, auth=opened_by(Scope.SQL))
+@offered(READS, opened_by(Scope.SQL))
 async def get_table_schemas(
     table_names: TableNames | None = None,
     detail: SchemaDetail = "summary",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastmcp.dependencies import Depends
-from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
 from zava_cli.data.callers import Caller
@@ -27,13 +26,12 @@ from zava_cli.server.answers import answered
 from zava_cli.server.results import table_result
 from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
-from zava_cli.server.tools.annotations import READS
-from zava_cli.services import search, similar
+from zava_cli.server.tools.offering import READS, offered
 
 COLUMNS = ["sku", "name", "category", "price", "description", "similarity", "why"]
 
 
-@tool(annotations=READS, output_schema=None, auth=opened_by(Scope.SEARCH))
+@offered(READS, opened_by(Scope.SEARCH))
 async def search_products(
     query_description: SearchText,
     max_rows: HitLimit = 20,
@@ -47,6 +45,8 @@ async def search_products(
     state: ServerState = Depends(current_state),  # noqa: B008
 ) -> ToolResult:
     """Find products by meaning and words, best first, each with why it fits. Use the sku to query their sales."""
+    from zava_cli.services import search
+
     request = SearchRequest(
         query_description=query_description, limit=max_rows, threshold=similarity_threshold, category=category,
         min_price=min_price, max_price=max_price, in_stock=in_stock, store=store,
@@ -60,7 +60,7 @@ async def search_products(
     return await answered(state, request, make, max_age_seconds)
 
 
-@tool(annotations=READS, output_schema=None, auth=opened_by(Scope.SEARCH))
+@offered(READS, opened_by(Scope.SEARCH))
 async def find_similar_products(
     sku: Sku,
     max_rows: HitLimit = 10,
@@ -73,6 +73,8 @@ async def find_similar_products(
     state: ServerState = Depends(current_state),  # noqa: B008
 ) -> ToolResult:
     """Find products like one whose sku you know, best first, such as a replacement that is in stock."""
+    from zava_cli.services import similar
+
     request = SimilarRequest(
         sku=sku, limit=max_rows, category=category, min_price=min_price, max_price=max_price, in_stock=in_stock,
         store=store,

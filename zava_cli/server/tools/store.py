@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastmcp.dependencies import Depends
-from fastmcp.tools import tool
 from fastmcp.tools.base import ToolResult
 
 from zava_cli.data.callers import Caller
@@ -15,11 +14,10 @@ from zava_cli.server.results import json_result
 from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
 from zava_cli.server.store_report import compact_report
-from zava_cli.server.tools.annotations import READS
-from zava_cli.services.store import SalesAnalyticsService
+from zava_cli.server.tools.offering import READS, offered
 
 
-@tool(annotations=READS, output_schema=None, auth=opened_by(Scope.REPORTS))
+@offered(READS, opened_by(Scope.REPORTS))
 async def get_store_performance(
     store_id: StoreName,
     time_period: PeriodText = DEFAULT_PERIOD,
@@ -28,6 +26,8 @@ async def get_store_performance(
 ) -> ToolResult:
     """Report a store's revenue, orders, margin, returns, customers and top products, against the period before
     and last year, with insights. Give the store's name or city rather than its id."""
+    from zava_cli.services.store import SalesAnalyticsService
+
     request = StoreRequest(store=store_id, time_period=time_period)
 
     async def make(caller: Caller) -> tuple[ToolResult, bool]:

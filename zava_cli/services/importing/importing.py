@@ -78,11 +78,7 @@ async def _records(source: Source, on_progress: Progress) -> AsyncIterator[tuple
 
 
 async def _load(
-    steps: ImportTransaction,
-    source: Source,
-    mapping: list[MappedColumn],
-    found: dict[str, Any],
-    on_progress: Progress,
+    steps: ImportTransaction, source: Source, mapping: list[MappedColumn], found: dict[str, Any], on_progress: Progress
 ) -> None:
     if not found["loaded"]:
         # Nothing changes, so there is nothing to note: caches stay valid and the audit trail stays as it is.

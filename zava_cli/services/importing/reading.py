@@ -36,7 +36,8 @@ class Source:
         self.size = size
         self._raw = raw
         self._text = text
-        self._line = 0
+        self.line = 0
+        """The line that was read last, from 1."""
         first = self._first_line()
         delimiter = max(_DELIMITERS, key=first.count)
         self._records = csv.reader(self._lines(first), delimiter=delimiter, strict=True)
@@ -50,16 +51,11 @@ class Source:
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """The line on which each record starts, and its fields; ValidationError where the file is broken."""
         with _complaints(self):
-            start = self._line + 1
+            start = self.line + 1
             for fields in self._records:
                 if fields:
                     yield start, fields
-                start = self._line + 1
-
-    @property
-    def line(self) -> int:
-        """The line that was read last, from 1."""
-        return self._line
+                start = self.line + 1
 
     def _headers(self) -> list[str]:
         with _complaints(self):
@@ -74,14 +70,14 @@ class Source:
 
     def _lines(self, line: str) -> Iterator[str]:
         while line:
-            self._line += 1
+            self.line += 1
             if len(line) >= LONGEST_LINE:
                 raise _refusal(
-                    self.name, f"line {self._line} is longer than {LONGEST_LINE:,} characters", "Is it a CSV file?"
+                    self.name, f"line {self.line} is longer than {LONGEST_LINE:,} characters", "Is it a CSV file?"
                 )
             if "\0" in line:
                 raise _refusal(
-                    self.name, f"line {self._line} contains a NUL byte",
+                    self.name, f"line {self.line} contains a NUL byte",
                     "Is it a text file? If it is UTF-16, say --encoding utf-16.",
                 )  # fmt: skip
             yield line

@@ -34,8 +34,7 @@ class Shelf:
 
     def __init__(self, catalogue: Catalogue, model: SeedModel, seed: int) -> None:
         self.model = model
-        names = catalogue.categories
-        seasons = np.array([catalogue.seasons[name] for name in names])
+        names, seasons = catalogue.categories, catalogue.season_factors
         self.count = len(catalogue.products)
         self.category = np.array([names.index(product.category) for product in catalogue.products])
         self.price = np.array([int(product.price * 100) for product in catalogue.products], dtype=np.float64)

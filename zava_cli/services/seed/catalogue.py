@@ -12,6 +12,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 NAMESPACE = uuid5(NAMESPACE_DNS, "zava.example")
@@ -96,6 +98,11 @@ class Catalogue:
     def categories(self) -> list[str]:
         """Category names in the order of their seasons."""
         return list(self.seasons)
+
+    @property
+    def season_factors(self) -> NDArray[np.float64]:
+        """The seasons with a row per category and a column per month."""
+        return np.array(list(self.seasons.values()))
 
 
 def key(kind: str, name: str) -> UUID:

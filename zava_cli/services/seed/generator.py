@@ -22,8 +22,7 @@ _SIGN_UP_MICROSECONDS = 300_000_000
 
 def generate(plan: Plan) -> Iterator[list[Rows]]:
     """Blocks of rows, each in an order that satisfies every foreign key, store by store and by time."""
-    seasons = np.array(list(plan.catalogue.seasons.values()))
-    timeline = Timeline.build(plan.model, seasons, plan.until, plan.zone)
+    timeline = Timeline.build(plan)
     shelf = Shelf(plan.catalogue, plan.model, plan.seed)
     for number, store in enumerate(plan.catalogue.stores):
         yield from _StoreData(plan, timeline, shelf, store, number).blocks()

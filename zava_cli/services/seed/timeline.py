@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from zava_cli.services.seed.draw import Floats, Ints
-from zava_cli.services.seed.model import SeedModel
+from zava_cli.services.seed.plan import Plan
 
 OPENING_DAYS = 730
 """Customers of the opening base joined within so many days before the first one."""
@@ -38,8 +38,9 @@ class Timeline:
     first_day: int
 
     @classmethod
-    def build(cls, model: SeedModel, seasons: Floats, until: date, zone: ZoneInfo) -> Timeline:
-        """The calendar from the model's start; `seasons` has a row per category and a column per month."""
+    def build(cls, plan: Plan) -> Timeline:
+        """The calendar from the model's start until the plan's end, and on to the last second order."""
+        model, until, seasons = plan.model, plan.until, plan.catalogue.season_factors
         start = model.time.start
         horizon = until + timedelta(days=model.customers.second_order_days[1] + 32)
         number: Ints = np.arange(_number(start), _number(horizon.replace(day=1)), dtype=np.int64)
@@ -64,7 +65,7 @@ class Timeline:
             season=season,
             sales_weight=of_year(model.time.year_weights) * daily,
             arrival_weight=of_year(model.customers.arrival_weights) * daily,
-            offsets=_offsets(start, number.size, zone),
+            offsets=_offsets(start, number.size, plan.zone),
             first_day=int(number[0]),
         )
 
