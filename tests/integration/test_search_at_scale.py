@@ -196,7 +196,7 @@ async def keyword(pools: PostgreSQLProvider, caller: Caller, terms: list[str], *
     unwanted, filters = options.get("unwanted", []), options.get("filters", NO_FILTERS)
     async with pools.reader(caller) as session:
         found = await search.by_keyword(session, terms, unwanted, filters, 50)
-        shown = await search.details(session, list(found), [], NO_FILTERS)
+        shown = await search.details(session, list(found), [], NO_FILTERS, [])
     return [shown[product]["name"] for product in found]
 
 
@@ -215,7 +215,7 @@ async def test_products_that_answer_a_question_alike_come_in_the_order_of_their_
     cheap = replace(NO_FILTERS, max_price=Decimal(50))
     async with pools.reader(seattle) as session:
         found = await search.by_keyword(session, ["1", "4", "x", "2"], [], cheap, 50)
-        shown = await search.details(session, list(found), [], NO_FILTERS)
+        shown = await search.details(session, list(found), [], NO_FILTERS, [])
     ranked = [(-round(match.score, 6), shown[product]["sku"]) for product, match in found.items()]
     assert len({score for score, _ in ranked}) < len(ranked) == 50
     assert ranked == sorted(ranked)
@@ -288,7 +288,8 @@ async def test_without_a_signed_context_the_ways_past_row_security_find_nothing(
     asked = """
         SELECT security.products_holding('paint'), security.products_of_sku('PFIP003800'),
                security.products_named('{paint}'),
-               security.products_by_words('{paint}', '{}', NULL, NULL, NULL, NULL, NULL, 50)
+               security.products_by_words('{paint}', '{}', NULL, NULL, NULL, NULL, NULL, 50),
+               security.question_read('PFIP003800', '{paint}', '{}')
     """
     connection = await asyncpg.connect(pools.target.gateway_dsn)
     try:

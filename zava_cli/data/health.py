@@ -26,6 +26,7 @@ REVIEWED_DEFINER_FUNCTIONS = [
     "security.products_holding",
     "security.products_named",
     "security.products_of_sku",
+    "security.question_read",
     "security.reading_state",
     "security.require_token",
     "security.resolve_identity",

@@ -26,7 +26,8 @@ HORIZON = 2_000
 CANDIDATES = 1_000
 """Those that `scan_wider` keeps; whoever takes more makes the scan look further, and of a million that finds more."""
 BEYOND_PRICES = Decimal(10**10)
-SCAN = ("plan_anew", "alone", "scan_further", "scan_wider", "scan_longer", "scan_in_memory")
+COMPARING = ("plan_anew", "alone")
+SCANNING = (*COMPARING, "scan_further", "scan_wider", "scan_longer", "scan_in_memory")
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,8 @@ async def by_meaning(
 
 async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:
     """The nearest of all that pass the filters; None where those are `most` or more."""
-    rows = await session.rows_with(scan_settings(), named_sql("search")["by_comparing"], *arguments, most)
+    sql = named_sql("search")
+    rows = await session.rows_with([sql[name] for name in COMPARING], sql["by_comparing"], *arguments, most)
     if most is not None and rows[0]["passed"] >= most:
         return None
     return rows
@@ -247,8 +249,8 @@ def horizon(filters: Filters, limit: int) -> int:
 
 
 def scan_settings() -> list[str]:
-    """The statements before one that is to use a model's index, or to compare in its stead."""
-    return [named_sql("search")[name] for name in SCAN]
+    """The statements before one that is to use a model's index."""
+    return [named_sql("search")[name] for name in SCANNING]
 
 
 def nearest_statement(dimensions: int) -> str:
@@ -260,10 +262,10 @@ def nearest_statement(dimensions: int) -> str:
 
 
 async def details(
-    session: Session, products: Sequence[UUID], terms: Sequence[str], filters: Filters
+    session: Session, products: Sequence[UUID], terms: Sequence[str], filters: Filters, by_words: Iterable[UUID]
 ) -> dict[UUID, dict[str, Any]]:
-    """What is shown of each product, by key: see the statement `hits`."""
-    rows = await session.rows(
-        named_sql("search")["hits"], [str(key) for key in products], list(terms), filters.in_stock, filters.store
-    )
+    """What is shown of each product, by key, with the words of those in the list `by_words`: see `hits`."""
+    shown, with_words = ([str(key) for key in keys] for keys in (products, by_words))
+    sql = named_sql("search")["hits"]
+    rows = await session.rows(sql, shown, list(terms), filters.in_stock, filters.store, with_words)
     return {row.pop("product_id"): row for row in rows}

@@ -20,23 +20,13 @@ AND ($4::bigint IS NULL OR p.price_key <= $4)
 -- the filters; and the model whose vectors search uses, whether they have the index that embed's `index_plan` builds,
 -- and how many products wait for a vector of it, up to a thousand.
 -- $1 question text, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
-WITH known AS (SELECT word FROM search_words WHERE word = ANY ($7::text[] || $8::text[]))
-SELECT ARRAY(SELECT word FROM unnest($7::text[]) AS word, plainto_tsquery('english', word) AS query
-             WHERE numnode(query) > 0
-               AND word <> ALL (ARRAY(SELECT word FROM known))
-               AND NOT EXISTS (SELECT security.products_holding(query))) AS unknown,
-       ARRAY(SELECT word FROM known WHERE word = ANY ($8::text[])) AS compounds,
+SELECT r.unknown, r.compounds,
        ARRAY(SELECT p.product_id::text FROM products p
-             WHERE p.product_id IN (SELECT security.products_of_sku($1))
-               AND @{filters} AND @{in_stock}
+             WHERE p.product_id = ANY (r.exact) AND @{filters} AND @{in_stock}
              ORDER BY p.sku) AS exact,
-       m.model, m.dimensions, to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed,
-       m.provider, m.provider_model, m.asked_dimensions, m.query_prefix, m.document_prefix,
-       b.waiting + b.failed AS behind
-FROM (SELECT) AS one
--- The planner is told that there is one of each.
-LEFT JOIN (SELECT * FROM embedding_models WHERE is_active LIMIT 1) AS m ON true
-LEFT JOIN LATERAL (SELECT * FROM security.embedding_backlog(m.model, 1000) LIMIT 1) AS b ON true
+       r.model, r.dimensions, r.is_indexed, r.provider, r.provider_model, r.asked_dimensions, r.query_prefix,
+       r.document_prefix, r.behind
+FROM security.question_read($1, $7, $8) AS r
 
 -- name: categories
 -- Every category.
@@ -207,9 +197,9 @@ SET LOCAL hnsw.max_scan_tuples = 100000
 SET LOCAL hnsw.scan_mem_multiplier = 8
 
 -- name: hits
--- What is shown of each product, and its type; of each term of the question that it holds the question's own spelling,
--- the one that it holds and the lexemes of that, between bars; and its units on hand.
--- $1 products text[] (the driver would have to look uuid[] up, which a manager's role may not), $2 terms text[], each with its spellings between bars, $3 with units boolean, $4 store uuid
+-- What is shown of each product, and its type; where it is in the list by words, of each term of the question that it
+-- holds the question's own spelling, the one that it holds and the lexemes of that, between bars; and its units on hand.
+-- $1 products text[] (the driver would have to look uuid[] up, which a manager's role may not), $2 terms text[], each with its spellings between bars, $3 with units boolean, $4 store uuid, $5 the list by words text[]
 WITH asked AS MATERIALIZED (
     SELECT place, number, concat_ws('|', split_part(spellings, '|', 1), spelling, form) AS shown, form
     FROM unnest($2::text[]) WITH ORDINALITY AS terms (spellings, place),
@@ -217,7 +207,9 @@ WITH asked AS MATERIALIZED (
          phraseto_tsquery('english', spelling) AS form
 )
 SELECT p.product_id, p.sku, p.name, c.name AS category, t.name AS product_type, round(p.price, greatest(2, min_scale(p.price))) AS price, p.description,
-       ARRAY(SELECT DISTINCT ON (place) shown FROM asked WHERE p.search_text @@ form ORDER BY place, number) AS words,
+       CASE WHEN p.product_id IN (SELECT unnest($5::text[])::uuid) THEN
+           ARRAY(SELECT DISTINCT ON (place) shown FROM asked WHERE p.search_text @@ form ORDER BY place, number)
+       END AS words,
        CASE WHEN $3::boolean THEN (
            SELECT coalesce(sum(i.stock_level), 0) FROM inventory i
            WHERE i.product_id = p.product_id AND ($4::uuid IS NULL OR i.store_id = $4)) END AS units,

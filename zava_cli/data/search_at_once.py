@@ -84,7 +84,8 @@ def _statement() -> str:
     reading = _part(sql["reading"], question, *_UNFILTERED, words, neighbours)
     keyword = _part(sql["by_keyword"], terms, *_UNFILTERED, limit, unwanted, "NULL")
     meaning = _part(sql["nearest"], vector, limit, model, unwanted)
-    shown = _part(sql["hits"], "ARRAY(SELECT product_id::text FROM found)", terms, "false", "NULL")
+    all_found, by_words = "ARRAY(SELECT product_id::text FROM found)", "ARRAY(SELECT product_id::text FROM keyword)"
+    shown = _part(sql["hits"], all_found, terms, "false", "NULL", by_words)
     # Only our own statements are put in.
     return (
         f"WITH reading AS MATERIALIZED (SELECT row_to_json(part)::text AS reading, exact FROM {reading}),"  # noqa: S608

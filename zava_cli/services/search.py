@@ -159,17 +159,17 @@ async def _look_up(
         # A minus sign excludes; "not" and "without" only count against a product.
         found.by_meaning = {key: match for key, match in found.by_meaning.items() if not match.is_unwanted}
     order = found.order(request.limit)
-    wanted = [] if found.mode is SearchMode.SEMANTIC else terms.wanted
-    return order, await data.details(session, order, wanted, filters)
+    return order, await data.details(session, order, terms.wanted, filters, found.by_keyword)
 
 
 def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
     """A found product as it is shown, with what spoke for it."""
-    words = words_shown(row.pop("words"), f"{row['name']} {row['description']}")
+    matched = row.pop("words")
     similarity = found.by_meaning[product].score if product in found.by_meaning else None
     semantic_rank, keyword_rank = found.meaning_places.get(product), found.keyword_places.get(product)
     reasons = ["this SKU"] if product in found.exact else []
     if keyword_rank is not None:
+        words = words_shown(matched, f"{row['name']} {row['description']}")
         reasons.append(f"{', '.join(words) or 'its type'} (words #{keyword_rank})")
     if similarity is not None:
         reasons.append(f"{similarity:.2f} alike (meaning #{semantic_rank})")

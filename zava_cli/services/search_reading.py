@@ -41,7 +41,7 @@ class Asked:
         """What to look for by words."""
         return terms_of(self.text, self.names)
 
-    @property
+    @cached_property
     def meaning(self) -> str:
         """What to embed: the question without the kinds that it rules out, and the other names behind it."""
         text = without_minus(self.text) or self.text

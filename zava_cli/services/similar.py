@@ -53,7 +53,7 @@ async def _similar(provider: PostgreSQLProvider, caller: Caller, request: Simila
             found.mode = SearchMode.KEYWORD
             found.notices.append(f"Compared by name only: {product.sku} is not embedded. Run `zava embed`.")
         order = found.order(request.limit)
-        rows = await data.details(session, order, terms, filters)
+        rows = await data.details(session, order, terms, filters, found.by_keyword)
     current_operation().row_count = len(order)
     return SearchResult(
         mode=found.mode,
