@@ -18,8 +18,8 @@ PREFIX = "zava-metrics-"
 PLACE = "place-"
 KINDS = ("counter", "histogram", "gauge_livesum", "gauge_livemax")
 """What prometheus_client keeps in a file of each process; for gauges each mode has one."""
-FILE_BYTES = 1 << 20
-"""As large as it makes them; what zava counts takes a part of it."""
+FILE_BYTES = 1 << 18
+"""Twice of what every operation with every outcome, error and kind of statement takes: they never have to grow."""
 
 
 @contextmanager
@@ -85,10 +85,17 @@ def places(folder: Path) -> dict[int, int]:
 
 
 def forget_process(folder: Path, pid: int) -> None:
-    """For whoever saw one of those processes end: it no longer has connections or records that wait."""
+    """For whoever saw one of those processes end: it no longer has connections or records that wait.
+
+    What it counted stays, and the room that it had for more is given back.
+    """
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(pid, str(folder))
+    for file in folder.glob(f"*_{pid}.db"):
+        # Each begins with how much of it is used; without that much the library cannot read it.
+        used = int.from_bytes(file.read_bytes()[:4], sys.byteorder)
+        os.truncate(file, max(8, used))
     for place, process in places(folder).items():
         if process == pid:
             (folder / f"{PLACE}{place}").unlink(missing_ok=True)
