@@ -203,6 +203,26 @@ async def test_a_manager_with_endless_queries_holds_half_of_a_pool_that_many_sha
     await until_closed(own_walls)
 
 
+async def test_a_manager_whose_connection_is_lost_gets_no_other_while_its_backend_works(own_walls: Walls) -> None:
+    update = {"pool_max": 4, "pool_wait": 3.0, "connect_timeout": 5.0, "read_attempts": 1}
+    provider = PostgreSQLProvider(Target(own_walls.target.settings.model_copy(update=update)), serving=True, many=True)
+    seattle = await provider.identify("seattle")
+    lock = await asyncpg.connect(own_walls.superuser_dsn)
+    async with lock.transaction():
+        # What begins a transaction asks this table who the caller is.
+        await lock.execute("LOCK TABLE retail.managers IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.create_task(count_of(provider, seattle))
+        with deaf(await until_busy(own_walls, "zava.context")):
+            with pytest.raises(DatabaseUnavailableError):
+                await asking
+            with pytest.raises(ShareBusyError):
+                await count_of(provider, seattle)
+    await lock.close()
+    assert await count_of(provider, seattle) == ORDERS["Seattle"]
+    await provider.close()
+    await until_closed(own_walls)
+
+
 async def test_a_manager_whose_statement_hears_no_cancel_gets_no_other_backend_for_it(
     own_walls: Walls, monkeypatch: pytest.MonkeyPatch
 ) -> None:

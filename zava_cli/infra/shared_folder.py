@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -56,6 +57,9 @@ def reserve(folder: Path) -> None:
             try:
                 os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
             except OSError as exc:
+                if exc.errno in {errno.EOPNOTSUPP, errno.EINVAL}:
+                    # This file system gives no such promise.
+                    continue
                 raise ConfigurationError(
                     f"There is no room for what a worker counts in {folder.parent}: {exc.strerror}.",
                     hint="Free some, let TMPDIR name another folder, or serve with --workers 1.",
