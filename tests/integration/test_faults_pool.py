@@ -23,7 +23,9 @@ from zava_cli.services.query import open_query, run_query
 
 CALLERS = 200
 COUNT = QueryRequest(sql="select count(*) from orders")
-BEGINNING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+BACKENDS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+AT_WORK = f"{BACKENDS} AND usename <> current_user AND state <> 'idle'"
+BEGINNING = f"{BACKENDS} AND wait_event_type = 'Lock'"
 SLOW = QueryRequest(sql="select count(*) from (select generate_series(1, 1000000000000)) n")
 
 
@@ -63,6 +65,13 @@ async def serving(own_walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
     yield provider
     await provider.close()
     await until_closed(own_walls)
+
+
+async def until_backends(walls: Walls, question: str, number: int) -> None:
+    """Waits until so many are as the question says, on another connection: a transaction sees them as they were."""
+    async with asyncio.timeout(20):
+        while (await walls.as_superuser(question))[0][0] != number:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def count_of(provider: PostgreSQLProvider, caller: Caller) -> int:
@@ -129,11 +138,12 @@ async def test_callers_who_leave_while_they_wait_use_nothing_up(serving: Postgre
 async def test_who_leaves_or_runs_out_of_time_while_a_transaction_begins_leaves_nothing_to_the_next(
     own_walls: Walls,
 ) -> None:
-    settings = own_walls.target.settings.model_copy(update={"connect_timeout": 5.0, "read_attempts": 1})
+    # All connections are there from the first question on: what follows waits for nothing but its transaction.
+    settings = own_walls.target.settings.model_copy(update={"pool_min": 4, "connect_timeout": 5.0, "read_attempts": 1})
     provider = PostgreSQLProvider(Target(settings), serving=True)
     callers = {city: await provider.identify(city) for city in ORDERS}
-    # The connections are there: what follows waits for nothing but its transaction.
-    await asyncio.gather(*(count_of(provider, callers["Seattle"]) for _ in range(4)))
+    await count_of(provider, callers["Seattle"])
+    await until_backends(own_walls, AT_WORK, 0)
     lock = await asyncpg.connect(own_walls.superuser_dsn)
     async with lock.transaction():
         # What begins a transaction asks this table who the caller is.
@@ -141,9 +151,7 @@ async def test_who_leaves_or_runs_out_of_time_while_a_transaction_begins_leaves_
         leaving, waiting = [
             [asyncio.create_task(count_of(provider, callers["Seattle"])) for _ in range(2)] for _ in range(2)
         ]
-        async with asyncio.timeout(20):
-            while await lock.fetchval(BEGINNING) < len(leaving + waiting):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await until_backends(own_walls, BEGINNING, len(leaving + waiting))
         for task in leaving:
             task.cancel()
         await asyncio.wait(leaving + waiting)
