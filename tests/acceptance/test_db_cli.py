@@ -69,7 +69,7 @@ def test_migrate_prints_what_would_run_runs_it_and_then_has_nothing_to_do(zava: 
 
 def test_a_database_that_was_never_set_up_is_said_with_the_way_out(zava: CommandLine) -> None:
     done = zava("query", "select 1", "--as", "seattle", "-P", "nothing")
-    assert (done.code, done.out) == (3, "")
+    assert (done.code, done.out) == (2, "")
     assert "zava db migrate" in done.err
 
 
@@ -77,7 +77,7 @@ def test_a_database_that_was_never_set_up_is_said_with_the_way_out(zava: Command
 def test_a_mistaken_folder_is_not_filled_with_a_database(zava: CommandLine, machine: Path, command: list[str]) -> None:
     folder = machine / "mistaken"
     done = zava(*command, "--as", "seattle", "--data-dir", folder)
-    assert (done.code, done.out) == (3, "")
+    assert (done.code, done.out) == (2, "")
     assert f"There is no database in {folder}." in done.err
     assert not EmbeddedServer(folder, 18).home.exists()
 
