@@ -113,9 +113,10 @@ async def served(target: Target, spoken: Spoken, monkeypatch: pytest.MonkeyPatch
         yield Served(client, direct)
 
 
-async def open_session(client: httpx2.AsyncClient, spoken: Spoken) -> None:
-    """Shakes hands, and calls once."""
+async def open_session(client: httpx2.AsyncClient, spoken: Spoken, program: str = "test") -> None:
+    """Shakes hands, in a session where the client is in one, and calls once."""
     params = {**INITIALIZE["params"], "protocolVersion": spoken.version or "2025-03-26"}
+    params["clientInfo"] = {"name": program, "version": "1"}
     first = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
     answer = await client.post(MCP_PATH, json=first, headers={"accept": ACCEPT})
     client.headers["mcp-session-id"] = answer.headers["mcp-session-id"]

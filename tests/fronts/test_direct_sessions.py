@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import httpx2
@@ -30,9 +31,9 @@ async def until(target: Target, count: int) -> None:
     raise AssertionError(f"never {count} at work")
 
 
-async def notify(to: Served, method: str, **params: Any) -> httpx2.Response:
+async def notify(to: Served, method: str, more: Sequence[tuple[str, str]] = (), **params: Any) -> httpx2.Response:
     sent = Sent(SESSIONS, name="")
-    sent.message = {"jsonrpc": "2.0", "method": method, "params": params}
+    sent.message, sent.more = {"jsonrpc": "2.0", "method": method, "params": params}, [*more]
     return await sent.to(to.client)
 
 
@@ -58,6 +59,18 @@ async def test_a_cancelled_call_ends_as_the_sdk_ends_it(
         assert answers[0].headers == answers[1].headers
 
 
+async def test_a_call_is_cancelled_however_oddly_its_client_says_so(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(target, SESSIONS, monkeypatch) as to:
+        call = asyncio.create_task(Sent(SESSIONS, **SLOW_QUERY).to(to.client))
+        await until(target, 1)
+        cancelled = await notify(to, "notifications/cancelled", TO_THE_SDK, requestId="a")
+        assert cancelled.status_code == 202
+        assert "error" in (await call).json()
+        assert to.direct == ["execute_sales_query"]
+
+
 async def test_an_id_that_is_taken_is_left_to_the_sdk(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(target, SESSIONS, monkeypatch) as to:
         call = asyncio.create_task(Sent(SESSIONS, **SLOW_QUERY).to(to.client))
@@ -74,6 +87,19 @@ async def test_a_session_that_is_given_up_ends_with_its_calls(target: Target, mo
         assert (await to.client.delete(MCP_PATH, headers=Sent(SESSIONS, **QUERY).headers)).status_code == 200
         assert "error" in (await call).json()
         await until(target, 0)
+        assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 404
+        assert to.direct == ["execute_sales_query"]
+
+
+async def test_a_session_is_over_however_oddly_its_client_says_so(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(target, SESSIONS, monkeypatch) as to:
+        call = asyncio.create_task(Sent(SESSIONS, **SLOW_QUERY).to(to.client))
+        await until(target, 1)
+        headers = [*Sent(SESSIONS, **QUERY).headers.items(), *TO_THE_SDK]
+        assert (await to.client.delete(MCP_PATH, headers=headers)).status_code == 200
+        assert "error" in (await call).json()
         assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 404
         assert to.direct == ["execute_sales_query"]
 
@@ -100,6 +126,20 @@ async def test_the_version_that_was_agreed_upon_counts(target: Target, monkeypat
         await open_session(to.client, Spoken("2024-11-05"))
         first, other = await to.both(Sent(SESSIONS, name="get_store_performance", arguments={"store_id": "x"}))
         assert first.json() == other.json()
+
+
+async def test_a_session_that_shakes_hands_again_speaks_as_it_then_agreed(
+    seeded_copy: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(seeded_copy, SESSIONS, monkeypatch) as to:
+        await Sent(SESSIONS, name="get_table_schemas").to(to.client)
+        await open_session(to.client, Spoken("2024-11-05"), program="other")
+        first, other = await to.both(Sent(SESSIONS, name="get_store_performance", arguments={"store_id": "x"}))
+        assert first.json() == other.json()
+        await Sent(SESSIONS, name="get_table_schemas").to(to.client)
+        assert to.direct == ["get_table_schemas", "get_store_performance", "get_table_schemas"]
+        programs = [row["client"] for row in await awaited(seeded_copy, 2, "operation = 'schema'")]
+    assert ["other 1" in program for program in programs] == [False, True]
 
 
 @pytest.mark.parametrize("spoken", [SPOKEN[0], Spoken(HANDSHAKE), SESSIONS], ids=str)

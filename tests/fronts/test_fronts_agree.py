@@ -17,6 +17,7 @@ from zava_cli.commands.main import app
 from zava_cli.data.target import Target
 from zava_cli.models.embed import EmbedRequest
 from zava_cli.models.query import QueryRequest
+from zava_cli.models.schema import SchemaRequest
 from zava_cli.models.search import SearchRequest, SimilarRequest
 from zava_cli.models.seed import SeedRequest
 from zava_cli.models.store import StoreRequest
@@ -76,6 +77,12 @@ OPERATIONS = [
         tool_names={"limit": "max_rows"},
         command_only={"format": OUTPUT, "json": OUTPUT},
         tool_only=KEPT,
+    ),
+    Operation(
+        SchemaRequest, "schema", "get_table_schemas",
+        command_names={"table_names": "tables"},
+        command_only={"json": OUTPUT},
+        other_command_defaults={"detail": "people look at the names of all tables first, and at some then"},
     ),
     Operation(
         StoreRequest, "store", "get_store_performance",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from fastmcp import Client
 from fastmcp.client.client import CallToolResult
 from pydantic import SecretStr
 
+from tests.command_line import CommandLine
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
 from zava_cli.models.seed import SeedReport
@@ -207,6 +209,17 @@ async def test_each_identity_sees_its_own_rows_through_every_reading_tool(target
     assert foreign in text(await call(target, "get_table_schemas", {}, as_="head office"))
     report = await call(target, "get_store_performance", {"store_id": foreign, "time_period": "2025"})
     assert error(report)["code"] == "AUTHORIZATION_ERROR"
+
+
+async def test_the_terminal_shows_the_tables_that_an_agent_is_shown(target: Target) -> None:
+    seattle = CommandLine(target, "seattle")
+    for words, asked in [
+        ([], {"detail": "names"}),
+        (["orders", "stores"], {"table_names": ["orders", "stores"], "detail": "full"}),
+        (["--detail", "summary"], {}),
+    ]:
+        shown = await asyncio.to_thread(seattle, "schema", *words)
+        assert shown.out == text(await call(target, "get_table_schemas", asked)) + "\n"
 
 
 async def test_schemas_come_in_three_sizes(target: Target) -> None:

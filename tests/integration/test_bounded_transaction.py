@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 
 import asyncpg
 import pytest
 
 from tests.attacks import extended
+from tests.backends import PATIENCE, deaf, until_busy, until_idle
+from tests.conftest import opened
 from tests.small_data import Walls, expected
 from zava_cli.data.attacks.unguarded import unchecked
 from zava_cli.data.database import PostgreSQLProvider
@@ -20,18 +18,6 @@ from zava_cli.infra.deadline import bounded
 from zava_cli.infra.errors import DatabaseUnavailableError, MCPError, QueryTimeoutError
 
 ENDLESS = "SELECT count(*) FROM generate_series(1, 100000000000)"
-PATIENCE = 20
-"""Seconds after which a test gives up; nothing measures how fast something is."""
-
-
-@contextmanager
-def deaf(backend: int) -> Generator[None]:
-    """Makes a backend hear neither timeout nor cancel, as `position` of two long texts does for hours."""
-    os.kill(backend, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(backend, signal.SIGCONT)
 
 
 async def _read_all(provider: PostgreSQLProvider, sql: str, *, timeout: float, page: int = 2_000) -> int:
@@ -44,36 +30,11 @@ async def _read_all(provider: PostgreSQLProvider, sql: str, *, timeout: float, p
     return rows
 
 
-async def _until_idle(walls: Walls, mark: str) -> None:
-    """Waits until no backend works on a statement that holds `mark`."""
-    for _ in range(PATIENCE * 20):
-        busy = await walls.as_superuser(
-            "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 AND pid <> pg_backend_pid()",
-            f"%{mark}%",
-        )
-        if not busy:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("the backend is still busy")
-
-
-async def until_busy(walls: Walls, mark: str) -> int:
-    for _ in range(PATIENCE * 20):
-        busy = await walls.as_superuser(
-            "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 AND pid <> pg_backend_pid()",
-            f"%{mark}%",
-        )
-        if busy:
-            return busy[0][0]
-        await asyncio.sleep(0.05)
-    raise AssertionError("the statement never ran")
-
-
 async def test_a_statement_past_its_time_is_cancelled_in_the_server(walls: Walls, gateway: PostgreSQLProvider) -> None:
     with pytest.raises(QueryTimeoutError) as caught:
         await _read_all(gateway, f"{ENDLESS} -- too slow", timeout=0.3)
     assert caught.value.sqlstate == "57014" and caught.value.hint is not None
-    await _until_idle(walls, "too slow")
+    await until_idle(walls, "too slow")
     assert await _read_all(gateway, "SELECT 1", timeout=5) == 1
 
 
@@ -96,7 +57,7 @@ async def test_a_statement_cannot_lift_its_own_time_limit_for_later_pages(
     try:
         with pytest.raises(QueryTimeoutError):
             await asyncio.wait_for(_read_all(provider, sql, timeout=0.5, page=1), PATIENCE)
-        await _until_idle(own_walls, "pg_sleep(60)")
+        await until_idle(own_walls, "pg_sleep(60)")
         assert await _read_all(provider, "SELECT 1", timeout=5) == 1
     finally:
         await provider.close()
@@ -107,27 +68,26 @@ async def test_an_export_past_its_time_is_cancelled_as_well(walls: Walls, gatewa
     with pytest.raises(QueryTimeoutError):
         async with gateway.text_reader(caller, timeout=0.3) as session:
             await session.copy_out(unchecked(f"{ENDLESS} /* slow export */"), "csv", lambda _: None, header=False)
-    await _until_idle(walls, "slow export")
+    await until_idle(walls, "slow export")
 
 
 @pytest.mark.parametrize("way", ["query", "export"])
 async def test_a_statement_that_hears_no_cancel_keeps_nobody_waiting(own_walls: Walls, way: str) -> None:
-    provider = PostgreSQLProvider(own_walls.target)
-    caller = await provider.identify("Sam Seattle")
     sql = f"{ENDLESS} /* deaf */"
 
-    async def ask() -> None:
+    async def ask(provider: PostgreSQLProvider) -> None:
         if way == "export":
-            async with provider.text_reader(caller, timeout=3) as session:
+            caller = await provider.identify("Sam Seattle")
+            async with provider.text_reader(caller, timeout=10) as session:
                 await session.copy_out(unchecked(sql), "csv", lambda _: None, header=False)
         else:
-            await _read_all(provider, sql, timeout=3)
+            await _read_all(provider, sql, timeout=10)
 
-    asking = asyncio.create_task(ask())
-    with deaf(await until_busy(own_walls, "deaf")), pytest.raises(QueryTimeoutError):
-        await asyncio.wait_for(asking, PATIENCE)
-    await _until_idle(own_walls, "deaf")
-    await provider.close()
+    async with opened(own_walls.target) as provider:
+        asking = asyncio.create_task(ask(provider))
+        with deaf(await until_busy(own_walls, "deaf")), pytest.raises(QueryTimeoutError):
+            await asyncio.wait_for(asking, PATIENCE)
+        await until_idle(own_walls, "deaf")
 
 
 async def test_zavas_own_statements_are_bounded_too(gateway: PostgreSQLProvider) -> None:
@@ -160,7 +120,7 @@ async def test_when_the_caller_goes_away_the_backend_stops(walls: Walls, gateway
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await _until_idle(walls, mark)
+    await until_idle(walls, mark)
     assert await _read_all(gateway, "SELECT 1", timeout=5) == 1
 
 

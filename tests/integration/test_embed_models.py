@@ -115,6 +115,20 @@ async def test_the_active_model_is_never_dropped_and_another_one_leaves_nothing(
     assert len(await as_owner(both, indexes)) == 1
 
 
+async def test_what_an_interrupted_build_left_goes_with_the_next_build_and_with_the_model(both: Target) -> None:
+    indexes = "SELECT indexname FROM pg_indexes WHERE indexname ~ '^embeddings_hnsw' ORDER BY 1"
+    async with embedding_store(both) as store:
+        assert await store.build_index(FAR, 64, minimum=6)
+        ((name,),) = await as_owner(both, indexes)
+        interrupted = f"ALTER INDEX {name} RENAME TO {name}_new"
+        await as_owner(both, interrupted)
+        assert await store.build_index(FAR, 64, minimum=6)
+        assert await as_owner(both, indexes) == [(name,)]
+        await as_owner(both, interrupted)
+    await drop_model(both, FAR)
+    assert await as_owner(both, indexes) == []
+
+
 async def test_a_check_compares_with_the_last_one_and_says_what_drifted(seeded_copy: Target) -> None:
     first = await check_model(seeded_copy, None)
     assert (first.model, first.agreement, first.problems) == (LOCAL, None, [])

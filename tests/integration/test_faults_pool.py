@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from tests.integration.test_bounded_transaction import deaf, until_busy
+from tests.backends import deaf, until_busy
+from tests.conftest import opened
 from tests.small_data import ORDERS, Walls
 from zava_cli.data import pools
 from zava_cli.data.callers import Caller
@@ -202,22 +203,41 @@ async def test_a_manager_with_endless_queries_holds_half_of_a_pool_that_many_sha
     await until_closed(own_walls)
 
 
+async def test_a_manager_whose_connection_is_lost_gets_no_other_while_its_backend_works(own_walls: Walls) -> None:
+    update = {"pool_max": 4, "pool_wait": 3.0, "connect_timeout": 5.0, "read_attempts": 1}
+    provider = PostgreSQLProvider(Target(own_walls.target.settings.model_copy(update=update)), serving=True, many=True)
+    seattle = await provider.identify("seattle")
+    lock = await asyncpg.connect(own_walls.superuser_dsn)
+    async with lock.transaction():
+        # What begins a transaction asks this table who the caller is.
+        await lock.execute("LOCK TABLE retail.managers IN ACCESS EXCLUSIVE MODE")
+        asking = asyncio.create_task(count_of(provider, seattle))
+        with deaf(await until_busy(own_walls, "zava.context")):
+            with pytest.raises(DatabaseUnavailableError):
+                await asking
+            with pytest.raises(ShareBusyError):
+                await count_of(provider, seattle)
+    await lock.close()
+    assert await count_of(provider, seattle) == ORDERS["Seattle"]
+    await provider.close()
+    await until_closed(own_walls)
+
+
 async def test_a_manager_whose_statement_hears_no_cancel_gets_no_other_backend_for_it(
     own_walls: Walls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "RELEASE_SECONDS", 0.1)
     settings = own_walls.target.settings.model_copy(update={"pool_max": 4, "pool_wait": 2.0})
-    provider = PostgreSQLProvider(Target(settings), serving=True, many=True)
-    seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")
-    with bounded(3):
-        asking = asyncio.create_task(run_query(provider, seattle, SLOW))
-    with deaf(await until_busy(own_walls, SLOW.sql)):
-        with pytest.raises(QueryTimeoutError):
-            await asking
-        for _ in range(2):
-            with pytest.raises(ShareBusyError):
-                await count_of(provider, seattle)
-            assert await count_of(provider, tacoma) == ORDERS["Tacoma"]
-    assert await count_of(provider, seattle) == ORDERS["Seattle"]
-    await provider.close()
+    async with opened(Target(settings), serving=True, many=True) as provider:
+        seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")
+        with bounded(10):
+            asking = asyncio.create_task(run_query(provider, seattle, SLOW))
+        with deaf(await until_busy(own_walls, SLOW.sql)):
+            with pytest.raises(QueryTimeoutError):
+                await asking
+            for _ in range(2):
+                with pytest.raises(ShareBusyError):
+                    await count_of(provider, seattle)
+                assert await count_of(provider, tacoma) == ORDERS["Tacoma"]
+        assert await count_of(provider, seattle) == ORDERS["Seattle"]
     await until_closed(own_walls)

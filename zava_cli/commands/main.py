@@ -19,6 +19,7 @@ COMMANDS = {
     "search": Entry("search.search", ASK, "Find products by what they are for; shows why each was found."),
     "similar": Entry("similar.similar", ASK, "Find products like one that you know; shows why each was found."),
     "store": Entry("store.store", ASK, "Show how a store did: figures, changes, top products, and what they say."),
+    "schema": Entry("schema.schema", ASK, "Show the tables, or the columns, joins and values of some."),
     "whoami": Entry("whoami.whoami", ASK, "Show who you are here: name, role, stores, and why."),
     "seed": Entry(
         "seed.seed", LOAD, "Fill an empty database with synthetic sales: the same seed and day give the same data."

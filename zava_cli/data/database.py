@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,7 +18,7 @@ import asyncpg
 from zava_cli.data.callers import Caller, caller_from_row
 from zava_cli.data.connections import Opening, PoolUse
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.pools import Pools
+from zava_cli.data.pools import Place, Pools
 from zava_cli.data.retries import retried
 from zava_cli.data.session import CLIENT_MARGIN, Session, TextSession
 from zava_cli.data.shares import Shares
@@ -51,8 +51,7 @@ class PostgreSQLProvider:
         self._known: dict[UUID, _Known] = {}
         self._looking_up = asyncio.Lock()
         self._pools = Pools(target, serving=serving)
-        most = (self._pools.most + 1) // 2 if many else None
-        self._shares = {kind: Shares(most) for kind in ("own", "text")}
+        self._shares = {kind: Shares((self._pools.most + 1) // 2) for kind in ("own", "text")} if many else {}
 
     async def identify(self, who: str | None) -> Caller:
         """The manager that `who` names, or whose own key file this is; AuthorizationError unless it is exactly one."""
@@ -115,7 +114,7 @@ class PostgreSQLProvider:
     async def _reading_state(self, caller: Caller) -> str:
         turn = self._pools.turn()
         async with (
-            self._shares["own"].of(caller.identity.manager_id, turn),
+            self._place("own", caller, turn) or nullcontext(),
             self._pools.single_statements("own", turn) as connection,
         ):
             context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
@@ -206,9 +205,11 @@ class PostgreSQLProvider:
 
         # One wait, whether for one's own requests, for everybody's, or for both.
         turn = self._pools.turn()
-        place = self._shares[kind].of(caller.identity.manager_id, turn)
-        async with self._pools.connection(kind, begin, turn, place) as connection:
+        async with self._pools.connection(kind, begin, turn, self._place(kind, caller, turn)) as connection:
             yield connection, opened
+
+    def _place(self, kind: str, caller: Caller, turn: Deadline) -> Place | None:
+        return self._shares[kind].of(caller.identity.manager_id, turn) if self._shares else None
 
     async def current(self, caller: Caller) -> Caller:
         """The caller as they are known now: a server keeps one for as long as it runs."""

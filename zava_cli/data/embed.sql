@@ -73,14 +73,15 @@ SET description_embedding = excluded.description_embedding, content_hash = exclu
 DELETE FROM retail.product_description_embeddings WHERE model = $1 AND product_id = ANY ($2::text[]::uuid[])
 
 -- name: index_plan
--- The statement that builds a model's index, around its options, those that put it in the place of the one that is
--- there, the neighbours of that if it is usable, how many vectors it covers, and the bytes that a setting, or else the
--- server's maintenance_work_mem, gives it. In half precision it is half the size and finds the same.
+-- The statement that removes what an interrupted build left, the one that builds a model's index, around its options,
+-- those that put it in the place of the one that is there, the neighbours of that if it is usable, how many vectors it
+-- covers, and the bytes that a setting, or else the server's maintenance_work_mem, gives it. In half precision it is
+-- half the size and finds the same.
 -- $1 model text, $2 dimensions integer, $3 memory text
-SELECT format('DROP INDEX IF EXISTS retail.%I; '
-              'CREATE INDEX %I ON retail.product_description_embeddings USING hnsw '
+SELECT format('DROP INDEX IF EXISTS retail.%I', name.of_new) AS clearing,
+       format('CREATE INDEX %I ON retail.product_description_embeddings USING hnsw '
               '((description_embedding::public.halfvec(%s)) public.halfvec_cosine_ops)',
-              name.of_new, name.of_new, $2::integer) AS statement,
+              name.of_new, $2::integer) AS statement,
        format('WHERE model = %L', $1::text) AS condition,
        format('DROP INDEX IF EXISTS retail.%I; ALTER INDEX retail.%I RENAME TO %I',
               name.of_index, name.of_new, name.of_index) AS replacing,
@@ -146,9 +147,10 @@ SELECT EXISTS (SELECT FROM retail.product_description_embeddings WHERE model = $
 SELECT is_active FROM retail.embedding_models WHERE model = $1 FOR UPDATE
 
 -- name: drop_index
--- The statement that removes a model's index.
+-- The statement that removes a model's index, and what an interrupted build left.
 -- $1 model text
-SELECT format('DROP INDEX IF EXISTS retail.%I', 'embeddings_hnsw_' || left(md5($1), 16))
+SELECT format('DROP INDEX IF EXISTS retail.%I, retail.%I', name.of_index, name.of_index || '_new')
+FROM (SELECT 'embeddings_hnsw_' || left(md5($1), 16) AS of_index) AS name
 
 -- name: remove_vectors
 -- Takes all vectors of a model away; returns how many there were.

@@ -62,7 +62,7 @@ def index_memory(vectors: int, dimensions: int) -> int:
 class ModelIndex:
     """A model's index: whether it is usable, None without one, its bytes, and the vectors that no index covers.
 
-    `building` is how many of them the index that is being built now holds, None where none is.
+    `building` is how many vectors the index that is being built now holds, None where none is.
     """
 
     is_valid: bool | None
@@ -103,9 +103,13 @@ class IndexBuild:
             plan = await self._connection.fetchrow(
                 self._sql["index_plan"], self._model, self._dimensions, self._target.settings.index_memory
             )
-            assert plan is not None
-            if plan["vectors"] < minimum or (plan["neighbours"] or 0) >= index_shape(plan["vectors"]).neighbours:
-                return None
+        assert plan is not None
+        if plan["vectors"] < minimum or (plan["neighbours"] or 0) >= index_shape(plan["vectors"]).neighbours:
+            return None
+        # Not in the transaction that builds: its lock would keep searches waiting until that ends.
+        async with owner_transaction(self._connection, self._target):
+            await self._connection.execute(plan["clearing"])
+        async with owner_transaction(self._connection, self._target):
             estimate = index_memory(plan["vectors"], self._dimensions)
             built = BuiltIndex(estimate, min(estimate, self._most_memory(plan["memory"])))
             what = f"building the index in {_size(built.memory)}"

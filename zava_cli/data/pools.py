@@ -60,7 +60,7 @@ class Pools:
     """One pool for zava's `own` statements and one for the `text` of users, as the gateway login.
 
     A server has small ones beside them, `gateway` for tokens and names, which never wait for a manager's work, and
-    `health`, which waits for nobody.
+    `health`, which waits for nobody and also looks at backends that work on for callers who are gone.
     """
 
     def __init__(self, target: Target, *, serving: bool) -> None:
@@ -96,22 +96,24 @@ class Pools:
         """A connection in the transaction that `begin` begins; `turn` is from `turn()`, for who has waited before.
 
         `place` is the caller's share of the pool. Behind an error it is kept until the server has done with the
-        connection, for some functions of PostgreSQL heed neither a cancel nor a caller who is gone, for hours.
+        connection, for some functions of PostgreSQL heed neither a cancel nor a caller who is gone, for hours. Behind a
+        pooler, which makes the backend's number up, it is kept for as long as the connection takes to end.
         """
-        kept = AsyncExitStack()
+        kept: AsyncExitStack | None = None
         async with AsyncExitStack() as held:
             if place is not None:
                 await held.enter_async_context(place)
             with translated(holds=True):
                 pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
+                backend = connection.get_server_pid()
                 try:
                     await self._begin(pool, connection, begin)
                     yield connection
                 except BaseException:
-                    kept = held.pop_all()
+                    kept = None if place is None else held.pop_all()
                     raise
                 finally:
-                    self._later(self._give_back(pool, connection, kept))
+                    self._later(self._give_back(pool, connection, backend, kept))
 
     def turn(self) -> Deadline:
         """Until when a request waits for others to be done, from now on.
@@ -271,20 +273,27 @@ class Pools:
             command_timeout=None,
         )
 
-    async def _give_back(self, pool: asyncpg.Pool, connection: Any, kept: AsyncExitStack) -> None:
+    async def _give_back(self, pool: asyncpg.Pool, connection: Any, backend: int, kept: AsyncExitStack | None) -> None:
+        if kept is None:
+            await _end(pool, connection)
+            return
         async with kept:
-            backend = connection.get_server_pid()
-            with suppress(TimeoutError):
+            with suppress(*_BROKEN):
                 await _end(pool, connection)
                 return
-            # A server that does not answer this either has no backend at work.
-            with suppress(MCPError):
-                while await self._lives(backend):  # noqa: ASYNC110
-                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            while await self._may_work(backend):  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
-    async def _lives(self, backend: int) -> bool:
-        async with self.health() as connection:
-            return await connection.fetchval(named_sql("session")["is_there"], backend)
+    async def _may_work(self, backend: int) -> bool:
+        try:
+            async with self.health() as connection:
+                limit = at_most(self._settings.connect_timeout)
+                return await connection.fetchval(named_sql("session")["is_at_work"], backend, timeout=limit)
+        except DatabaseBusyError:
+            return True
+        except MCPError:
+            # Who cannot be asked has no more connections to give.
+            return False
 
     def _later(self, release: Coroutine[Any, Any, None]) -> None:
         """Gives a connection back after the answer has gone out, not before, and also when the caller was cancelled."""
@@ -303,8 +312,7 @@ class Pools:
 async def _end(pool: asyncpg.Pool, connection: Any) -> None:
     try:
         async with asyncio.timeout(RELEASE_SECONDS):
-            if not connection.is_closed():
-                await connection.end()
+            await connection.end()
     except BaseException:
         # Nobody else may have a connection that still holds something.
         connection.terminate()

@@ -23,7 +23,7 @@ COMPARED = 20_000
 """Products that pass the filters from which on the index is asked; fewer are compared one by one, which misses none."""
 HORIZON = 2_000
 """Nearest products among which those that pass the filters are looked for."""
-CANDIDATES = 1_000
+KEPT_BY_SCAN = 1_000
 """Those that `scan_wider` keeps; whoever takes more makes the scan look further, and of a million that finds more."""
 BEYOND_PRICES = Decimal(10**10)
 COMPARING = ("plan_anew", "alone")
@@ -245,7 +245,7 @@ def matches_in(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, Match]:
 
 def horizon(filters: Filters, limit: int) -> int:
     """How many of the nearest to take from the index for `limit` rows: one may be left out, some change places."""
-    return max(HORIZON, 2 * limit) if filters.are_any else CANDIDATES + 2 * limit + 1
+    return max(HORIZON, 2 * limit) if filters.are_any else KEPT_BY_SCAN + 2 * limit + 1
 
 
 def scan_settings() -> list[str]:

@@ -197,8 +197,8 @@ SET LOCAL hnsw.max_scan_tuples = 100000
 SET LOCAL hnsw.scan_mem_multiplier = 8
 
 -- name: hits
--- What is shown of each product, and its type; where it is in the list by words, of each term of the question that it
--- holds the question's own spelling, the one that it holds and the lexemes of that, between bars; and its units on hand.
+-- What is shown of each product, its type, and its units on hand. For products in the list by words, `words` has one
+-- entry for each term found: the question's spelling, the product's, and its lexemes, between bars.
 -- $1 products text[] (the driver would have to look uuid[] up, which a manager's role may not), $2 terms text[], each with its spellings between bars, $3 with units boolean, $4 store uuid, $5 the list by words text[]
 WITH asked AS MATERIALIZED (
     SELECT place, number, concat_ws('|', split_part(spellings, '|', 1), spelling, form) AS shown, form

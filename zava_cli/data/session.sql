@@ -27,7 +27,7 @@ SELECT (ARRAY[
 -- $1 oids oid[]
 SELECT oid, pg_catalog.format_type(oid, NULL) FROM pg_catalog.unnest($1::oid[]) AS oid
 
--- name: is_there
--- Whether a backend lives.
+-- name: is_at_work
+-- Whether a backend works on something; one that only waits may be another, which was given the same number.
 -- $1 pid integer
-SELECT EXISTS (SELECT FROM pg_stat_get_activity($1))
+SELECT EXISTS (SELECT FROM pg_stat_get_activity($1) WHERE state <> 'idle')

@@ -14,9 +14,9 @@ from zava_cli.infra.operations import waiting
 
 
 class Shares:
-    """Counts each manager's transactions in one pool; `most` None means that there is nobody to share with."""
+    """Counts each manager's transactions in one pool, among them those that the server has not ended yet."""
 
-    def __init__(self, most: int | None) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
         # A manager who holds nothing and waits for nothing is forgotten.
         self._held: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
@@ -24,9 +24,6 @@ class Shares:
     @asynccontextmanager
     async def of(self, manager_id: UUID, turn: Deadline) -> AsyncGenerator[None]:
         """A place for the block; ShareBusyError when the manager's own earlier requests keep all of theirs."""
-        if self._most is None:
-            yield
-            return
         held = self._held.get(manager_id)
         if held is None:
             held = self._held[manager_id] = asyncio.Semaphore(self._most)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -18,8 +19,8 @@ PREFIX = "zava-metrics-"
 PLACE = "place-"
 KINDS = ("counter", "histogram", "gauge_livesum", "gauge_livemax")
 """What prometheus_client keeps in a file of each process; for gauges each mode has one."""
-FILE_BYTES = 1 << 20
-"""As large as it makes them; what zava counts takes a part of it."""
+FILE_BYTES = 1 << 18
+"""Twice of what every operation with every outcome, error and kind of statement takes: they never have to grow."""
 
 
 @contextmanager
@@ -56,6 +57,9 @@ def reserve(folder: Path) -> None:
             try:
                 os.posix_fallocate(file.fileno(), 0, FILE_BYTES)
             except OSError as exc:
+                if exc.errno in {errno.EOPNOTSUPP, errno.EINVAL}:
+                    # This file system gives no such promise.
+                    continue
                 raise ConfigurationError(
                     f"There is no room for what a worker counts in {folder.parent}: {exc.strerror}.",
                     hint="Free some, let TMPDIR name another folder, or serve with --workers 1.",
@@ -85,10 +89,17 @@ def places(folder: Path) -> dict[int, int]:
 
 
 def forget_process(folder: Path, pid: int) -> None:
-    """For whoever saw one of those processes end: it no longer has connections or records that wait."""
+    """For whoever saw one of those processes end: it no longer has connections or records that wait.
+
+    What it counted stays, and the room that it had for more is given back.
+    """
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(pid, str(folder))
+    for file in folder.glob(f"*_{pid}.db"):
+        # Each begins with how much of it is used; without that much the library cannot read it.
+        used = int.from_bytes(file.read_bytes()[:4], sys.byteorder)
+        os.truncate(file, max(8, used))
     for place, process in places(folder).items():
         if process == pid:
             (folder / f"{PLACE}{place}").unlink(missing_ok=True)

@@ -18,14 +18,14 @@ class BareServer(FastMCP[dict[str, Any]]):
 
     def __init__(self, *arguments: Any, middleware: Sequence[ToolMiddleware], **options: Any) -> None:
         super().__init__(*arguments, middleware=middleware, **options)
-        self.offered: dict[str, FunctionTool] = {}
+        self.by_name: dict[str, FunctionTool] = {}
         self._around = middleware
 
     def add_tool(self, tool: Tool | Callable[..., Any]) -> Tool:
         """Takes a tool, and keeps it at hand by its name."""
         added = super().add_tool(tool)
         if isinstance(added, FunctionTool):
-            self.offered[added.name] = added
+            self.by_name[added.name] = added
         return added
 
     async def surrounded(self, call: ToolCall, run: Run) -> ToolResult:

@@ -34,7 +34,7 @@ async def models_without_index(target: Target) -> dict[str, int]:
 
 
 def _status(row: dict[str, Any], products: int, index: ModelIndex) -> ModelStatus:
-    building = None if index.building is None else min(1.0, index.building / max(1, index.unindexed))
+    building = None if index.building is None else min(1.0, index.building / max(1, row["embedded"]))
     return ModelStatus(
         **row, products=products, missing=products - row["embedded"],
         index=_state(index), index_bytes=index.bytes, index_progress=building,
@@ -42,10 +42,11 @@ def _status(row: dict[str, Any], products: int, index: ModelIndex) -> ModelStatu
 
 
 def _state(index: ModelIndex) -> IndexState:
-    if index.is_valid:
-        return IndexState.READY
+    # Before READY: search has the old index for as long as a larger one is built.
     if index.building is not None:
         return IndexState.BUILDING
+    if index.is_valid:
+        return IndexState.READY
     if index.unindexed < INDEX_ROWS:
         return IndexState.NOT_NEEDED
     return IndexState.MISSING if index.is_valid is None else IndexState.INVALID

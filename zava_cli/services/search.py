@@ -40,7 +40,7 @@ async def search_products(
 ) -> SearchResult:  # fmt: skip
     """The products that fit best; a product with exactly the SKU that was asked for comes first.
 
-    With the `memory` of searches before, the answer is the same and mostly sooner.
+    With the `memory` that a server keeps from one search to the next, the answer is the same and mostly sooner.
     A hybrid search goes on by keyword, with a notice, when there are no usable embeddings. Raises
     EmbeddingError (semantic search in that case), ValidationError (unknown category) and
     AuthorizationError (a store that the caller does not see).

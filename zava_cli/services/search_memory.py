@@ -1,4 +1,4 @@
-"""What a server keeps from one search to the next."""
+"""What a server keeps from one search to the next, whoever asks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class SearchMemory:
-    """What the last searches found, whoever asked: no more than a guess at what the next one will find.
+    """The re-ranker, loaded on first use, and guesses at what the next search will find.
 
-    `model` is the one that search used, and `words` are those of the thesaurus that the catalogue had. The `reranker`
-    is the cross-encoder that the settings name, loaded on first use.
+    `model` is the one that the last search used, and `words` are those of the thesaurus that the catalogue had.
     """
 
     reranker: Reranker | None

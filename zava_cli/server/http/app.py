@@ -62,8 +62,10 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     `state` was made for, which is for this machine alone.
     """
     settings = state.settings
-    sessions = CalledSessions()
-    server = server_of(state, auth=auth, middleware=[RateLimit(settings), CancelForTheDeparted(), sessions])
+    has_direct_sessions = settings.http_sessions and settings.http_json and not is_on()
+    sessions = CalledSessions() if has_direct_sessions else None
+    around = [RateLimit(settings), CancelForTheDeparted(), *([sessions] if sessions else [])]
+    server = server_of(state, auth=auth, middleware=around)
     app = _transport(server, state, sessions, is_open=auth is None)
     app.router.routes.extend(HealthRoutes(state, is_open=auth is None).routes())
     has_own_port = settings.metrics_port is not None
@@ -81,7 +83,7 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
 
 
 def _transport(
-    server: BareServer, state: ServerState, sessions: CalledSessions, *, is_open: bool
+    server: BareServer, state: ServerState, sessions: CalledSessions | None, *, is_open: bool
 ) -> StarletteWithLifespan:
     settings = state.settings
     inside = [Middleware(BoundedSessions)] if settings.http_sessions else []
@@ -89,9 +91,8 @@ def _transport(
         # FastMCP's spans tell of each step in between.
         inside.append(Middleware(ContinuedTraces, is_open=is_open))
     elif settings.http_json:
-        kept = sessions if settings.http_sessions else None
         inside.append(
-            Middleware(DirectCalls, path=MCP_PATH, server=server, state=state, sessions=kept, is_open=is_open)
+            Middleware(DirectCalls, path=MCP_PATH, server=server, state=state, sessions=sessions, is_open=is_open)
         )
     return server.http_app(
         path=MCP_PATH,

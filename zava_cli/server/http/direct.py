@@ -24,7 +24,7 @@ from fastmcp.tools.base import ToolResult
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.streamable_http import MCP_SESSION_ID_HEADER, REQUEST_CANCELLED, check_accept_headers
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
-from mcp_types import DEFAULT_NEGOTIATED_VERSION, SERVER_INFO_META_KEY, JSONRPCNotification, RequestId
+from mcp_types import DEFAULT_NEGOTIATED_VERSION, SERVER_INFO_META_KEY, RequestId
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
 from pydantic import BaseModel, ConfigDict, create_model
 from starlette.requests import Request
@@ -36,7 +36,7 @@ from zava_cli.server.http.plain_calls import is_plain, program_named, read_messa
 from zava_cli.server.middleware import ToolCall
 from zava_cli.server.state import ServerState
 
-STATE = "state"
+STATE_PARAMETER = "state"
 """Parameter of tools that no caller gives."""
 
 
@@ -94,7 +94,8 @@ class DirectCalls:
             return
         first: list[Message] = [await receive()]
         call = await self._read(speaker, headers, first[0])
-        if call is None:
+        # A header that is there twice is unusual, in a call.
+        if call is None or len(headers) < len(scope["headers"]):
 
             async def again() -> Message:
                 return first.pop() if first else await receive()
@@ -109,13 +110,9 @@ class DirectCalls:
             not headers
             or scope["path"] != self._path
             or not (self._is_open or isinstance(scope.get("user"), AuthenticatedUser))
-            # One is there twice.
-            or len(headers) < len(scope["headers"])
         ):
             return None
         speaker = self._by_version(scope, headers)
-        if speaker and speaker.session and scope["method"] == "DELETE":
-            speaker.session.end()
         is_plain = (
             scope["method"] == "POST"
             and headers.get("content-type", "").partition(";")[0].strip() == "application/json"
@@ -132,6 +129,8 @@ class DirectCalls:
         if self._sessions is None:
             return _Speaker(version)
         name = headers.get(MCP_SESSION_ID_HEADER)
+        if scope["method"] == "DELETE":
+            self._sessions.end(name, scope)
         session = self._sessions.find(name, scope)
         return None if session is None else _Speaker(session.version, name, session, session.program)
 
@@ -140,19 +139,20 @@ class DirectCalls:
         if message["type"] != "http.request" or message.get("more_body", False):
             return None
         said = read_message(message["body"], headers, speaker.version)
-        if isinstance(said, JSONRPCNotification) and speaker.session:
+        if said is not None and speaker.session:
             speaker.session.notice(said)
         if said is None or not is_plain(said, speaker.version):
             return None
-        if speaker.session and not speaker.session.is_plain(said.id):
-            return None
         params = said.params or {}
-        tool = self._server.offered.get(params["name"])
+        tool = self._server.by_name.get(params["name"])
         if tool is None or not await _may_call(tool):
             return None
         try:
             arguments = vars(_parameters(tool.fn).model_validate(params.get("arguments") or {}))
         except ValueError:
+            return None
+        # Last: nothing is waited for from here until the call is known to run.
+        if speaker.session and not speaker.session.may_answer(said.id):
             return None
         program = program_named(said) if speaker.version == LATEST_MODERN_VERSION else speaker.program
         return _Call(said.id, tool, arguments, program)
@@ -175,10 +175,10 @@ class DirectCalls:
 
 
 def _headers(scope: Scope) -> Mapping[str, str]:
-    """Those of a request; none of what is no request."""
+    """Those of a request; none of what is no request. Of one that is there twice it has the first, as the SDK does."""
     if scope["type"] != "http":
         return {}
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 async def _may_call(tool: FunctionTool) -> bool:
@@ -192,7 +192,9 @@ async def _may_call(tool: FunctionTool) -> bool:
 @cache
 def _parameters(function: Callable[..., Any]) -> type[BaseModel]:
     """What a caller may give to a tool, with its types and defaults."""
-    given = [one for one in inspect.signature(function, eval_str=True).parameters.values() if one.name != STATE]
+    given = [
+        one for one in inspect.signature(function, eval_str=True).parameters.values() if one.name != STATE_PARAMETER
+    ]
     fields: Any = {one.name: (one.annotation, ... if one.default is one.empty else one.default) for one in given}
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
