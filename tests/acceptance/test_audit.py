@@ -71,7 +71,7 @@ def test_a_command_that_touches_no_data_leaves_no_record_and_starts_no_server(tm
 async def test_a_profile_without_a_database_gets_its_own_error_and_no_other(shop: Target) -> None:
     zava = CommandLine(Target(settings_for(new_profile())), "seattle")
     done = await asyncio.to_thread(zava, "query", "select 1")
-    assert (done.code, len(done.err.splitlines())) == (3, 2)
+    assert (done.code, len(done.err.splitlines())) == (2, 2)
     assert "does not exist" in done.err
     assert await run(zava, "db", "migrate") == 0
     found = await records(zava.target or shop)

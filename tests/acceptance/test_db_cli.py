@@ -69,17 +69,26 @@ def test_migrate_prints_what_would_run_runs_it_and_then_has_nothing_to_do(zava: 
 
 def test_a_database_that_was_never_set_up_is_said_with_the_way_out(zava: CommandLine) -> None:
     done = zava("query", "select 1", "--as", "seattle", "-P", "nothing")
-    assert (done.code, done.out) == (3, "")
+    assert (done.code, done.out) == (2, "")
     assert "zava db migrate" in done.err
 
 
-@pytest.mark.parametrize("command", [["query", "select 1"], ["seed"], ["db", "psql"]])
+@pytest.mark.parametrize("command", [["query", "select 1"], ["seed"], ["db", "psql"], ["audit"]])
 def test_a_mistaken_folder_is_not_filled_with_a_database(zava: CommandLine, machine: Path, command: list[str]) -> None:
     folder = machine / "mistaken"
     done = zava(*command, "--as", "seattle", "--data-dir", folder)
-    assert (done.code, done.out) == (3, "")
-    assert f"There is no database in {folder}." in done.err
-    assert not EmbeddedServer(folder, 18).home.exists()
+    assert (done.code, done.out) == (2, "")
+    assert f"There is no database of PostgreSQL 18 in {folder}." in done.err
+    assert not folder.exists()
+
+
+def test_the_health_of_a_mistaken_folder_is_that_it_has_no_database(zava: CommandLine, machine: Path) -> None:
+    folder = machine / "mistaken"
+    done = zava("health", "--json", "--data-dir", folder)
+    found = {component["component"]: component for component in json.loads(done.out)["components"]}
+    assert (done.code, found["database"]["status"]) == (1, "fail")
+    assert not {"socket folder", "disk"} & found.keys()
+    assert not folder.exists()
 
 
 def test_migrations_at_once_in_several_processes_all_end_well(zava: CommandLine) -> None:

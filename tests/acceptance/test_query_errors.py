@@ -78,12 +78,23 @@ def test_the_caret_stands_right_in_an_explain(database: Walls, who: str, start: 
      ("select * from xyzzy", "There are: "), ("select xyzzy from stores", "information_schema.columns"),
      ('select * from stores where name = "Claw"', "single quotes"),
      ("select * from orders where order_date > '2026-13-01'", "'2026-03-31'"),
-     ("select * from orders where order_date > 2026-03-01", "'2026-03-31'")],
+     ("select * from orders where order_date > 2026-03-01", "'2026-03-31'"),
+     ("select * from orders where order_date > order_date - 30", "interval '30 days'"),
+     ("select now() - 30", "interval '30 days'")],
 )  # fmt: skip
 def test_a_usual_mistake_gets_a_hint_that_helps(seattle: CommandLine, sql: str, suggestion: str) -> None:
     done = seattle("query", sql)
     assert done.code == 1
     assert suggestion in done.err.split("Hint:")[1]
+
+
+@pytest.mark.parametrize(
+    "sql", ["select interval '1 mnth'", "select to_date('x', 'YYYY')", "select interval '1 day' * 1e18"]
+)
+def test_what_is_no_mistaken_date_gets_no_hint_about_dates(seattle: CommandLine, sql: str) -> None:
+    done = seattle("query", sql)
+    assert done.code == 1
+    assert "year first" not in done.err
 
 
 @pytest.mark.parametrize("format", ["csv", "json"])

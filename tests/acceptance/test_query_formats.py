@@ -103,6 +103,9 @@ def test_a_terminal_shows_500_rows_and_says_so_and_a_pipe_gets_all(seattle: Comm
 def test_a_reader_is_told_that_there_are_no_rows_and_a_program_is_not(seattle: CommandLine) -> None:
     assert seattle.on_terminal("query", "select name from stores where false").err == "No rows.\n"
     assert seattle("query", "select name from stores where false").err == ""
+    assert seattle("token", "list", "--format", "vertical").err == "No rows.\n"
+    assert seattle("audit", "--until", "2000-01-01", "--format", "markdown").err == "No rows.\n"
+    assert seattle("audit", "--until", "2000-01-01", "--format", "csv").err == ""
 
 
 def test_a_limit_is_said_wherever_the_answer_goes(seattle: CommandLine) -> None:

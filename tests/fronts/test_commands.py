@@ -91,6 +91,22 @@ def test_a_text_without_quotes_is_told_to_have_some() -> None:
     )  # fmt: skip
 
 
+def test_what_takes_no_text_says_nothing_of_quotes() -> None:
+    assert CommandLine()("health", "box").err.splitlines()[-1] == "Error: Got unexpected extra argument(s) (box)"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["audit"], ["search", "box"], ["similar", "sku"], ["stats"], ["token", "list"], ["health"], ["store", "x"],
+     ["security", "prove"]],
+)  # fmt: skip
+def test_formats_that_contradict_each_other_are_refused(command: list[str], tmp_path: Path) -> None:
+    other = "csv" if command[0] in ("audit", "search", "similar", "stats", "token") else "table"
+    done = CommandLine()(*command, "--json", "--format", other, "--data-dir", tmp_path / "none")
+    assert (done.code, done.out) == (2, "")
+    assert " contradict each other" in done.err
+
+
 @pytest.mark.parametrize("program", [[sys.executable, "-m", "zava_cli"], [str(Path(sys.executable).with_name("zava"))]])
 def test_zava_runs_as_a_module_and_as_a_program(program: list[str]) -> None:
     assert subprocess.check_output([*program, "--version"], text=True) == f"zava {__version__}\n"

@@ -26,7 +26,6 @@ from zava_cli.server.app import build_server
 KEPT = {"max_age_seconds": "a server keeps answers, a command does not"}
 OUTPUT = "how people get the answer"
 SERVER_DECIDES = "the server's own settings decide"
-BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength")
 SMALL = "few parameters cost an agent little, and SQL can say the rest"
 
 

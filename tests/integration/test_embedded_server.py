@@ -18,7 +18,7 @@ from tests.conftest import root
 from tests.own_server import execute, kill, pid_of, remove, short_folder, wait_until
 from zava_cli.data import embedded, embedded_leftovers
 from zava_cli.data.embedded import SUPERUSER, EmbeddedServer
-from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError
+from zava_cli.infra.errors import ConfigurationError, DatabaseUnavailableError, DatabaseUnusableError
 
 AS_ROOT = os.geteuid() == 0
 START = """
@@ -196,6 +196,21 @@ def test_a_file_in_the_place_of_the_folder_is_said(folder: Path) -> None:
     with pytest.raises(DatabaseUnavailableError, match="could not be set up") as raised:
         EmbeddedServer(folder / "taken", 18).start()
     assert str(folder / "taken") in str(raised.value.hint)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_said_with_the_rights_to_check(folder: Path) -> None:
+    closed = folder / "closed"
+    closed.mkdir(mode=0)
+    nobody = 65534
+    if AS_ROOT:
+        os.seteuid(nobody)
+    try:
+        with pytest.raises(DatabaseUnusableError, match="Permission denied") as raised:
+            EmbeddedServer(closed / "zava", 18).wake()
+    finally:
+        if AS_ROOT:
+            os.seteuid(0)
+    assert "Check the rights of" in str(raised.value.hint)
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs root")

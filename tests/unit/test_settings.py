@@ -349,3 +349,8 @@ def test_a_variable_that_is_nearly_a_settings_is_said_to_be_ignored(
     loaded = machine.load()
     assert loaded.warnings == ["ignored ZAVA_DATABSE_URL: did you mean ZAVA_DATABASE_URL"]
     assert loaded.settings.pool_max == 7
+
+
+def test_a_name_in_a_dotenv_that_is_nearly_a_settings_is_said_to_be_ignored(machine: Machine) -> None:
+    (machine.folder / ".env").write_text("ZAVA_DATABSE_URL=x\nZAVA_TESTS_ROOT=x\n")
+    assert machine.load().warnings == ["ignored ZAVA_DATABSE_URL from .env: did you mean ZAVA_DATABASE_URL"]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.options import FormatOption, JsonOption, named_format
 from zava_cli.commands.output.console import print_line
 from zava_cli.commands.output.destination import open_output
-from zava_cli.commands.output.formats import Format, RenderOptions, default_format, make_writer, write_stream
-from zava_cli.commands.query import FormatOption, JsonOption
+from zava_cli.commands.output.formats import Format, RenderOptions, default_format, make_writer, notes_on, write_stream
 from zava_cli.commands.shell import ZavaCommand, ZavaGroup
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def audit(
         "since": since, "until": until, "who": who, "operation": operation, "outcome": outcome, "way": way,
         "request_id": request_id, "limit": limit or None,
     })  # fmt: skip
-    chosen = Format.JSON if json else format or default_format()
+    chosen = named_format(format, {Format.JSON: json}) or default_format()
     runtime.administrator(lambda target: _show(target, request, chosen))
 
 
@@ -73,7 +73,7 @@ async def _show(target: Target, request: AuditRequest, chosen: Format) -> None:
         with open_output(None) as out:
             writer = make_writer(chosen, out, RenderOptions.for_output(out))
             count = await write_stream(writer, stream)
-    for text in writer.notes:
+    for text in notes_on(writer, chosen, count):
         diagnostics.note(text)
     if count == request.limit:
         diagnostics.note(f"The newest {count} records; --limit 0 shows all.")

@@ -10,6 +10,7 @@ import typer
 
 from zava_cli.commands import runtime
 from zava_cli.commands.help import PlainGroup
+from zava_cli.commands.options import JsonOption
 from zava_cli.commands.output.console import print_json, print_line, print_table
 from zava_cli.commands.shell import ZavaCommand
 
@@ -20,7 +21,7 @@ CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
 @config_app.command(cls=ZavaCommand)
-def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def show(as_json: JsonOption = False) -> None:
     """Show every setting with its value and where that came from; secrets are masked.
 
     Example: zava config show

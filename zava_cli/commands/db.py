@@ -11,6 +11,7 @@ import typer
 
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.help import PlainGroup
+from zava_cli.commands.options import JsonOption
 from zava_cli.commands.output.console import print_json, print_key_values, print_line
 from zava_cli.commands.shell import ZavaCommand
 from zava_cli.infra.errors import ConfigurationError
@@ -33,7 +34,7 @@ def _embedded() -> EmbeddedServer:
 
 @db_app.command(cls=ZavaCommand)
 def start() -> None:
-    """Start the embedded server; every command does so when it needs to.
+    """Start the embedded server and make a missing one, as db migrate does; other commands start what is there.
 
     Example: zava db start
     """
@@ -50,7 +51,7 @@ def stop() -> None:
 
 
 @db_app.command(cls=ZavaCommand)
-def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def status(as_json: JsonOption = False) -> None:
     """Show where the database is and whether the embedded server runs.
 
     Example: zava db status

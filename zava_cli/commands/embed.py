@@ -8,6 +8,7 @@ import typer
 
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.exit_codes import ExitCode
+from zava_cli.commands.options import JsonOption
 from zava_cli.commands.output.console import print_json, print_line
 from zava_cli.commands.shell import ZavaGroup, setting_callback
 
@@ -50,7 +51,7 @@ def embed(
         typer.Option("--dimensions", min=64, max=3072, help="Length of vectors to ask for.",
                      callback=setting_callback("embedding_dimensions")),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Make the catalogue searchable by meaning; safe to interrupt and repeat.
 

@@ -10,6 +10,7 @@ import typer
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.embed import embed_app
 from zava_cli.commands.exit_codes import ExitCode
+from zava_cli.commands.options import JsonOption
 from zava_cli.commands.output.console import print_json, print_line, print_table
 from zava_cli.commands.shell import ZavaCommand
 from zava_cli.infra.errors import ValidationError
@@ -17,8 +18,6 @@ from zava_cli.infra.errors import ValidationError
 if TYPE_CHECKING:
     from zava_cli.models.embed import ModelStatus
     from zava_cli.models.embed_check import CheckReport
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @embed_app.command(cls=ZavaCommand)

@@ -7,6 +7,7 @@ from enum import IntEnum
 from zava_cli.infra.errors import (
     ConfigurationError,
     DatabaseUnavailableError,
+    DatabaseUnusableError,
     MCPError,
     QueryTimeoutError,
     ServerUnavailableError,
@@ -37,11 +38,11 @@ class ExitCode(IntEnum):
 def exit_code_for(error: MCPError) -> ExitCode:
     """The exit code that tells a script what kind of error this was."""
     match error:
+        case ConfigurationError() | ValidationError() | DatabaseUnusableError():
+            return ExitCode.USAGE
         case DatabaseUnavailableError() | ServerUnavailableError():
             return ExitCode.UNAVAILABLE
         case QueryTimeoutError():
             return ExitCode.TIMEOUT
-        case ConfigurationError() | ValidationError():
-            return ExitCode.USAGE
         case _:
             return ExitCode.FAILURE

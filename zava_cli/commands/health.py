@@ -8,8 +8,8 @@ import typer
 
 from zava_cli.commands import runtime
 from zava_cli.commands.exit_codes import ExitCode
+from zava_cli.commands.options import JsonOption, named_format
 from zava_cli.commands.output.console import print_json, print_table
-from zava_cli.commands.query import JsonOption
 
 if TYPE_CHECKING:
     from zava_cli.data.database import PostgreSQLProvider
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 def health(
-    format: Annotated[Literal["table", "json"], typer.Option("--format", help="table or json.")] = "table",
+    format: Annotated[
+        Literal["table", "json"] | None, typer.Option("--format", help="table or json.", show_default="table")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Check every component, with a fix for each that fails; exit 1 when unhealthy.
@@ -27,6 +29,7 @@ def health(
     from zava_cli.infra.cache import QueryCache
     from zava_cli.services.health import check_health
 
+    asked = named_format(format, {"json": json})
     settings = runtime.settings()
 
     async def look(provider: PostgreSQLProvider) -> HealthReport:
@@ -36,7 +39,7 @@ def health(
             return await check_health(provider, settings.identity, cache=cache)
 
     report = runtime.gateway(look)
-    if json or format == "json":
+    if asked == "json":
         print_json(report)
     else:
         rows = [(c.component, c.status.value, c.detail, c.fix) for c in report.components]

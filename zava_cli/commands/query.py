@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.options import FormatOption, JsonOption, named_format
 from zava_cli.commands.output.destination import is_terminal, open_output
 from zava_cli.commands.output.formats import (
+    READABLE,
     Format,
     RenderOptions,
     choose_format,
     default_format,
     make_writer,
+    notes_on,
     write_stream,
 )
 from zava_cli.infra.errors import ConfigurationError, ValidationError
@@ -26,13 +29,7 @@ if TYPE_CHECKING:
     from zava_cli.data.database import PostgreSQLProvider
     from zava_cli.models.query import CopyFormat, QueryRequest
 
-READABLE = {Format.TABLE, Format.VERTICAL, Format.MARKDOWN}
 COPY_FORMATS: dict[Format, CopyFormat] = {Format.CSV: "csv", Format.TSV: "text"}
-
-FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="How to write rows; a table on a terminal, csv elsewhere.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Same as --format json.")]
 
 
 def query(
@@ -72,7 +69,7 @@ def query(
         Format.CSV: csv, Format.TSV: tsv, Format.JSON: json, Format.JSONL: jsonl,
         Format.MARKDOWN: markdown, Format.VERTICAL: vertical, Format.UNALIGNED: unaligned,
     }  # fmt: skip
-    chosen = _chosen_format(output, format, [name for name, given in shorthand.items() if given], csv_safe)
+    chosen = _chosen_format(output, named_format(format, shorthand), csv_safe)
     request = QueryRequest(
         sql=_sql_text(sql, file),
         parameters=_parameters(parameter or []),
@@ -113,22 +110,15 @@ async def _answer(provider: PostgreSQLProvider, caller: Caller, request: QueryRe
             options = RenderOptions.for_output(out, tuples_only=layout.tuples_only, csv_safe=layout.csv_safe)
             writer = make_writer(layout.format, out, options)
             count = await write_stream(writer, stream)
-    for text in writer.notes:
+    for text in notes_on(writer, layout.format, count):
         diagnostics.note(text)
-    if count == 0 and layout.format in READABLE:
-        diagnostics.note("No rows.")
     if stream.truncated:
         diagnostics.note(f"First {count} rows; there are more (--limit 0 shows all).")
 
 
-def _chosen_format(output: Path | None, asked: Format | None, shorthand: list[Format], csv_safe: bool) -> Format:
-    wanted = {*shorthand, *([asked] if asked else [])}
-    if len(wanted) > 1:
-        raise ValidationError(
-            "format", None, f"{' and '.join(sorted(wanted))} contradict each other", hint="Name one format."
-        )
+def _chosen_format(output: Path | None, asked: Format | None, csv_safe: bool) -> Format:
     default = Format.CSV if csv_safe else default_format()
-    chosen = choose_format(output, next(iter(wanted), None), default)
+    chosen = choose_format(output, asked, default)
     if csv_safe and chosen not in COPY_FORMATS:
         raise ValidationError(
             "csv-safe", None, f"{chosen} is no format that spreadsheets read formulas from",

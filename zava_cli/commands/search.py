@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.options import FormatOption, JsonOption, named_format
 from zava_cli.commands.output.console import print_rows
 from zava_cli.commands.output.formats import Format, default_format
-from zava_cli.commands.query import FormatOption, JsonOption
 
 if TYPE_CHECKING:
     from zava_cli.data.callers import Caller
@@ -57,6 +57,7 @@ def search(
     """
     from zava_cli.models.search import SearchMode, SearchRequest
 
+    asked = named_format(format, {Format.JSON: json})
     request = SearchRequest(
         query_description=query_description, mode=SearchMode(mode), limit=limit, threshold=threshold, category=category,
         min_price=exact(min_price), max_price=exact(max_price), in_stock=in_stock, store=store,
@@ -71,7 +72,7 @@ def search(
         async with EmbedderSource(runtime.settings(), is_hurried=is_hurried) as source:
             return await search_products(provider, caller, request, source)
 
-    show_hits(runtime.manager(work), Format.JSON if json else format, with_units=request.asks_for_stock)
+    show_hits(runtime.manager(work), asked, with_units=request.asks_for_stock)
 
 
 def show_hits(result: SearchResult, asked: Format | None, *, with_units: bool) -> None:
@@ -82,7 +83,7 @@ def show_hits(result: SearchResult, asked: Format | None, *, with_units: bool) -
         columns = columns | UNITS
     rows = [tuple(_text(rank, hit, name) for name in columns) for rank, hit in enumerate(result.hits, 1)]
     notes = print_rows(columns, rows, chosen)
-    for text in [*result.notices, *notes, *([] if result.hits else ["No product was found."])]:
+    for text in [*result.notices, *(notes if result.hits else ["No product was found."])]:
         diagnostics.note(text)
 
 

@@ -11,6 +11,7 @@ import typer
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.durations import duration
 from zava_cli.commands.help import PlainGroup
+from zava_cli.commands.options import JsonOption
 from zava_cli.commands.output.console import print_json, print_line
 from zava_cli.commands.security_prove import prove
 from zava_cli.commands.shell import ZavaCommand
@@ -27,8 +28,6 @@ security_app = typer.Typer(
     no_args_is_help=True,
 )
 security_app.command(cls=ZavaCommand)(prove)
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @security_app.command("rotate-key", cls=ZavaCommand)

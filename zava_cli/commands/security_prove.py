@@ -8,8 +8,8 @@ import typer
 
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.exit_codes import ExitCode
+from zava_cli.commands.options import JsonOption, named_format
 from zava_cli.commands.output.console import print_json, print_line, print_table
-from zava_cli.commands.query import JsonOption
 
 if TYPE_CHECKING:
     from zava_cli.data.database import PostgreSQLProvider
@@ -23,7 +23,9 @@ def prove(
         typer.Option("--manager", metavar="WHO", help="Further manager to take part, a regional one say; repeatable."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One attack in three, for the first pair.")] = False,
-    format: Annotated[Literal["table", "json"], typer.Option("--format", help="table or json.")] = "table",
+    format: Annotated[
+        Literal["table", "json"] | None, typer.Option("--format", help="table or json.", show_default="table")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Attack your own database in every way and compare with the truth; exit 1 when a wall fails.
@@ -35,9 +37,10 @@ def prove(
     """
     from zava_cli.models.prove import ProveRequest
 
+    asked = named_format(format, {"json": json})
     request = ProveRequest(pairs=pairs, managers=tuple(manager or ()), quick=quick)
     report = _proof(request)
-    if json or format == "json":
+    if asked == "json":
         print_json(report)
     else:
         _show(report)

@@ -143,9 +143,15 @@ def _show_plainly(exc: Exception) -> None:
     """Says a usage error as a person would; what it repeats, such as a file's name, cannot steer the terminal."""
     message = getattr(exc, "message", None)
     if isinstance(message, str):
-        if message.startswith("Got unexpected extra argument"):
+        if message.startswith("Got unexpected extra argument") and _takes_an_argument(exc):
             message += ". Put a text of several words between quotes."
         exc.message = "\n".join(visible_lines(message.removeprefix("Value error, ")))  # type: ignore[attr-defined]
+
+
+def _takes_an_argument(usage_error: Any) -> bool:
+    """Whether the command that was mistaken has an argument, which a text without quotes would be more than one of."""
+    ctx = usage_error.ctx
+    return ctx is not None and any(param.param_type_name == "argument" for param in ctx.command.params)
 
 
 def _invalid_request(exc: Exception) -> MCPError | None:

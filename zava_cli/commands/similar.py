@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from zava_cli.commands import runtime
+from zava_cli.commands.options import FormatOption, JsonOption, named_format
 from zava_cli.commands.output.formats import Format
-from zava_cli.commands.query import FormatOption, JsonOption
 from zava_cli.commands.search import exact, show_hits
 
 
@@ -30,9 +30,10 @@ def similar(
     from zava_cli.models.search import SimilarRequest
     from zava_cli.services.similar import similar_products
 
+    asked = named_format(format, {Format.JSON: json})
     request = SimilarRequest(
         sku=sku, limit=limit, category=category, min_price=exact(min_price), max_price=exact(max_price),
         in_stock=in_stock, store=store,
     )  # fmt: skip
     found = runtime.manager(lambda provider, caller: similar_products(provider, caller, request))
-    show_hits(found, Format.JSON if json else format, with_units=request.asks_for_stock)
+    show_hits(found, asked, with_units=request.asks_for_stock)

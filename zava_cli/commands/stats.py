@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zava_cli.commands import diagnostics, runtime
+from zava_cli.commands.options import FormatOption, JsonOption, named_format
 from zava_cli.commands.output.console import print_rows
 from zava_cli.commands.output.formats import Format, default_format
-from zava_cli.commands.query import FormatOption, JsonOption
 from zava_cli.infra.errors import AuthorizationError
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def stats(
 
     Example: zava stats --queries --json
     """
+    chosen = named_format(format, {Format.JSON: json}) or default_format()
     summary = _summary(url, token_stdin=token_stdin)
-    chosen = Format.JSON if json else format or default_format()
     for note in print_rows(*_columns_and_rows(summary, queries=queries, is_table=chosen is Format.TABLE), chosen):
         diagnostics.note(note)
     several = f" in {summary.processes} processes" if summary.processes > 1 else ""

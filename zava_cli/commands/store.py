@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from zava_cli.commands import runtime
-from zava_cli.commands.query import JsonOption
+from zava_cli.commands.options import JsonOption, named_format
 
 ReportFormat = Literal["table", "json", "markdown"]
 
@@ -23,7 +23,9 @@ def store(
         ),
     ] = "last-30-days",
     top: Annotated[int, typer.Option("--top", "-n", min=1, max=100, help="Most products and categories.")] = 5,
-    format: Annotated[ReportFormat, typer.Option("--format", help="How to write the report.")] = "table",
+    format: Annotated[
+        ReportFormat | None, typer.Option("--format", help="How to write the report.", show_default="table")
+    ] = None,
     json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Show how a store did: figures, changes, top products, and what they say.
@@ -35,11 +37,12 @@ def store(
     from zava_cli.models.store import StoreRequest
     from zava_cli.services.store import SalesAnalyticsService
 
+    asked = named_format(format, {"json": json})
     request = StoreRequest(store=store, time_period=time_period, top=top)
     performance = runtime.manager(lambda provider, caller: SalesAnalyticsService(provider, caller).performance(request))
-    if json or format == "json":
+    if asked == "json":
         print_json(performance)
-    elif format == "markdown":
+    elif asked == "markdown":
         print_markdown_report(performance)
     else:
         print_report(performance)

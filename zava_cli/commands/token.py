@@ -11,9 +11,9 @@ import typer
 from zava_cli.commands import diagnostics, runtime
 from zava_cli.commands.durations import duration
 from zava_cli.commands.help import PlainGroup
+from zava_cli.commands.options import FormatOption, JsonOption, named_format
 from zava_cli.commands.output.console import print_line, print_rows
 from zava_cli.commands.output.formats import Format, default_format
-from zava_cli.commands.query import FormatOption, JsonOption
 from zava_cli.commands.shell import ZavaCommand
 from zava_cli.infra.errors import ValidationError
 from zava_cli.models.scopes import Scope
@@ -77,10 +77,12 @@ def list_(format: FormatOption = None, json: JsonOption = False) -> None:
     from zava_cli.data.token import tokens
     from zava_cli.models.token import TokenRecord
 
+    chosen = named_format(format, {Format.JSON: json}) or default_format()
     names = list(TokenRecord.model_fields)
     rows = [tuple(_text(record, name) for name in names) for record in runtime.administrator(tokens)]
     columns = {name: "timestamptz" if name in TIMES else "text" for name in names}
-    print_rows(columns, rows, Format.JSON if json else format or default_format())
+    for note in print_rows(columns, rows, chosen):
+        diagnostics.note(note)
 
 
 @token_app.command(cls=ZavaCommand)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from zava_cli.commands import runtime
+from zava_cli.commands.options import JsonOption
 from zava_cli.commands.output.console import print_json, print_key_values
 
 
-def whoami(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def whoami(as_json: JsonOption = False) -> None:
     """Show who you are here: name, role, stores, and why.
 
     Example: zava whoami --as seattle

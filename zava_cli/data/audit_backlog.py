@@ -37,6 +37,7 @@ class Backlog:
 
     def __init__(self, target: Target) -> None:
         self._root = target.settings.data_dir
+        self._may_be_mistaken = target.settings.is_embedded
         self._folder = self._root / "audit"
         self._name = f"{target.settings.profile}-{_place(target)}"
 
@@ -74,6 +75,9 @@ class Backlog:
         return self._parts()
 
     def _add(self, lines: Sequence[str]) -> None:
+        if self._may_be_mistaken and not self._root.exists():
+            # Then there was no database to ask, and a folder that somebody mistook is not made.
+            return
         # First, since a data directory that only its owner can pass would lock the embedded server out.
         make_passable(self._root)
         self._folder.mkdir(exist_ok=True, mode=0o700)
@@ -95,6 +99,8 @@ class Backlog:
             self.file.rename(self._folder / f"{self._name}.{uuid.uuid4().hex}.{PART}")
 
     def _parts(self) -> list[Path]:
+        if not os.access(self._folder, os.R_OK | os.X_OK):
+            return []
         return sorted(self._folder.glob(f"{self._name}.*.{PART}"), key=_age)
 
     def _locked(self) -> FileLock:
@@ -123,7 +129,7 @@ def _is_record(line: str) -> bool:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return 0
 
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -114,11 +114,13 @@ class EmbeddedServer:
 
     def wake(self) -> bool:
         """Starts the server as `start` does, but makes none: who asks a question may have mistaken the folder."""
-        if not self.data.exists():
-            raise DatabaseUnusableError(
-                f"There is no database in {self.root}.",
-                hint="Make one with `zava db migrate`, or check --data-dir and --profile.",
-            )
+        # What may not be looked at, `start` says.
+        with suppress(PermissionError):
+            if not self.data.exists():
+                raise DatabaseUnusableError(
+                    f"There is no database of PostgreSQL {self.version} in {self.root}.",
+                    hint="Make one with `zava db migrate`, or check --data-dir and --profile.",
+                )
         return self.start()
 
     def revive(self) -> bool:
@@ -266,7 +268,7 @@ class EmbeddedServer:
         raise kind(f"The embedded server failed: {action}: {reason}", hint=self._way_out(full))
 
     def _disk_is_full(self) -> bool:
-        return self.home.exists() and shutil.disk_usage(self.home).free < LEAST_DISK
+        return os.access(self.home, os.F_OK) and shutil.disk_usage(self.home).free < LEAST_DISK
 
     def _way_out(self, full: bool) -> str:
         if full:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
@@ -43,7 +43,7 @@ class Loaded(BaseModel):
 def load_settings(flags: dict[str, Any], folder: Path | None = None) -> Loaded:
     """Merges all sources; raises ConfigurationError naming the setting and where its bad value came from."""
     folder = folder or Path.cwd()
-    warnings: list[str] = _misspelt()
+    warnings: list[str] = _misspelt(os.environ)
     layers: list[tuple[str, dict[str, Any]]] = [
         ("flag", {name: value for name, value in flags.items() if value is not None}),
         ("environment", _environment()),
@@ -100,12 +100,12 @@ def _environment() -> dict[str, Any]:
     return _known(os.environ)
 
 
-def _misspelt() -> list[str]:
-    """What to say of variables that are nearly a setting's: with a mistaken URL another database would be asked."""
+def _misspelt(given: Iterable[str], place: str = "") -> list[str]:
+    """What to say of names that are nearly a setting's: with a mistaken URL another database would be asked."""
     names = _names()
-    own = [name for name in os.environ if name.startswith(ENV_PREFIX) and name.lower() not in names]
+    own = [name for name in given if name.startswith(ENV_PREFIX) and name.lower() not in names]
     near = {name: get_close_matches(name.lower(), names, n=1, cutoff=0.85) for name in own}
-    return [f"ignored {name}: did you mean {found[0].upper()}" for name, found in sorted(near.items()) if found]
+    return [f"ignored {name}{place}: did you mean {found[0].upper()}" for name, found in sorted(near.items()) if found]
 
 
 def _dotenv(folder: Path, warnings: list[str]) -> dict[str, Any]:
@@ -116,9 +116,11 @@ def _dotenv(folder: Path, warnings: list[str]) -> dict[str, Any]:
 
     try:
         # Not interpolated: a file of a folder has no business with the environment's values.
-        values = _known(dotenv_values(path, interpolate=False))
+        given = dotenv_values(path, interpolate=False)
     except (UnicodeDecodeError, OSError) as exc:
         raise ConfigurationError(f".env cannot be read: {exc}", hint="Mend or remove the file.") from None
+    warnings += _misspelt(given, " from .env")
+    values = _known(given)
     if trust.is_trusted(folder):
         return values
     guarded = sorted(name for name in values if is_guarded(name))

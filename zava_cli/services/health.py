@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Collection
 from typing import TYPE_CHECKING, Any
@@ -209,8 +210,11 @@ def _machine(provider: PostgreSQLProvider) -> list[ComponentHealth]:
         detail = "the server's certificate is not checked" if unverified else "local or verified"
         fix = "Add sslmode=verify-full to ZAVA_DATABASE_URL."
         return [_component("connection", not unverified, detail, fix, otherwise=WARN)]
+    if not os.access(server.socket_folder, os.F_OK):
+        # No server was ever started here, or it is somebody else's; of the database that was said.
+        return []
     closed = server.socket_is_closed()
-    free = shutil.disk_usage(server.root).free if server.root.exists() else 0
+    free = shutil.disk_usage(server.root).free
     place = f"{server.socket_folder} is {'closed to others' if closed else 'open to others'}"
     scarce = WARN if free > NO_DISK else FAIL
     return [

@@ -14,25 +14,35 @@ UNDEFINED_TABLE = "42P01"
 UNDEFINED_COLUMN = "42703"
 NO_DATE = {"22007", "22008"}
 NO_OPERATOR = "42883"
+DATE = r"(date|timestamp)\b"
+NO_DATE_MESSAGE = re.compile(f"invalid input syntax for type {DATE}|date/time field value out of range")
+"""Others of those codes are about intervals and patterns of to_date."""
+# A date without quotes is a subtraction.
+COMPARED = re.compile(f": {DATE}[a-z ]* [<>=]+ integer$")
+SHIFTED = re.compile(f": {DATE}[a-z ]* [+-] integer$")
 DATE_HINT = "Dates stand in single quotes, year first: '2026-03-31'."
+SHIFT_HINT = "Add or take an interval: order_date - interval '30 days'."
 TEXT_HINT = "Texts stand in single quotes; double quotes are for names of columns."
 COLUMN_HINT = "information_schema.columns lists every table's columns."
 
 
 async def add_hint(provider: PostgreSQLProvider, caller: Caller, error: DatabaseError) -> None:
     """Gives an error of the server a hint; names of columns that are nearly right have the server's own already."""
-    # The server's own speaks of DateStyle, which no query may set.
-    if error.sqlstate in NO_DATE or (error.sqlstate == NO_OPERATOR and _compares_date(error.message)):
+    if _is_no_date(error):
+        # The server's own speaks of DateStyle, which no query may set.
         error.hint = DATE_HINT
+    elif error.sqlstate == NO_OPERATOR and SHIFTED.search(error.message):
+        error.hint = SHIFT_HINT
     elif error.sqlstate == UNDEFINED_COLUMN and not error.hint:
         error.hint = TEXT_HINT if _is_quoted(error) else COLUMN_HINT
     elif error.sqlstate == UNDEFINED_TABLE and not error.hint:
         await _suggest_table(provider, caller, error)
 
 
-def _compares_date(message: str) -> bool:
-    """Whether a date without quotes, which is a subtraction, met a column of times."""
-    return re.search(r": (date|timestamp)\b.* integer$", message) is not None
+def _is_no_date(error: DatabaseError) -> bool:
+    if error.sqlstate in NO_DATE:
+        return NO_DATE_MESSAGE.match(error.message) is not None
+    return error.sqlstate == NO_OPERATOR and COMPARED.search(error.message) is not None
 
 
 def _is_quoted(error: DatabaseError) -> bool:

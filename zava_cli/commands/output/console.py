@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zava_cli.commands.output.destination import open_output
-from zava_cli.commands.output.formats import Format, RenderOptions, make_writer, write_result
+from zava_cli.commands.output.formats import Format, RenderOptions, make_writer, notes_on, write_result
 from zava_cli.infra.visible import revealed_json, visible, visible_lines
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def print_rows(columns: Mapping[str, str], rows: Sequence[Row], format: Format) 
     with open_output(None) as out:
         writer = make_writer(format, out, RenderOptions.for_output(out))
         write_result(writer, QueryResult(described, rows, truncated=False, elapsed=0))
-    return writer.notes
+    return notes_on(writer, format, len(rows))
 
 
 def print_key_values(values: Mapping[str, object], *, title: str | None = None) -> None:

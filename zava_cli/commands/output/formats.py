@@ -31,6 +31,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+READABLE = {Format.TABLE, Format.VERTICAL, Format.MARKDOWN}
 FORMAT_BY_SUFFIX = {
     ".csv": Format.CSV,
     ".tsv": Format.TSV,
@@ -136,6 +137,11 @@ async def write_stream(writer: ResultWriter, stream: QueryStream) -> int:
         batch = await anext(batches, None)
     writer.end()
     return count
+
+
+def notes_on(writer: ResultWriter, format: Format, count: int) -> list[str]:
+    """What to tell the reader on stderr of so many rows that were written."""
+    return [*writer.notes, *(["No rows."] if count == 0 and format in READABLE else [])]
 
 
 def default_format() -> Format:
