@@ -44,7 +44,8 @@ async def until_idle(walls: Walls, mark: str) -> None:
 
 async def _busy(walls: Walls, mark: str) -> list[int]:
     rows = await walls.as_superuser(
-        "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 AND pid <> pg_backend_pid()",
+        "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE $1 AND pid <> pg_backend_pid()"
+        " AND datname = current_database()",
         f"%{mark}%",
     )
     return [row[0] for row in rows]
