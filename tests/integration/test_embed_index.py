@@ -79,7 +79,9 @@ async def test_search_goes_on_while_an_index_is_built_anew_and_status_says_how_f
             assert model.index is IndexState.BUILDING
             assert model.index_progress is not None and model.index_progress < 1
             async with asyncio.timeout(PATIENCE):
-                found = await find(provider, await provider.identify("seattle"), "claw hammer", mode="semantic")
+                found = await find(
+                    provider, await provider.identify("seattle"), "a thing for the house", mode="semantic"
+                )
     assert found.hits
     assert (await run).indexed
     assert await as_owner(seeded_copy, INDEXES) == [(index,)]
