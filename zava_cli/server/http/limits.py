@@ -11,6 +11,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from zava_cli.server.http.departures import KEY, Departure
+
 HEAD_BYTES = 32_768
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 20.0
@@ -80,6 +82,8 @@ class _Parser(HttpRequestParser):
 class BoundedProtocol(HttpToolsProtocol):
     """Ends connections whose request line and headers are too large or do not come, or whose client does not read.
 
+    Tells whoever works for a client when that has left.
+
     uvicorn itself times only what lies between an answer and the next request, takes heads of any size, and takes
     the fields behind a chunked body, which proxies do not look at, for headers.
     """
@@ -96,6 +100,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Starts the clock of the first request."""
         super().connection_made(transport)
+        self._departure = Departure()
+        # What each request's state begins with.
+        self.app_state = {**self.app_state, KEY: self._departure}
         self.parser = _Parser(self)
         self._expect_head()
 
@@ -150,6 +157,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._beside_body = 0
         super().on_message_complete()
+        if not self.pipeline:
+            # Whoever does not read on never hears that a client has left.
+            self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         """Starts the clock of the next one."""
@@ -157,10 +167,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops both clocks."""
+        """Stops both clocks, and what works for the client."""
         for clock in (self._head, self._stall):
             if clock is not None:
                 clock.cancel()
+        self._departure.leave()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
