@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from zava_cli.server.http.departures import KEY, Departure
+from zava_cli.server.http.wholes import WholeAnswers
 
 HEAD_BYTES = 32_768
 HEAD_SECONDS = 10.0
@@ -100,6 +101,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Starts the clock of the first request."""
         super().connection_made(transport)
+        self.transport = WholeAnswers(transport, self.loop)  # pyright: ignore[reportAttributeAccessIssue]
         self._departure = Departure()
         # What each request's state begins with.
         self.app_state = {**self.app_state, KEY: self._departure}
