@@ -9,6 +9,7 @@ from typing import Any
 
 from fastmcp.server.auth import AuthProvider
 from fastmcp.server.http import StarletteWithLifespan
+from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
@@ -26,7 +27,6 @@ from zava_cli.server.http.direct import DirectCalls
 from zava_cli.server.http.explained import ExplainedRefusals
 from zava_cli.server.http.health import HealthRoutes
 from zava_cli.server.http.hosts import KnownHosts
-from zava_cli.server.http.limits import BoundedBody
 from zava_cli.server.http.rate import RateLimit, ToldToWait
 from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
@@ -78,7 +78,7 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     explained = ExplainedRefusals(ToldToWait(Answered(guarded)), path=MCP_PATH, has_issuer=has_issuer)
     recorded = RecordedRefusals(explained, state.observation.add)
     return HttpApplication(
-        asgi=BoundedBody(recorded, settings.http_body_bytes),
+        asgi=RequestBodyLimitMiddleware(recorded, settings.http_body_bytes),
         lifespan=lambda: app.router.lifespan_context(app),
         administrator=administrator_app(state.observation, settings) if has_own_port else None,
     )
