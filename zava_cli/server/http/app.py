@@ -27,7 +27,7 @@ from zava_cli.server.http.direct import DirectCalls
 from zava_cli.server.http.explained import ExplainedRefusals
 from zava_cli.server.http.health import HealthRoutes
 from zava_cli.server.http.hosts import KnownHosts
-from zava_cli.server.http.rate import RateLimit, ToldToWait
+from zava_cli.server.http.rate import RateLimit
 from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
 from zava_cli.server.http.traces import ContinuedTraces
@@ -75,7 +75,7 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
     app.add_exception_handler(Exception, failure)
     has_issuer = settings.oidc_issuer is not None and settings.http_public_url is not None
     guarded = KnownHosts(app, settings.http_allowed_hosts)
-    explained = ExplainedRefusals(ToldToWait(Answered(guarded)), path=MCP_PATH, has_issuer=has_issuer)
+    explained = ExplainedRefusals(Answered(guarded), path=MCP_PATH, has_issuer=has_issuer)
     recorded = RecordedRefusals(explained, state.observation.add)
     return HttpApplication(
         asgi=RequestBodyLimitMiddleware(recorded, settings.http_body_bytes),
