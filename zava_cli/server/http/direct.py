@@ -11,9 +11,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import cache, lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastmcp.exceptions import AuthorizationError
 from fastmcp.server.auth import AuthContext, run_auth_checks
@@ -41,8 +40,7 @@ STATE_PARAMETER = "state"
 MOST_TYPES = 100
 
 
-@dataclass(frozen=True)
-class _Speaker:
+class _Speaker(NamedTuple):
     """What a request's head says: the version of the protocol, and the session where that has any."""
 
     version: str
@@ -51,8 +49,7 @@ class _Speaker:
     program: str | None = None
 
 
-@dataclass(frozen=True)
-class _Call:
+class _Call(NamedTuple):
     """A plain call, read and found right."""
 
     id: RequestId
