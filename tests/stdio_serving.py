@@ -7,8 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -106,6 +106,17 @@ async def greet(served: Served) -> None:
     served.say(INITIALIZE)
     assert (await served.hear())["result"]["serverInfo"]["name"] == "zava"
     served.say({"method": "notifications/initialized"})
+
+
+@asynccontextmanager
+async def working(target: Target, **variables: str) -> AsyncIterator[Served]:
+    """A server at work on a slow request, number 2; however it ends, it must leave nobody in the database."""
+    with serving(target, **variables) as served:
+        await greet(served)
+        served.say(question(2, SLOW))
+        await until(target, 1, BUSY)
+        yield served
+    await until(target, 0)
 
 
 async def backends(target: Target, condition: str = "true") -> int:

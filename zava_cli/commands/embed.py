@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 
 embed_app = typer.Typer(cls=ZavaGroup, invoke_without_command=True)
 
+Provider = Annotated[
+    str | None,
+    typer.Option("--provider", help="local, onnx or openai.", callback=setting_callback("embedding_provider")),
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Model to build; search goes on with the present one until embed switch.",
+                 callback=setting_callback("embedding_model")),
+]  # fmt: skip
+Dimensions = Annotated[
+    int | None,
+    typer.Option("--dimensions", min=64, max=3072, help="Length of vectors to ask for.",
+                 callback=setting_callback("embedding_dimensions")),
+]  # fmt: skip
+
 
 @embed_app.callback()
 def embed(
@@ -37,22 +52,11 @@ def embed(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how many tokens it would take at what cost; call nobody.")
     ] = False,
-    provider: Annotated[
-        str | None,
-        typer.Option("--provider", help="local, onnx or openai.", callback=setting_callback("embedding_provider")),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", help="Model to build; search goes on with the present one until embed switch.",
-                     callback=setting_callback("embedding_model")),
-    ] = None,
-    dimensions: Annotated[
-        int | None,
-        typer.Option("--dimensions", min=64, max=3072, help="Length of vectors to ask for.",
-                     callback=setting_callback("embedding_dimensions")),
-    ] = None,
+    provider: Provider = None,
+    model: Model = None,
+    dimensions: Dimensions = None,
     json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Make the catalogue searchable by meaning; safe to interrupt and repeat.
 
     Example: zava embed --watch
