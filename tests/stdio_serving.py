@@ -18,6 +18,8 @@ from zava_cli.data.target import Target
 
 SERVE = ["-m", "zava_cli", "serve"]
 PATIENCE = 30
+UNTIL_SECONDS = 20
+"""Less than a statement may take: its deadline frees a backend too."""
 SLOW = "select count(*) from generate_series(1, 1000000000) n where n % 7 = 3"
 BUSY = "state = 'active' AND query LIKE '%1000000000%'"
 """Backends that work on it."""
@@ -131,8 +133,6 @@ async def backends(target: Target, condition: str = "true") -> int:
 
 async def until(target: Target, wanted: int, condition: str = "true") -> None:
     """Waits for so many connections; fails when it takes too long."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if await backends(target, condition) == wanted:
-                return
+    async with asyncio.timeout(UNTIL_SECONDS):
+        while await backends(target, condition) != wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
