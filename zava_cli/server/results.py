@@ -62,11 +62,14 @@ def table_result(
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return revealed_json(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain))
+    return revealed_json(_encode(value))
 
 
 def _plain(value: object) -> object:
     return _fraction(str(value)) if isinstance(value, Decimal) else str(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
 
 
 def _converter(type_name: str) -> Callable[[str | None], Any]:

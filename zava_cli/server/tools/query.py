@@ -36,4 +36,5 @@ async def execute_sales_query(
         result = await run_query(state.provider, caller, request, max_bytes=settings.serve_bytes)
         return query_result(result, settings.serve_bytes), True
 
-    return await answered(state, request, make, max_age_seconds, may_keep=is_repeatable(state.provider, request))
+    may_keep = state.cache.is_on and is_repeatable(state.provider, request)
+    return await answered(state, request, make, max_age_seconds, may_keep=may_keep)
