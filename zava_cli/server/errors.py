@@ -17,7 +17,7 @@ from zava_cli.infra.invalid import invalid
 from zava_cli.infra.operations import UNKNOWN_TOOL, OperationRecord, operation
 from zava_cli.infra.tracing import trace_id
 from zava_cli.infra.visible import revealed
-from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
+from zava_cli.server.middleware import Run, Told, ToolCall, ToolMiddleware
 from zava_cli.server.state import ServerState
 
 OPERATIONS = {
@@ -44,7 +44,7 @@ class ErrorMiddleware(ToolMiddleware):
     def __init__(self, state: ServerState) -> None:
         self._state = state
 
-    async def around(self, call: ToolCall, run: Run) -> ToolResult:
+    async def around(self, call: ToolCall, run: Run) -> Told:
         """Runs the tool."""
         name = OPERATIONS.get(call.tool, UNKNOWN_TOOL)
         record = OperationRecord(name, self._state.way, self._state.who(), _client(call), self._state.token())

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from fastmcp.tools.base import ToolResult
-
 from zava_cli.infra.errors import ValidationError
 from zava_cli.infra.visible import revealed_json
 from zava_cli.models.query import QueryResult
@@ -25,16 +23,16 @@ LARGEST_EXACT = 2**53
 """Integers beyond it change when a client reads JSON numbers as doubles."""
 
 
-def json_result(value: Mapping[str, Any], *, untrusted: bool = False) -> ToolResult:
+def json_result(value: Mapping[str, Any], *, untrusted: bool = False) -> str:
     """A JSON object without white space; members that are None, empty lists or empty objects are left out.
 
     `untrusted` says that it holds texts from the database.
     """
     body = {name: item for name, item in value.items() if item not in (None, [], {})}
-    return ToolResult(content=_json({"untrusted": UNTRUSTED} | body if untrusted else body))
+    return _json({"untrusted": UNTRUSTED} | body if untrusted else body)
 
 
-def query_result(result: QueryResult, max_bytes: int) -> ToolResult:
+def query_result(result: QueryResult, max_bytes: int) -> str:
     """Rows of a query; ValidationError when a single row is larger than `max_bytes`."""
     if len(result.rows) == 1 and sum(len(value) for value in result.rows[0] if value) > max_bytes:
         raise ValidationError(
@@ -51,14 +49,14 @@ def query_result(result: QueryResult, max_bytes: int) -> ToolResult:
 
 def table_result(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], truncated: bool, notices: Sequence[str] = ()
-) -> ToolResult:
+) -> str:
     """Rows under their columns; `truncated` is there in every answer."""
     holds_texts = any(isinstance(value, str) for row in rows for value in row)
     body: dict[str, Any] = {"untrusted": UNTRUSTED} if holds_texts else {}
     body |= {"columns": columns, "rows": rows, "row_count": len(rows), "truncated": truncated}
     if notices:
         body["notices"] = notices
-    return ToolResult(content=_json(body))
+    return _json(body)
 
 
 def _json(value: Mapping[str, Any]) -> str:

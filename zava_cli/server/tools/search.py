@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastmcp.dependencies import Depends
-from fastmcp.tools.base import ToolResult
 
 from zava_cli.data.callers import Caller
 from zava_cli.models.cache import MaxAge
@@ -43,7 +42,7 @@ async def search_products(
     store: StoreStock | None = None,
     max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
-) -> ToolResult:
+) -> str:
     """Find products by meaning and words, best first, each with why it fits. Use the sku to query their sales."""
     from zava_cli.services import search
 
@@ -52,7 +51,7 @@ async def search_products(
         min_price=min_price, max_price=max_price, in_stock=in_stock, store=store,
     )  # fmt: skip
 
-    async def make(caller: Caller) -> tuple[ToolResult, bool]:
+    async def make(caller: Caller) -> tuple[str, bool]:
         found = await search.search_products(state.provider, caller, request, state.embedder, state.searches)
         # A notice says what was amiss, which may be well again at the next call.
         return _table(found), not found.notices
@@ -71,7 +70,7 @@ async def find_similar_products(
     store: StoreStock | None = None,
     max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
-) -> ToolResult:
+) -> str:
     """Find products like one whose sku you know, best first, such as a replacement that is in stock."""
     from zava_cli.services import similar
 
@@ -80,14 +79,14 @@ async def find_similar_products(
         store=store,
     )  # fmt: skip
 
-    async def make(caller: Caller) -> tuple[ToolResult, bool]:
+    async def make(caller: Caller) -> tuple[str, bool]:
         found = await similar.similar_products(state.provider, caller, request)
         return _table(found), not found.notices
 
     return await answered(state, request, make, max_age_seconds)
 
 
-def _table(found: SearchResult) -> ToolResult:
+def _table(found: SearchResult) -> str:
     rows = [[_short(getattr(hit, name)) for name in COLUMNS] for hit in found.hits]
     return table_result(COLUMNS, rows, False, found.notices)
 
