@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from fastmcp.dependencies import Depends
 
 from zava_cli.data.callers import Caller
@@ -22,7 +24,7 @@ from zava_cli.models.search import (
     StoreStock,
 )
 from zava_cli.server.answers import answered
-from zava_cli.server.results import table_result
+from zava_cli.server.results import fraction, table_result
 from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
 from zava_cli.server.tools.offering import READS, offered
@@ -92,4 +94,6 @@ def _table(found: SearchResult) -> str:
 
 
 def _short(value: object) -> object:
+    if isinstance(value, Decimal):
+        return fraction(str(value))
     return round(value, 3) if isinstance(value, float) else value
