@@ -11,10 +11,9 @@ import asyncio
 from typing import Any
 
 from fastmcp.server.dependencies import get_http_request
-from fastmcp.tools.base import ToolResult
 
 from zava_cli.infra.errors import CallerLeftError
-from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
+from zava_cli.server.middleware import Run, Told, ToolCall, ToolMiddleware
 
 KEY = "zava_departure"
 """Name in a request's state."""
@@ -33,7 +32,7 @@ class Departure:
         for task in self._working:
             task.cancel()
 
-    async def unless_left(self, run: Run) -> ToolResult:
+    async def unless_left(self, run: Run) -> Told:
         """What `run` returns; CallerLeftError, which nobody hears, when the client has left."""
         if self._has_left:
             raise CallerLeftError
@@ -55,7 +54,7 @@ class Departure:
 class CancelForTheDeparted(ToolMiddleware):
     """FastMCP middleware: ends a tool whose caller has closed the connection."""
 
-    async def around(self, call: ToolCall, run: Run) -> ToolResult:
+    async def around(self, call: ToolCall, run: Run) -> Told:
         """Runs the tool; errors as for Departure.unless_left."""
         departure: Departure | None = get_http_request().scope.get("state", {}).get(KEY)
         return await (run() if departure is None else departure.unless_left(run))
