@@ -26,8 +26,8 @@ HORIZON = 2_000
 KEPT_BY_SCAN = 1_000
 """Those that `scan_wider` keeps; whoever takes more makes the scan look further, and of a million that finds more."""
 BEYOND_PRICES = Decimal(10**10)
-COMPARING = ("plan_anew", "alone")
-SCANNING = (*COMPARING, "scan_further", "scan_wider", "scan_longer", "scan_in_memory")
+STOCKED = ("plan_anew", "alone", "by_index")
+SCANNING = ("plan_anew", "alone", "scan_further", "scan_wider", "scan_longer", "scan_in_memory")
 
 
 @dataclass(frozen=True)
@@ -215,23 +215,26 @@ async def by_meaning(
     arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
     if not model.is_indexed:
         return matches_in(await session.rows(named_sql("search")["by_comparing"], *arguments, None))
-    rows = await _compared(session, arguments, COMPARED) if filters.are_any else None
+    rows = await _compared(session, arguments, filters, COMPARED) if filters.are_any else None
     if rows is None:
         # What an unwanted word puts behind makes room for others.
         wide = max(HORIZON if unwanted else 0, horizon(filters, limit))
         rows = await session.rows_with(scan_settings(), nearest_statement(model.dimensions), *arguments, wide)
         if len(rows) < limit:
-            rows = await _compared(session, arguments, None) or []
+            rows = await _compared(session, arguments, filters, None) or []
     return matches_in(rows)
 
 
-async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:
+async def _compared(
+    session: Session, arguments: Sequence[Any], filters: Filters, most: int | None
+) -> Sequence[Any] | None:
     """The nearest of all that pass the filters; None where those are `most` or more."""
-    sql = named_sql("search")
-    rows = await session.rows_with([sql[name] for name in COMPARING], sql["by_comparing"], *arguments, most)
-    if most is not None and rows[0]["passed"] >= most:
-        return None
-    return rows
+    sql = named_sql("search")["by_comparing"]
+    if filters.in_stock:
+        rows = await session.rows_with([named_sql("search")[name] for name in STOCKED], sql, *arguments, most)
+    else:
+        rows = await session.records(sql, *arguments, most)
+    return None if rows and rows[0]["product_id"] is None else rows
 
 
 def matches_in(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, Match]:
