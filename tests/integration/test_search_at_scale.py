@@ -259,10 +259,11 @@ async def test_words_among_very_many_products_in_stock_are_those_of_ones_own_sto
 async def test_the_product_whose_like_is_wanted_makes_room_for_another(
     pools: PostgreSQLProvider, seattle: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    in_stock = replace(NO_FILTERS, in_stock=True)
     vector = await embedder_from_settings(pools.settings).embed_query("paint")
     for most in (1, search.COMPARED):
         monkeypatch.setattr(search, "COMPARED", most)
-        for filters in (NO_FILTERS, CHEAP):
+        for filters in (NO_FILTERS, CHEAP, in_stock, replace(in_stock, max_price=Decimal(1_000))):
             async with pools.reader(seattle) as session:
                 first = next(iter(await by_meaning(session, vector, MODEL, [], filters, 50)))
                 others = await by_meaning(session, vector, MODEL, [], filters, 50, without=first)

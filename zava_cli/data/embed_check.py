@@ -80,9 +80,10 @@ class CheckStore:
             else:
                 await self._connection.execute("; ".join(scan_settings()))
                 nearest, candidates = nearest_statement(row.dimensions), horizon(NO_FILTERS, limit)
-                arguments = (vector, *NO_FILTERS.values, limit, row.model, [], None, candidates)
-                rows = await self._connection.fetch(nearest, *arguments)
-        return matches_in(map(dict, rows))
+                rows = await self._connection.fetch(
+                    nearest, vector, *NO_FILTERS.values, limit, row.model, [], None, candidates
+                )
+        return matches_in(rows)
 
     async def sample(self, model: str) -> list[ProductRow]:
         """Some products that have a vector of the model."""

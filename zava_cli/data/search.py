@@ -188,12 +188,12 @@ async def by_keyword(
     term's spellings are joined by bars.
     """
     arguments = (list(terms), *filters.values, limit, list(unwanted), without)
-    return matches_in(await session.rows(named_sql("search")["by_keyword"], *arguments))
+    return matches_in(await session.records(named_sql("search")["by_keyword"], *arguments))
 
 
 async def by_operators(session: Session, question: str, filters: Filters, limit: int) -> dict[UUID, Match]:
     """Products that fit a question with quotes, OR or a minus sign, best first."""
-    return matches_in(await session.rows(named_sql("search")["by_operators"], question, *filters.values, limit))
+    return matches_in(await session.records(named_sql("search")["by_operators"], question, *filters.values, limit))
 
 
 async def by_meaning(
@@ -214,7 +214,7 @@ async def by_meaning(
     """
     arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
     if not model.is_indexed:
-        return matches_in(await session.rows(named_sql("search")["by_comparing"], *arguments, None))
+        return matches_in(await _compared(session, arguments, filters, None) or [])
     rows = await _compared(session, arguments, filters, COMPARED) if filters.are_any else None
     if rows is None:
         # What an unwanted word puts behind makes room for others.
@@ -237,13 +237,9 @@ async def _compared(
     return None if rows and rows[0]["product_id"] is None else rows
 
 
-def matches_in(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, Match]:
-    """The products in rows of a `by_…` statement, in their order; that of `by_comparing` may have a row without one."""
-    return {
-        row["product_id"]: Match(row["score"], row["type_id"], row["penalty"])
-        for row in rows
-        if row["product_id"] is not None
-    }
+def matches_in(rows: Iterable[Any]) -> dict[UUID, Match]:
+    """The products in rows of a `by_…` statement, in their order."""
+    return {row["product_id"]: Match(row["score"], row["type_id"], row["penalty"]) for row in rows}
 
 
 def horizon(filters: Filters, limit: int) -> int:
