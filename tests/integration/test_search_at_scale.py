@@ -18,7 +18,7 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embed import embedding_store
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.search import NO_FILTERS, Filters, VectorModel, by_meaning
+from zava_cli.data.search import NO_FILTERS, Filters, VectorModel, by_meaning, nearest_statement
 from zava_cli.data.session import Session
 from zava_cli.data.target import Target
 from zava_cli.models.embed import EmbedRequest
@@ -64,7 +64,7 @@ class Heard(Session):
         return await super().rows_with(settings, sql, *arguments)
 
     def _hear(self, sql: str) -> None:
-        self.ways.append("compared" if sql == named_sql("search")["by_comparing"] else "index")
+        self.ways.append("index" if sql == nearest_statement(MODEL.dimensions) else "compared")
 
 
 @pytest.fixture
@@ -278,13 +278,13 @@ async def test_of_an_index_only_what_passes_the_filters_is_read(
     filters = filters or replace(await category(pools.target, "PLUMBING"), max_price=Decimal(9))
     vector = await embedder_from_settings(pools.settings).embed_query("paint")
     read = f"SELECT pg_stat_get_xact_tuples_returned('retail.{index}'::regclass)"
-    sql, arguments = named_sql("search")["by_comparing"], (vector, *filters.values, 5_000, MODEL.model, [], None, None)
+    sql, prices = named_sql("search")["by_comparing"], filters.values[1:3]
     async with admin_connection(pools.target) as connection, connection.transaction():
         context = seattle.sign(connection.get_server_pid(), time.time(), 60)
         await connection.execute("SELECT set_config('zava.context', $1, true)", context)
         # What cannot use an index would read the whole table all the same.
         await connection.execute("SET LOCAL search_path = retail, public; SET LOCAL enable_seqscan = off")
-        found = await connection.fetch(sql, *arguments)
+        found = await connection.fetch(sql, vector, filters.category, *prices, 5_000, MODEL.model, [], None, None)
         assert await connection.fetchval(read) == len(found) > 0
 
 

@@ -212,28 +212,31 @@ async def by_meaning(
     `limit` of those pass the filters, all that pass are compared: never less is found than there is. An unwanted
     word in the name counts against a product: it puts it behind others that are about as near.
     """
-    arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
+    wanted = (limit, model.model, list(unwanted), without)
     if not model.is_indexed:
-        return matches_in(await _compared(session, arguments, filters, None) or [])
-    rows = await _compared(session, arguments, filters, COMPARED) if filters.are_any else None
+        return matches_in(await _compared(session, vector, filters, wanted, None) or [])
+    rows = await _compared(session, vector, filters, wanted, COMPARED) if filters.are_any else None
     if rows is None:
         # What an unwanted word puts behind makes room for others.
         wide = max(HORIZON if unwanted else 0, horizon(filters, limit))
-        rows = await session.rows_with(scan_settings(), nearest_statement(model.dimensions), *arguments, wide)
+        statement = nearest_statement(model.dimensions)
+        rows = await session.rows_with(scan_settings(), statement, vector, *filters.values, *wanted, wide)
         if len(rows) < limit:
-            rows = await _compared(session, arguments, filters, None) or []
+            rows = await _compared(session, vector, filters, wanted, None) or []
     return matches_in(rows)
 
 
 async def _compared(
-    session: Session, arguments: Sequence[Any], filters: Filters, most: int | None
+    session: Session, vector: NDArray[np.float32], filters: Filters, wanted: Sequence[Any], most: int | None
 ) -> Sequence[Any] | None:
     """The nearest of all that pass the filters; None where those are `most` or more."""
-    sql = named_sql("search")["by_comparing"]
-    if filters.in_stock:
-        rows = await session.rows_with([named_sql("search")[name] for name in STOCKED], sql, *arguments, most)
+    sql = named_sql("search")
+    *of_product, in_stock, store = filters.values
+    if in_stock:
+        settings, statement = [sql[name] for name in STOCKED], sql["by_comparing_stock"]
+        rows = await session.rows_with(settings, statement, vector, *of_product, store, *wanted, most)
     else:
-        rows = await session.records(sql, *arguments, most)
+        rows = await session.records(sql["by_comparing"], vector, *of_product, *wanted, most)
     return None if rows and rows[0]["product_id"] is None else rows
 
 

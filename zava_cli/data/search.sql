@@ -92,24 +92,29 @@ LIMIT $7
 -- name: by_comparing
 -- The products that pass the filters, each compared with a question's vector: the nearest, or one row without a product
 -- where too many pass. An unwanted word in the name counts as so much distance.
--- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 too many integer
+-- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 rows integer, $6 model text, $7 unwanted words text[], $8 product to leave out uuid, $9 too many integer
+SELECT product_id, score, type_id, penalty
+FROM security.products_compared($1::vector, $6, $2, $3, $4, NULL, $8, $7, $5, $9)
+
+-- name: by_comparing_stock
+-- Likewise of those in stock, which row security knows. By itself, since it is planned anew each time. To look the
+-- products up as well, without need, takes as long as to compare them.
+-- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 store uuid, $6 rows integer, $7 model text, $8 unwanted words text[], $9 product to leave out uuid, $10 too many integer
 SELECT product_id, score, type_id, penalty
 FROM security.products_compared(
-    $1::vector, $8::text, $2::uuid, $3::bigint, $4::bigint,
-    -- What is in stock row security knows. To look the products up as well takes as long as to compare them.
-    CASE WHEN NOT $5::boolean THEN NULL
-    WHEN coalesce($2::text, $3::text, $4::text) IS NULL THEN ARRAY(
+    $1::vector, $7, NULL, NULL, NULL,
+    CASE WHEN num_nonnulls($2::uuid, $3::bigint, $4::bigint) = 0 THEN ARRAY(
         SELECT DISTINCT i.product_id FROM inventory i
-        WHERE i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)
-          AND ($10::uuid IS NULL OR i.product_id <> $10)
-        LIMIT $11::integer)
+        WHERE i.stock_level > 0 AND ($5::uuid IS NULL OR i.store_id = $5)
+          AND ($9::uuid IS NULL OR i.product_id <> $9)
+        LIMIT $10::integer)
     ELSE ARRAY(
         SELECT p.product_id FROM products p
         WHERE p.product_id IN (SELECT i.product_id FROM inventory i
-                               WHERE i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6))
-          AND @{filters} AND ($10::uuid IS NULL OR p.product_id <> $10)
-        LIMIT $11::integer) END,
-    $10::uuid, $9::text[], $7::integer, $11::integer)
+                               WHERE i.stock_level > 0 AND ($5::uuid IS NULL OR i.store_id = $5))
+          AND @{filters} AND ($9::uuid IS NULL OR p.product_id <> $9)
+        LIMIT $10::integer) END,
+    NULL, $8, $6, $10::integer)
 
 -- name: nearest
 -- All products compared with a question's vector, nearest first. Without filters to pass, unlike in by_comparing, no
