@@ -6,9 +6,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from contextvars import Context
+from dataclasses import dataclass
 from functools import partial
+from types import TracebackType
 from typing import Any
 
 import asyncpg
@@ -50,10 +52,8 @@ _BROKEN = (
 )
 
 
-Begin = Callable[[Any], Awaitable[None]]
-"""Begins the transaction of a connection."""
-Place = AbstractAsyncContextManager[None]
-"""A share of a pool, for as long as it is open."""
+Begin = Callable[[Any], Awaitable[Any]]
+"""Begins the transaction of a connection; returns what that opened with."""
 
 
 class Pools:
@@ -89,31 +89,35 @@ class Pools:
         async with pool.acquire(timeout=self._settings.connect_timeout) as connection:
             yield connection  # pyright: ignore[reportReturnType]
 
-    @asynccontextmanager
-    async def connection(
-        self, kind: str, begin: Begin, turn: Deadline | None = None, place: Place | None = None
-    ) -> AsyncGenerator[Any]:
+    async def lend(
+        self, kind: str, begin: Begin, turn: Deadline | None = None, place: asyncio.Semaphore | None = None
+    ) -> Lent:
         """A connection in the transaction that `begin` begins; `turn` is from `turn()`, for who has waited before.
 
         `place` is the caller's share of the pool. Behind an error it is kept until the server has done with the
         connection, for some functions of PostgreSQL heed neither a cancel nor a caller who is gone, for hours. Behind a
         pooler, which makes the backend's number up, it is kept for as long as the connection takes to end.
         """
-        kept: AsyncExitStack | None = None
-        async with AsyncExitStack() as held:
-            if place is not None:
-                await held.enter_async_context(place)
-            with translated(holds=True):
+        with translated(holds=True):
+            try:
                 pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
-                backend = connection.get_server_pid()
-                try:
-                    await self._begin(pool, connection, begin)
-                    yield connection
-                except BaseException:
-                    kept = None if place is None else held.pop_all()
-                    raise
-                finally:
-                    self._later(self._give_back(pool, connection, backend, kept))
+            except BaseException:
+                if place is not None:
+                    place.release()
+                raise
+            lent = Lent(self, pool, connection, connection.get_server_pid(), place)
+            try:
+                lent.opened = await self._begin(pool, connection, begin)
+            except BaseException:
+                self.take_back(lent, failed=True)
+                raise
+            return lent
+
+    def take_back(self, lent: Lent, *, failed: bool) -> None:
+        """Ends its transaction behind the answer."""
+        if lent.place is not None and not failed:
+            lent.place.release()
+        self._later(self._give_back(lent, lent.place if failed else None))
 
     def turn(self) -> Deadline:
         """Until when a request waits for others to be done, from now on.
@@ -136,8 +140,9 @@ class Pools:
         """A connection for statements that are each a transaction by themselves; `turn` as for `connection`."""
         if not self._settings.prepared_statements:
             # A pooler may give the two halves of such a statement to different servers.
-            async with self.connection(kind, self._begin_plainly, turn) as connection:
-                yield connection
+            lent = await self.lend(kind, self._begin_plainly, turn)
+            with translated(holds=True), lent:
+                yield lent.connection
             return
         with translated(holds=True):
             pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
@@ -170,9 +175,9 @@ class Pools:
     async def _begin_plainly(self, connection: Any) -> None:
         await connection.execute(BEGIN, timeout=at_most(self._settings.connect_timeout))
 
-    async def _begin(self, pool: asyncpg.Pool, connection: Any, begin: Begin) -> None:
+    async def _begin(self, pool: asyncpg.Pool, connection: Any, begin: Begin) -> Any:
         try:
-            await begin(connection)
+            return await begin(connection)
         except _BROKEN:
             await self._expire(pool, connection)
             raise
@@ -191,7 +196,7 @@ class Pools:
     async def _waited_for(self, kind: str, turn: Deadline) -> tuple[asyncpg.Pool, Any]:
         self._check_not_away()
         try:
-            pool = await self._pool(kind)
+            pool = self._open.get(kind) or await self._pool(kind)
             try:
                 return pool, await self._acquire_from(pool, turn)
             except _AWAY:
@@ -212,7 +217,8 @@ class Pools:
             # First come, first served: the pool's queue keeps the order.
             wait = at_most(self._settings.connect_timeout) if has_room else turn.left()
             with waiting():
-                return await pool.acquire(timeout=wait)
+                async with asyncio.timeout(wait):
+                    return await pool.acquire()
         except TimeoutError:
             if pool.get_size() < pool.get_max_size():
                 # There was room for one more: it is the server that did not answer.
@@ -273,16 +279,18 @@ class Pools:
             command_timeout=None,
         )
 
-    async def _give_back(self, pool: asyncpg.Pool, connection: Any, backend: int, kept: AsyncExitStack | None) -> None:
+    async def _give_back(self, lent: Lent, kept: asyncio.Semaphore | None) -> None:
         if kept is None:
-            await _end(pool, connection)
+            await _end(lent.pool, lent.connection)
             return
-        async with kept:
+        try:
             with suppress(*_BROKEN):
-                await _end(pool, connection)
+                await _end(lent.pool, lent.connection)
                 return
-            while await self._may_work(backend):  # noqa: ASYNC110
+            while await self._may_work(lent.backend):  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        finally:
+            kept.release()
 
     async def _may_work(self, backend: int) -> bool:
         try:
@@ -309,10 +317,29 @@ class Pools:
             task.exception()
 
 
+@dataclass
+class Lent:
+    """A connection in its transaction, which ends with the block; `opened` is what it opened with."""
+
+    pools: Pools
+    pool: asyncpg.Pool
+    connection: Any
+    backend: int
+    place: asyncio.Semaphore | None
+    opened: Any = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.pools.take_back(self, failed=kind is not None)
+
+
 async def _end(pool: asyncpg.Pool, connection: Any) -> None:
     try:
-        async with asyncio.timeout(RELEASE_SECONDS):
-            await connection.end()
+        await connection.end(RELEASE_SECONDS)
     except BaseException:
         # Nobody else may have a connection that still holds something.
         connection.terminate()

@@ -61,7 +61,7 @@ async def open_query(
     options: dict[str, Any] = {} if page is None else {"page": page}
     try:
         with prepared.places():
-            async with provider.text_reader(caller, timeout=request.timeout) as session:
+            async with provider.text_reader(caller, prepared.query.sql, timeout=request.timeout) as session:
                 with statement_span(prepared.query):
                     stream = await session.stream(prepared.query, prepared.values, limit=request.limit, **options)
                     stream.batches = _counted(stream.batches)
@@ -93,7 +93,7 @@ async def copy_query(
 
     try:
         with prepared.places():
-            async with provider.text_reader(caller, timeout=request.timeout) as session:
+            async with provider.text_reader(caller, prepared.query.sql, timeout=request.timeout) as session:
                 with statement_span(prepared.query):
                     count = await session.copy_out(prepared.query, format_name, write_or_remember, header=header)
                 current_operation().row_count = count
