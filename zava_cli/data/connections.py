@@ -57,6 +57,9 @@ def _unanswered(statement: str) -> bytes:
     return _message(b"P", b"\0" + statement.encode() + b"\0" + bytes(2)) + _bind_and_execute("", ())
 
 
+_BEGINNING = _unanswered(BEGIN)
+
+
 @dataclass(frozen=True)
 class Opening:
     """A statement of ours that is sent behind the set-up of its transaction, without waiting for the answer to that.
@@ -100,7 +103,7 @@ class TransactionConnection(asyncpg.Connection):
             rows = await self.fetch(named_sql("session")["begin"], *values, timeout=timeout)
         else:
             # In one round trip: the server answers both once the second one asks it to.
-            self._transport.write(_unanswered(BEGIN))  # pyright: ignore
+            self._transport.write(_BEGINNING)  # pyright: ignore
             rows, *_ = await self._protocol.bind_execute(self._set_up, values, "", 0, True, timeout)  # pyright: ignore
         return cast("str | None", rows[0][0])
 
@@ -134,7 +137,7 @@ class OwnConnection(TransactionConnection):
             await self._keep(opening.sql)
             return state, await self._rows(opening, limit)
         set_up = self._set_ups[len(self._openings[opening.sql]._get_attributes())]
-        self._transport.write(_unanswered(BEGIN) + _bind_and_execute(set_up.name, values))  # pyright: ignore
+        self._transport.write(_BEGINNING + _bind_and_execute(set_up.name, values))  # pyright: ignore
         rows = await self._rows(opening, limit)
         return rows[0][0], rows[1:]
 
@@ -202,7 +205,7 @@ class TextConnection(TransactionConnection):
         """
         if self._set_up is None:
             return await self.begin(values, timeout), None
-        self._transport.write(_unanswered(BEGIN) + _bind_and_execute(SET_UP, values))  # pyright: ignore
+        self._transport.write(_BEGINNING + _bind_and_execute(SET_UP, values))  # pyright: ignore
         try:
             return None, await self.parse(opening.sql, timeout + CLIENT_MARGIN)
         except (asyncpg.PostgresError, TimeoutError) as error:

@@ -18,8 +18,9 @@ import asyncpg
 from zava_cli.data.callers import Caller, caller_from_row
 from zava_cli.data.connections import CLIENT_MARGIN, Opening, PoolUse
 from zava_cli.data.driver_errors import translated
+from zava_cli.data.lent import Lent
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.pools import Lent, Pools
+from zava_cli.data.pools import Pools
 from zava_cli.data.retries import retried
 from zava_cli.data.session import Session, TextSession
 from zava_cli.data.shares import Shares

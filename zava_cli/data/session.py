@@ -17,6 +17,7 @@ from zava_cli.data.named_sql import named_sql
 from zava_cli.data.statement_spans import own_statement_span
 from zava_cli.infra.deadline import Deadline
 from zava_cli.infra.errors import DatabaseError, QueryRefusedError, QueryTimeoutError, ValidationError
+from zava_cli.infra.operations import current_operation
 from zava_cli.models.query import Column, CopyFormat, QueryStream, Row
 
 PAGE_ROWS = 2_000
@@ -153,7 +154,8 @@ class TextSession:
     async def _pages(
         self, stream: QueryStream, portal: _Portal, sql: str, limit: int | None, page: int, spent: float
     ) -> AsyncIterator[Sequence[Row]]:
-        left = limit
+        left, operation = limit, current_operation()
+        operation.row_count = 0
         while True:
             size = page if left is None else min(page, left + 1)
             started = time.monotonic()
@@ -164,6 +166,7 @@ class TextSession:
                 stream.truncated = True
                 rows = rows[:left]
             if rows:
+                operation.row_count += len(rows)
                 yield rows
             if stream.truncated or len(rows) < size:
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +64,6 @@ async def open_query(
             async with provider.text_reader(caller, prepared.query.sql, timeout=request.timeout) as session:
                 with statement_span(prepared.query):
                     stream = await session.stream(prepared.query, prepared.values, limit=request.limit, **options)
-                    stream.batches = _counted(stream.batches)
                     yield stream
     except DatabaseError as error:
         await add_hint(provider, caller, error)
@@ -156,14 +155,6 @@ class _Prepared:
 def _note(request: QueryRequest) -> None:
     operation = current_operation()
     operation.sql, operation.parameters = request.sql, list(request.parameters)
-
-
-async def _counted(batches: AsyncIterator[Sequence[Row]]) -> AsyncIterator[Sequence[Row]]:
-    operation = current_operation()
-    operation.row_count = 0
-    async for batch in batches:
-        operation.row_count += len(batch)
-        yield batch
 
 
 def _prepare(provider: PostgreSQLProvider, caller: Caller, request: QueryRequest) -> _Prepared:

@@ -73,10 +73,10 @@ class Heard:
 
 @asynccontextmanager
 async def _attack(
-    provider: PostgreSQLProvider, caller: Caller, heard: Heard, seconds: float
+    provider: PostgreSQLProvider, caller: Caller, heard: Heard, seconds: float, sql: str | None = None
 ) -> AsyncGenerator[TextSession]:
     # Errors before the attack are not swallowed: nothing was attacked then.
-    async with provider.text_reader(caller, timeout=seconds) as session:
+    async with provider.text_reader(caller, sql, timeout=seconds) as session:
         connection = connection_of(session)
         heard.backend = connection.get_server_pid()
         connection.add_log_listener(heard.listen)
@@ -105,7 +105,7 @@ async def extended(
 ) -> Answer:
     """What the statement returns by the way of `zava query`, with nothing in front of the server."""
     heard = Heard()
-    async with _attack(provider, caller, heard, seconds) as session:
+    async with _attack(provider, caller, heard, seconds, None if first else sql) as session:
         await _go_first(session, first)
         stream = await session.stream(unchecked(sql), [], limit=MOST_ROWS)
         heard.add(*stream.columns)
