@@ -62,9 +62,9 @@ _BEGINNING = _unanswered(BEGIN)
 
 @dataclass(frozen=True)
 class Opening:
-    """A statement of ours that is sent behind the set-up of its transaction, without waiting for the answer to that.
+    """A statement that is sent behind the set-up of its transaction, without waiting for the answer to that.
 
-    Its first column is a text.
+    The first column of one of ours is a text.
     """
 
     sql: str
@@ -209,6 +209,7 @@ class TextConnection(TransactionConnection):
         try:
             return None, await self.parse(opening.sql, timeout + CLIENT_MARGIN)
         except (asyncpg.PostgresError, TimeoutError) as error:
+            # Who was cancelled has no time left for another attempt.
             if self.is_closed() or isinstance(error, asyncpg.QueryCanceledError):
                 raise
             await self.execute("ROLLBACK", timeout=CLIENT_MARGIN)

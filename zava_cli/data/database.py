@@ -152,8 +152,8 @@ class PostgreSQLProvider:
     ) -> AsyncGenerator[TextSession]:
         """A read-only transaction for one statement that a caller wrote; with its `sql` in a round trip less.
 
-        That is run once: a statement whose connection breaks may be the reason for it. Where it does so before, the
-        next attempt begins without the statement.
+        That is run once: a statement whose connection breaks may be the reason for it. Where it breaks before, the
+        next attempt sets up without the statement, which follows when all is well.
         """
         deadline = Deadline(timeout or self.settings.statement_timeout)
         openings = iter([] if sql is None or current_operation().keeps_answer else [Opening(sql, ())])
