@@ -24,7 +24,9 @@ from zava_cli.models.query import QueryRequest
 from zava_cli.services.query import run_query
 
 COUNT = "select count(*) from orders"
-FIELDS = "select sku /* locked */ from products limit 1"
+FIELDS = "select one /* locked */ from public.door"
+DOOR = "GRANT USAGE ON SCHEMA public TO PUBLIC; CREATE TABLE public.door AS SELECT 1 AS one; GRANT ALL ON door TO PUBLIC"
+"""A table that also the login finds by itself, so that it would wait there if it came to parse such a statement."""
 NO_NUMBER = "select 'seven'::integer"
 
 
@@ -46,10 +48,11 @@ async def serving(own_walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
 
 @asynccontextmanager
 async def locked(walls: Walls) -> AsyncIterator[None]:
-    """Nobody can parse a statement about products meanwhile."""
+    """Nobody can parse a statement about the door meanwhile."""
     connection = await asyncpg.connect(walls.superuser_dsn)
+    await connection.execute(DOOR)
     async with connection.transaction():
-        await connection.execute("LOCK TABLE retail.products IN ACCESS EXCLUSIVE MODE")
+        await connection.execute("LOCK TABLE public.door IN ACCESS EXCLUSIVE MODE")
         yield
     await connection.close()
 
