@@ -25,7 +25,9 @@ from zava_cli.services.query import run_query
 
 COUNT = "select count(*) from orders"
 FIELDS = "select one /* locked */ from public.door"
-DOOR = "GRANT USAGE ON SCHEMA public TO PUBLIC; CREATE TABLE public.door AS SELECT 1 AS one; GRANT ALL ON door TO PUBLIC"
+DOOR = (
+    "GRANT USAGE ON SCHEMA public TO PUBLIC; CREATE TABLE public.door AS SELECT 1 AS one; GRANT ALL ON door TO PUBLIC"
+)
 """A table that also the login finds by itself, so that it would wait there if it came to parse such a statement."""
 NO_NUMBER = "select 'seven'::integer"
 
