@@ -164,8 +164,8 @@ async def test_nothing_of_the_set_up_survives_the_transaction(walls: Walls, gate
     for kind, reader in (("own", gateway.reader), ("text", gateway.text_reader)):
         async with reader(caller):
             pass
-        async with gateway._pools.connection(kind, begin) as connection:
-            row = await connection.fetchrow(
+        with (lent := await gateway._pools.lend(kind, begin)):
+            row = await lent.connection.fetchrow(
                 "SELECT current_user::text, current_setting('zava.context', true), current_setting('search_path'),"
                 " current_setting('default_transaction_read_only'), current_setting('statement_timeout')"
             )

@@ -11,7 +11,7 @@ import pytest
 from tests.backends import deaf, until_busy
 from tests.conftest import opened
 from tests.small_data import ORDERS, Walls
-from zava_cli.data import pools
+from zava_cli.data import lent
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
@@ -233,7 +233,7 @@ async def test_a_manager_whose_connection_is_lost_gets_no_other_while_its_backen
 async def test_a_manager_whose_statement_hears_no_cancel_gets_no_other_backend_for_it(
     own_walls: Walls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pools, "RELEASE_SECONDS", 0.1)
+    monkeypatch.setattr(lent, "RELEASE_SECONDS", 0.1)
     settings = own_walls.target.settings.model_copy(update={"pool_max": 4, "pool_wait": 2.0})
     async with opened(Target(settings), serving=True, many=True) as provider:
         seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")

@@ -12,8 +12,12 @@ from asyncpg.protocol.protocol import BUILTIN_TYPE_OID_MAP
 from pgvector import Vector
 
 from zava_cli.data.named_sql import named_sql
+from zava_cli.data.statement_spans import own_statement_span
+from zava_cli.infra.deadline import at_most
 
 UNNAMED_TYPE = "?"
+CLIENT_MARGIN = 1.0
+"""Seconds by which our own deadline comes after the server's, which leaves the connection in better order."""
 SET_UP = "zava_set_up"
 """Name of the prepared statement that sets a transaction up."""
 FORGET_EVERYTHING = (
@@ -53,11 +57,14 @@ def _unanswered(statement: str) -> bytes:
     return _message(b"P", b"\0" + statement.encode() + b"\0" + bytes(2)) + _bind_and_execute("", ())
 
 
+_BEGINNING = _unanswered(BEGIN)
+
+
 @dataclass(frozen=True)
 class Opening:
-    """A statement of ours that is sent behind the set-up of its transaction, without waiting for the answer to that.
+    """A statement that is sent behind the set-up of its transaction, without waiting for the answer to that.
 
-    Its first column is a text.
+    The first column of one of ours is a text.
     """
 
     sql: str
@@ -74,9 +81,10 @@ class TransactionConnection(asyncpg.Connection):
     _set_up: Any = None
     """That statement where it is kept parsed in the server."""
 
-    def get_reset_query(self) -> str:
-        """Nothing: `end` has left nothing."""
-        return ""
+    async def reset(self, *, timeout: float | None = None) -> None:
+        """Nothing, where nothing is open: `end` has left nothing."""
+        if self.is_in_transaction():
+            await super().reset(timeout=timeout)
 
     async def keep_set_up(self) -> None:
         """Keeps the statement for as long as the connection lives."""
@@ -95,9 +103,9 @@ class TransactionConnection(asyncpg.Connection):
             rows = await self.fetch(named_sql("session")["begin"], *values, timeout=timeout)
         else:
             # In one round trip: the server answers both once the second one asks it to.
-            self._transport.write(_unanswered(BEGIN))  # pyright: ignore
+            self._transport.write(_BEGINNING)  # pyright: ignore
             rows, *_ = await self._protocol.bind_execute(self._set_up, values, "", 0, True, timeout)  # pyright: ignore
-        return cast("str | None", rows[0]["reading_state"])
+        return cast("str | None", rows[0][0])
 
 
 class OwnConnection(TransactionConnection):
@@ -116,6 +124,12 @@ class OwnConnection(TransactionConnection):
         Where the connection has run it before that is one round trip. Without a Sync between them the server passes
         over all that follows an error, so that nothing is read before the set-up has verified who asks.
         """
+        with own_statement_span(opening.sql):
+            return await self._begin_with(values, timeout, opening, limit)
+
+    async def _begin_with(
+        self, values: Sequence[str], timeout: float, opening: Opening, limit: float
+    ) -> tuple[str | None, list[asyncpg.Record]]:
         if self._set_up is None:
             return await self.begin(values, timeout), await self.fetch(opening.sql, *opening.arguments, timeout=limit)
         if opening.sql not in self._openings:
@@ -123,7 +137,7 @@ class OwnConnection(TransactionConnection):
             await self._keep(opening.sql)
             return state, await self._rows(opening, limit)
         set_up = self._set_ups[len(self._openings[opening.sql]._get_attributes())]
-        self._transport.write(_unanswered(BEGIN) + _bind_and_execute(set_up.name, values))  # pyright: ignore
+        self._transport.write(_BEGINNING + _bind_and_execute(set_up.name, values))  # pyright: ignore
         rows = await self._rows(opening, limit)
         return rows[0][0], rows[1:]
 
@@ -162,17 +176,17 @@ class OwnConnection(TransactionConnection):
             self._set_ups[width] = await self._kept(wide)
         self._openings[sql] = statement
 
-    async def end(self) -> None:
+    async def end(self, timeout: float | None = None) -> None:
         """Ends the transaction."""
-        await self.execute("ROLLBACK")
+        await self.execute("ROLLBACK", timeout=timeout)
 
 
 class TextConnection(TransactionConnection):
     """A connection on which every value travels as the server's own text, in both directions.
 
     Results then are exact (infinity, BC dates, `1 mon`, numeric scale), and parameters are converted by the
-    server to the type that it asks for. Types that asyncpg does not know are text as well: looking them up,
-    as the base class does, would run `set_config` as a role that may not.
+    server to the type that it asks for. Types that asyncpg does not know are text as well in what `parse` returns:
+    looking them up, as `prepare` does, would run `set_config` as a role that may not.
     """
 
     async def keep_set_up(self) -> None:
@@ -180,26 +194,44 @@ class TextConnection(TransactionConnection):
         await super().keep_set_up()
         await self.end()
 
-    async def end(self) -> None:
+    async def begin_with(
+        self, values: Sequence[str], timeout: float, opening: Opening, limit: float
+    ) -> tuple[str | None, Any]:
+        """Like `begin`, and has the server parse the statement, in one round trip; returns that instead of the state.
+
+        The server passes over a statement whose set-up fails, as in an `OwnConnection`. asyncpg, which waits for the
+        answer to a Parse, passes over the others. Whatever failed is then done again by itself, which tells what it
+        was, and there is no statement where the set-up alone went well.
+        """
+        if self._set_up is None:
+            return await self.begin(values, timeout), None
+        self._transport.write(_BEGINNING + _bind_and_execute(SET_UP, values))  # pyright: ignore
+        try:
+            return None, await self.parse(opening.sql, timeout + CLIENT_MARGIN)
+        except (asyncpg.PostgresError, TimeoutError) as error:
+            # Who was cancelled has no time left for another attempt.
+            if self.is_closed() or isinstance(error, asyncpg.QueryCanceledError):
+                raise
+            await self.execute("ROLLBACK", timeout=CLIENT_MARGIN)
+            return await self.begin(values, at_most(timeout)), None
+
+    async def parse(self, sql: str, timeout: float) -> Any:
+        """The statement as the server understands it; it holds until the next one of the connection."""
+        protocol = cast("Any", self)._protocol
+        statement = await protocol.prepare("", sql, timeout, record_class=asyncpg.Record)
+        for oid in statement._init_types():
+            _use_text(protocol.get_settings(), oid, UNNAMED_TYPE)
+        statement._init_codecs()
+        return statement
+
+    async def end(self, timeout: float | None = None) -> None:
         """Ends the transaction and leaves nothing of one caller's SQL to the next, in one round trip.
 
         Rolled back, not committed: session settings that a query made are undone with it. The server takes a
         statement that PREPARE names for the one of that name in the protocol.
         """
         again = "" if self._set_up is None else f"PREPARE {SET_UP} AS {named_sql('session')['begin']}"
-        await self.execute(f"ROLLBACK; {FORGET_EVERYTHING} DEALLOCATE ALL; {again}")
-
-    async def _introspect_types(self, typeoids: Any, timeout: Any) -> Any:
-        settings = self._protocol.get_settings()
-        for oid in typeoids:
-            _use_text(settings, oid, UNNAMED_TYPE)
-        return [], _NamedStatement()
-
-
-class _NamedStatement:
-    """Tells asyncpg that no anonymous statement was lost to a lookup."""
-
-    name = "none"
+        await self.execute(f"ROLLBACK; {FORGET_EVERYTHING} DEALLOCATE ALL; {again}", timeout=timeout)
 
 
 async def prepare_text_connection(connection: Any, *, keeps_statements: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,13 +16,14 @@ from weakref import WeakSet
 import asyncpg
 
 from zava_cli.data.callers import Caller, caller_from_row
-from zava_cli.data.connections import Opening, PoolUse
+from zava_cli.data.connections import CLIENT_MARGIN, Opening, PoolUse
+from zava_cli.data.driver_errors import translated
+from zava_cli.data.lent import Lent
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.pools import Place, Pools
+from zava_cli.data.pools import Pools
 from zava_cli.data.retries import retried
-from zava_cli.data.session import CLIENT_MARGIN, Session, TextSession
+from zava_cli.data.session import Session, TextSession
 from zava_cli.data.shares import Shares
-from zava_cli.data.statement_spans import own_statement_span
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import Deadline, at_most
 from zava_cli.infra.errors import AuthorizationError, ContextRefusedError, ValidationError
@@ -113,15 +114,17 @@ class PostgreSQLProvider:
 
     async def _reading_state(self, caller: Caller) -> str:
         turn = self._pools.turn()
-        async with (
-            self._place("own", caller, turn) or nullcontext(),
-            self._pools.single_statements("own", turn) as connection,
-        ):
-            context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
-            limit = at_most(self.settings.connect_timeout)
-            statement = named_sql("identity")["reading_state"]
-            token = current_operation().token
-            return str(await connection.fetchval(statement, context, token, column=2, timeout=limit))
+        place = await self._place("own", caller, turn)
+        try:
+            async with self._pools.single_statements("own", turn) as connection:
+                context = caller.sign(connection.get_server_pid(), time.time(), CONTEXT_SECONDS)
+                limit = at_most(self.settings.connect_timeout)
+                statement = named_sql("identity")["reading_state"]
+                token = current_operation().token
+                return str(await connection.fetchval(statement, context, token, column=2, timeout=limit))
+        finally:
+            if place is not None:
+                place.release()
 
     @asynccontextmanager
     async def gateway_reader(self) -> AsyncGenerator[Session]:
@@ -139,23 +142,26 @@ class PostgreSQLProvider:
         It may open with one whose rows are there at once, as the session's `opened`.
         """
         deadline = Deadline(timeout or self.settings.statement_timeout)
-        async with self._transaction("own", caller, deadline, opening) as (connection, opened):
-            yield Session(connection, deadline, opened)
+        lent = await self._begun("own", caller, deadline, opening)
+        with translated(holds=True), lent:
+            yield Session(lent.connection, deadline, lent.opened or ())
 
     @asynccontextmanager
-    async def text_reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncGenerator[TextSession]:
-        """A read-only transaction for one statement that a caller wrote.
+    async def text_reader(
+        self, caller: Caller, sql: str | None = None, *, timeout: float | None = None
+    ) -> AsyncGenerator[TextSession]:
+        """A read-only transaction for one statement that a caller wrote; with its `sql` in a round trip less.
 
-        That is run once: a statement whose connection breaks may be the reason for it.
+        That is run once: a statement whose connection breaks may be the reason for it. Where it breaks before, the
+        next attempt sets up without the statement, which follows when all is well.
         """
         deadline = Deadline(timeout or self.settings.statement_timeout)
-        async with AsyncExitStack() as stack:
-            connection, _ = await retried(
-                self.settings,
-                lambda: stack.enter_async_context(self._transaction("text", caller, deadline)),
-                deadline.left(),
-            )
-            yield TextSession(connection, deadline.left())
+        openings = iter([] if sql is None or current_operation().keeps_answer else [Opening(sql, ())])
+        lent = await retried(
+            self.settings, lambda: self._begun("text", caller, deadline, next(openings, None)), deadline.left()
+        )
+        with translated(holds=True), lent:
+            yield TextSession(lent.connection, deadline.left(), lent.opened)
 
     def pool_use(self) -> dict[str, PoolUse]:
         """How full each open pool is."""
@@ -167,49 +173,37 @@ class PostgreSQLProvider:
         async with self._pools.open_connection() as connection:
             yield connection
 
-    @asynccontextmanager
-    async def _transaction(
-        self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None = None
-    ) -> AsyncGenerator[_Begun]:
+    async def _begun(self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None) -> Lent:
         _note(caller)
         caller = await self.current(caller)
-        async with AsyncExitStack() as stack:
-            try:
-                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening))
-            except ContextRefusedError:
-                if caller not in self._looked_up:
-                    raise
-                # A clock was set or a key was cut off since the caller was looked up.
-                caller = await self._look_up_again(caller)
-                begun = await stack.enter_async_context(self._begun(kind, caller, deadline, opening))
-            yield begun
+        try:
+            return await self._lent(kind, caller, deadline, opening)
+        except ContextRefusedError:
+            if caller not in self._looked_up:
+                raise
+            # A clock was set or a key was cut off since the caller was looked up.
+            return await self._lent(kind, await self._look_up_again(caller), deadline, opening)
 
-    @asynccontextmanager
-    async def _begun(
-        self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None
-    ) -> AsyncGenerator[_Begun]:
-        opened: list[asyncpg.Record] = []
-
-        async def begin(connection: Any) -> None:
-            values = self._session_values(kind, caller, connection, deadline.left())
+    async def _lent(self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None) -> Lent:
+        async def begin(connection: Any) -> Any:
+            left = deadline.left()
+            values = self._session_values(caller, connection, left)
             timeout = at_most(self.settings.connect_timeout)
             if opening is None:
-                state = await connection.begin(values, timeout)
+                state, opened = await connection.begin(values, timeout), None
             else:
-                with own_statement_span(opening.sql):
-                    limit = deadline.left() + CLIENT_MARGIN
-                    state, opened[:] = await connection.begin_with(values, timeout, opening, limit)
+                state, opened = await connection.begin_with(values, timeout, opening, left + CLIENT_MARGIN)
             operation = current_operation()
             # The oldest, so that it is never younger than a row of the answer.
             operation.reading_state = operation.reading_state or state
+            return opened
 
         # One wait, whether for one's own requests, for everybody's, or for both.
         turn = self._pools.turn()
-        async with self._pools.connection(kind, begin, turn, self._place(kind, caller, turn)) as connection:
-            yield connection, opened
+        return await self._pools.lend(kind, begin, turn, await self._place(kind, caller, turn))
 
-    def _place(self, kind: str, caller: Caller, turn: Deadline) -> Place | None:
-        return self._shares[kind].of(caller.identity.manager_id, turn) if self._shares else None
+    async def _place(self, kind: str, caller: Caller, turn: Deadline) -> asyncio.Semaphore | None:
+        return await self._shares[kind].take(caller.identity.manager_id, turn) if self._shares else None
 
     async def current(self, caller: Caller) -> Caller:
         """The caller as they are known now: a server keeps one for as long as it runs."""
@@ -228,9 +222,7 @@ class PostgreSQLProvider:
             # Others may have waited for the same.
             return known if known is not outdated else await self.identify(str(manager_id))
 
-    def _session_values(
-        self, kind: str, caller: Caller, connection: asyncpg.Connection, limit: float
-    ) -> tuple[str, ...]:
+    def _session_values(self, caller: Caller, connection: asyncpg.Connection, limit: float) -> tuple[str, ...]:
         milliseconds = str(max(1, int(limit * 1000)))
         return (
             caller.sign(connection.get_server_pid(), time.time(), int(limit) + CONTEXT_SECONDS),
@@ -250,10 +242,6 @@ class PostgreSQLProvider:
 
 def _note(caller: Caller) -> None:
     current_operation().identified(caller.identity.manager_id, caller.identity.role.value)
-
-
-_Begun = tuple[asyncpg.Connection, list[asyncpg.Record]]
-"""A connection in its transaction, and the rows of the statement that this opened with."""
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from contextvars import Context
 from functools import partial
 from typing import Any
@@ -22,6 +21,7 @@ from zava_cli.data.connections import (
     prepare_text_connection,
 )
 from zava_cli.data.driver_errors import is_misuse, translated
+from zava_cli.data.lent import AWAY, BROKEN, RELEASE_SECONDS, Lent
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.statement_spans import SYSTEM
 from zava_cli.data.target import Target
@@ -32,28 +32,11 @@ from zava_cli.infra.tracing import span
 
 KNOCK_SECONDS = 0.1
 """A server that could not be reached is left alone for so long, however many ask for it."""
-RELEASE_SECONDS = 10.0
-"""By then a connection that does not answer is given up: the server may be gone without a word."""
-LOOK_AGAIN_SECONDS = 1.0
-"""Between two looks at a backend that does not end."""
-
 _FEW = {"gateway": 2, "health": 1}
 """Connections beside those of pool_max: each token, name and look is one short statement."""
 
-_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
-_BROKEN = (
-    *_AWAY,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
-
-
-Begin = Callable[[Any], Awaitable[None]]
-"""Begins the transaction of a connection."""
-Place = AbstractAsyncContextManager[None]
-"""A share of a pool, for as long as it is open."""
+Begin = Callable[[Any], Awaitable[Any]]
+"""Begins the transaction of a connection; returns what that opened with."""
 
 
 class Pools:
@@ -71,7 +54,6 @@ class Pools:
         self._serving = serving
         self._open: dict[str, asyncpg.Pool] = {}
         self._opening = asyncio.Lock()
-        self._arriving: Counter[asyncpg.Pool] = Counter()
         self._releases: set[asyncio.Task[None]] = set()
         self._starting: asyncio.Future[bool] | None = None
         self._is_away_until = 0.0
@@ -89,31 +71,27 @@ class Pools:
         async with pool.acquire(timeout=self._settings.connect_timeout) as connection:
             yield connection  # pyright: ignore[reportReturnType]
 
-    @asynccontextmanager
-    async def connection(
-        self, kind: str, begin: Begin, turn: Deadline | None = None, place: Place | None = None
-    ) -> AsyncGenerator[Any]:
-        """A connection in the transaction that `begin` begins; `turn` is from `turn()`, for who has waited before.
+    async def lend(
+        self, kind: str, begin: Begin, turn: Deadline | None = None, place: asyncio.Semaphore | None = None
+    ) -> Lent:
+        """A connection in the transaction that `begin` begins, with the caller's `place`, which is released then.
 
-        `place` is the caller's share of the pool. Behind an error it is kept until the server has done with the
-        connection, for some functions of PostgreSQL heed neither a cancel nor a caller who is gone, for hours. Behind a
-        pooler, which makes the backend's number up, it is kept for as long as the connection takes to end.
+        `turn` is from `turn()`, for who has waited before.
         """
-        kept: AsyncExitStack | None = None
-        async with AsyncExitStack() as held:
-            if place is not None:
-                await held.enter_async_context(place)
-            with translated(holds=True):
+        with translated(holds=True):
+            try:
                 pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
-                backend = connection.get_server_pid()
-                try:
-                    await self._begin(pool, connection, begin)
-                    yield connection
-                except BaseException:
-                    kept = None if place is None else held.pop_all()
-                    raise
-                finally:
-                    self._later(self._give_back(pool, connection, backend, kept))
+            except BaseException:
+                if place is not None:
+                    place.release()
+                raise
+            lent = Lent(pool, connection, connection.get_server_pid(), place, self._later, self._may_work)
+            try:
+                lent.opened = await self._begin(pool, connection, begin)
+            except BaseException:
+                lent.end(failed=True)
+                raise
+            return lent
 
     def turn(self) -> Deadline:
         """Until when a request waits for others to be done, from now on.
@@ -136,14 +114,15 @@ class Pools:
         """A connection for statements that are each a transaction by themselves; `turn` as for `connection`."""
         if not self._settings.prepared_statements:
             # A pooler may give the two halves of such a statement to different servers.
-            async with self.connection(kind, self._begin_plainly, turn) as connection:
-                yield connection
+            lent = await self.lend(kind, self._begin_plainly, turn)
+            with translated(holds=True), lent:
+                yield lent.connection
             return
         with translated(holds=True):
             pool, connection = await self._acquire(kind, turn or Deadline(self._settings.pool_wait))
             try:
                 yield connection
-            except (*_BROKEN, DatabaseUnavailableError, QueryTimeoutError) as error:
+            except (*BROKEN, DatabaseUnavailableError, QueryTimeoutError) as error:
                 # These statements take no time: one that runs past its own has not been heard.
                 await self._expire(pool, connection)
                 if is_misuse(error, holds=True):
@@ -170,10 +149,10 @@ class Pools:
     async def _begin_plainly(self, connection: Any) -> None:
         await connection.execute(BEGIN, timeout=at_most(self._settings.connect_timeout))
 
-    async def _begin(self, pool: asyncpg.Pool, connection: Any, begin: Begin) -> None:
+    async def _begin(self, pool: asyncpg.Pool, connection: Any, begin: Begin) -> Any:
         try:
-            await begin(connection)
-        except _BROKEN:
+            return await begin(connection)
+        except BROKEN:
             await self._expire(pool, connection)
             raise
 
@@ -191,28 +170,26 @@ class Pools:
     async def _waited_for(self, kind: str, turn: Deadline) -> tuple[asyncpg.Pool, Any]:
         self._check_not_away()
         try:
-            pool = await self._pool(kind)
+            pool = self._open.get(kind) or await self._pool(kind)
             try:
                 return pool, await self._acquire_from(pool, turn)
-            except _AWAY:
+            except AWAY:
                 # The server died after the pool was opened.
                 if not await self._start_embedded():
                     raise
                 return pool, await self._acquire_from(pool, turn)
-        except _AWAY:
+        except AWAY:
             self._is_away_until = time.monotonic() + KNOCK_SECONDS
             raise
 
     async def _acquire_from(self, pool: asyncpg.Pool, turn: Deadline) -> Any:
-        # What is free may be for those who came before: a pool that grows is asked by all who wait.
-        room = pool.get_idle_size() + pool.get_max_size() - pool.get_size()
-        has_room = room > self._arriving[pool]
-        self._arriving[pool] += 1
+        # First come, first served: the pool's queue keeps the order. Where it holds one only the server is waited for.
+        is_free = not pool._queue.empty()  # pyright: ignore
+        wait = at_most(self._settings.connect_timeout) if is_free else turn.left()
         try:
-            # First come, first served: the pool's queue keeps the order.
-            wait = at_most(self._settings.connect_timeout) if has_room else turn.left()
             with waiting():
-                return await pool.acquire(timeout=wait)
+                async with asyncio.timeout(wait):
+                    return await pool.acquire()
         except TimeoutError:
             if pool.get_size() < pool.get_max_size():
                 # There was room for one more: it is the server that did not answer.
@@ -220,8 +197,6 @@ class Pools:
             raise DatabaseBusyError(
                 "All connections are busy with everybody's requests.", hint="Try again in a second."
             ) from None
-        finally:
-            self._arriving[pool] -= 1
 
     def _check_not_away(self) -> None:
         if time.monotonic() < self._is_away_until:
@@ -233,7 +208,7 @@ class Pools:
                 self._check_not_away()
                 try:
                     self._open[kind] = await self._opened(kind)
-                except _AWAY:
+                except AWAY:
                     if not await self._start_embedded():
                         raise
                     self._open[kind] = await self._opened(kind)
@@ -273,17 +248,6 @@ class Pools:
             command_timeout=None,
         )
 
-    async def _give_back(self, pool: asyncpg.Pool, connection: Any, backend: int, kept: AsyncExitStack | None) -> None:
-        if kept is None:
-            await _end(pool, connection)
-            return
-        async with kept:
-            with suppress(*_BROKEN):
-                await _end(pool, connection)
-                return
-            while await self._may_work(backend):  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
-
     async def _may_work(self, backend: int) -> bool:
         try:
             async with self.health() as connection:
@@ -307,15 +271,3 @@ class Pools:
         if not task.cancelled():
             # A connection that broke meanwhile is dropped by the pool; there is nothing to tell anybody.
             task.exception()
-
-
-async def _end(pool: asyncpg.Pool, connection: Any) -> None:
-    try:
-        async with asyncio.timeout(RELEASE_SECONDS):
-            await connection.end()
-    except BaseException:
-        # Nobody else may have a connection that still holds something.
-        connection.terminate()
-        raise
-    finally:
-        await pool.release(connection, timeout=RELEASE_SECONDS)

@@ -10,18 +10,17 @@ from typing import Any, LiteralString, cast
 
 import asyncpg
 
-from zava_cli.data.connections import UNNAMED_TYPE, Opening
+from zava_cli.data.connections import CLIENT_MARGIN, UNNAMED_TYPE, Opening
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.guard.check import CheckedQuery
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.statement_spans import own_statement_span
 from zava_cli.infra.deadline import Deadline
 from zava_cli.infra.errors import DatabaseError, QueryRefusedError, QueryTimeoutError, ValidationError
+from zava_cli.infra.operations import current_operation
 from zava_cli.models.query import Column, CopyFormat, QueryStream, Row
 
 PAGE_ROWS = 2_000
-CLIENT_MARGIN = 1.0
-"""Seconds by which our own deadline comes after the server's, which leaves the connection in better order."""
 COPY_PREFIX = "COPY ("
 """What asyncpg puts in front of the statement; the server counts positions from its start."""
 PLAN_COLUMN = "QUERY PLAN"
@@ -71,11 +70,13 @@ class TextSession:
 
     `limit` bounds, in seconds, the time that the server works on it. It is watched here as well: the server's
     own timeout starts again with every page, and a statement may change it for the pages that follow.
+    `parsed` is the statement that the transaction opened with, if it did with one.
     """
 
-    def __init__(self, connection: asyncpg.Connection, limit: float) -> None:
+    def __init__(self, connection: Any, limit: float, parsed: Any = None) -> None:
         self._connection = connection
         self._limit = limit
+        self._parsed = parsed
 
     async def stream(
         self, query: CheckedQuery, parameters: Sequence[str | None], *, limit: int | None, page: int = PAGE_ROWS
@@ -83,8 +84,8 @@ class TextSession:
         """Starts the statement and returns its columns with the rows still to come, at most `limit`."""
         started = time.monotonic()
         with _bounded(query.sql):
-            statement = await self._connection.prepare(query.sql, timeout=self._left(0))
-            expected = len(statement.get_parameters())
+            statement = await self._statement(query.sql)
+            expected = len(statement._get_parameters())
             if expected != len(parameters):
                 raise ValidationError(
                     "parameters", None, f"the query takes {expected} numbered parameters",
@@ -92,7 +93,7 @@ class TextSession:
                 )  # fmt: skip
             columns = await self._columns(statement)
             _check_plan(query, columns)
-        portal = _Portal(statement, parameters)
+        portal = _Portal(self._connection, statement, parameters)
         stream = QueryStream(columns=columns, batches=_nothing())
         stream.batches = self._pages(stream, portal, query.sql, limit, page, time.monotonic() - started)
         return stream
@@ -116,7 +117,7 @@ class TextSession:
             deadline.reschedule((deadline.when() or started) + now() - started)
 
         with _bounded(query.sql):
-            await self._connection.prepare(query.sql, timeout=self._left(0))
+            await self._statement(query.sql)
         try:
             with _bounded(query.sql):
                 async with deadline:
@@ -132,20 +133,29 @@ class TextSession:
     def _left(self, spent: float) -> float:
         return max(self._limit - spent, 0) + CLIENT_MARGIN
 
+    async def _statement(self, sql: str) -> Any:
+        parsed, self._parsed = self._parsed, None
+        if parsed is not None and parsed.query == sql:
+            return parsed
+        return await self._connection.parse(sql, self._left(0))
+
     async def _columns(self, statement: Any) -> list[Column]:
-        attributes = statement.get_attributes()
+        attributes = statement._get_attributes()
         unnamed = {a.type.oid for a in attributes if a.type.name == UNNAMED_TYPE}
         names: dict[int, str] = {}
         if unnamed:
             wanted = "{" + ",".join(str(oid) for oid in unnamed) + "}"
             rows = await self._connection.fetch(named_sql("session")["type_names"], wanted)
+            # That was parsed in the other's place.
+            statement.mark_unprepared()
             names = {int(row[0]): row[1] for row in rows}
         return [Column(name=a.name, type=str(names.get(a.type.oid, a.type.name))) for a in attributes]
 
     async def _pages(
         self, stream: QueryStream, portal: _Portal, sql: str, limit: int | None, page: int, spent: float
     ) -> AsyncIterator[Sequence[Row]]:
-        left = limit
+        left, operation = limit, current_operation()
+        operation.row_count = 0
         while True:
             size = page if left is None else min(page, left + 1)
             started = time.monotonic()
@@ -156,6 +166,7 @@ class TextSession:
                 stream.truncated = True
                 rows = rows[:left]
             if rows:
+                operation.row_count += len(rows)
                 yield rows
             if stream.truncated or len(rows) < size:
                 return
@@ -165,17 +176,23 @@ class TextSession:
 
 
 class _Portal:
-    """The rows of a prepared statement, page by page. Its values travel with the first page: a round trip less."""
+    """The rows of a parsed statement, page by page. Its values travel with the first page: a round trip less."""
 
-    def __init__(self, statement: Any, parameters: Sequence[str | None]) -> None:
-        self._cursor = statement.cursor(*parameters, prefetch=1).__aiter__()
+    def __init__(self, connection: Any, statement: Any, parameters: Sequence[str | None]) -> None:
+        self._connection = connection
+        self._statement = statement
+        self._parameters = parameters
         self._is_bound = False
 
     async def fetch(self, rows: int, timeout: float) -> Sequence[Any]:
         """The next rows, fewer at the end."""
-        fetch = self._cursor._exec if self._is_bound else self._cursor._bind_exec
+        # Of a connection that was lost the pool lends nothing, and only the driver's own methods say so.
+        self._connection.is_closed()
+        protocol = self._connection._protocol
+        if self._is_bound:
+            return (await protocol.execute(self._statement, "", rows, True, timeout))[0]
         self._is_bound = True
-        return await fetch(rows, timeout)
+        return (await protocol.bind_execute(self._statement, self._parameters, "", rows, True, timeout))[0]
 
 
 @contextmanager

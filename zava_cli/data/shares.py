@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -21,9 +19,8 @@ class Shares:
         # A manager who holds nothing and waits for nothing is forgotten.
         self._held: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
 
-    @asynccontextmanager
-    async def of(self, manager_id: UUID, turn: Deadline) -> AsyncGenerator[None]:
-        """A place for the block; ShareBusyError when the manager's own earlier requests keep all of theirs."""
+    async def take(self, manager_id: UUID, turn: Deadline) -> asyncio.Semaphore:
+        """A place, to be released; ShareBusyError when the manager's own earlier requests keep all of theirs."""
         held = self._held.get(manager_id)
         if held is None:
             held = self._held[manager_id] = asyncio.Semaphore(self._most)
@@ -31,10 +28,7 @@ class Shares:
             await _wait_for(held, turn)
         else:
             await held.acquire()
-        try:
-            yield
-        finally:
-            held.release()
+        return held
 
 
 async def _wait_for(held: asyncio.Semaphore, turn: Deadline) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -61,10 +61,9 @@ async def open_query(
     options: dict[str, Any] = {} if page is None else {"page": page}
     try:
         with prepared.places():
-            async with provider.text_reader(caller, timeout=request.timeout) as session:
+            async with provider.text_reader(caller, prepared.query.sql, timeout=request.timeout) as session:
                 with statement_span(prepared.query):
                     stream = await session.stream(prepared.query, prepared.values, limit=request.limit, **options)
-                    stream.batches = _counted(stream.batches)
                     yield stream
     except DatabaseError as error:
         await add_hint(provider, caller, error)
@@ -93,7 +92,7 @@ async def copy_query(
 
     try:
         with prepared.places():
-            async with provider.text_reader(caller, timeout=request.timeout) as session:
+            async with provider.text_reader(caller, prepared.query.sql, timeout=request.timeout) as session:
                 with statement_span(prepared.query):
                     count = await session.copy_out(prepared.query, format_name, write_or_remember, header=header)
                 current_operation().row_count = count
@@ -156,14 +155,6 @@ class _Prepared:
 def _note(request: QueryRequest) -> None:
     operation = current_operation()
     operation.sql, operation.parameters = request.sql, list(request.parameters)
-
-
-async def _counted(batches: AsyncIterator[Sequence[Row]]) -> AsyncIterator[Sequence[Row]]:
-    operation = current_operation()
-    operation.row_count = 0
-    async for batch in batches:
-        operation.row_count += len(batch)
-        yield batch
 
 
 def _prepare(provider: PostgreSQLProvider, caller: Caller, request: QueryRequest) -> _Prepared:

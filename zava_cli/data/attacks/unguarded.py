@@ -83,7 +83,7 @@ def _way(send: Callable[[TextSession, str, Heard], Awaitable[None]]) -> Unguarde
     ) -> Answer:
         heard = Heard()
         # Errors before the attack are not swallowed: nothing was attacked then.
-        async with provider.text_reader(caller, timeout=seconds) as session:
+        async with provider.text_reader(caller, None if first else sql, timeout=seconds) as session:
             connection = connection_of(session)
             heard.backend = connection.get_server_pid()
             connection.add_log_listener(heard.listen)
