@@ -1,7 +1,7 @@
 -- name: begin
 -- Sets a transaction up: who asks, as which role, read-only, within which bounds.
--- $1 context text, $2 role text, $3 milliseconds text, $4 time zone text, $5 jit text, $6 work_mem text, $7 application text, $8 prefix of the caller's token text
-SELECT security.set_up($1, $2, $3, $4, $5, $6, $7, $8) AS reading_state
+-- $1 context text, $2 role text, $3 milliseconds text, $4 time zone text, $5 jit text, $6 work_mem text, $7 application text, $8 prefix of the caller's token text, $9 empty unless the answer is kept text
+SELECT security.set_up($1, $2, $3, $4, $5, $6, $7, $8, $9) AS reading_state
 
 -- name: type_names
 -- Names of types by oid, for columns of types that are not built in.

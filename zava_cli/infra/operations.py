@@ -81,7 +81,7 @@ class OperationRecord:
     own token that they came with. `parameters` holds names, never values. `statement` is what the guard let pass of
     `sql`, `kind` what it is, and `fingerprint` what it has in common with those of other values; `waited` is the part
     of `seconds` that went by before there was a connection, `reading_state` what decided which rows were there when
-    the first transaction began.
+    the first transaction began, which is asked for where the caller `keeps_answer`.
     """
 
     operation: str
@@ -103,6 +103,7 @@ class OperationRecord:
     kind: str | None = None
     fingerprint: str | None = None
     waited: float = 0
+    keeps_answer: bool = False
     reading_state: str | None = None
     outcome: Outcome = Outcome.OK
     error_code: str | None = None

@@ -33,8 +33,9 @@ async def answered(
     async def make_answer() -> Answer:
         # As old as its rows: what changes while the query runs may or may not be in it.
         started = Answer("", None)
-        result, is_lasting = await make(caller)
         operation = current_operation()
+        operation.keeps_answer = True
+        result, is_lasting = await make(caller)
         return Answer(_text(result), operation.row_count, started.made_at, is_lasting, operation.reading_state)
 
     answer, was_there = await kept_answer(state.cache, state.provider, caller, request, make_answer, max_age)

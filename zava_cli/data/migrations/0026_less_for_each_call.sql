@@ -7,13 +7,14 @@ SET LOCAL ROLE @{security};
 -- In the rights of the caller: no definer function may set a role. Names are written out, for its search path is the
 -- session's.
 CREATE FUNCTION security.set_up(
-    context text, role text, milliseconds text, time_zone text, jit text, work_mem text, application text, token text)
+    context text, role text, milliseconds text, time_zone text, jit text, work_mem text, application text, token text,
+    keeps_answer text)
 RETURNS text
 LANGUAGE plpgsql
 AS $$
 BEGIN
     -- Evaluated left to right in one snapshot. The context is verified here as well, so that one which is refused
-    -- costs no query, and an answer that is kept knows what it depends on.
+    -- costs no query; an answer that is kept knows what it depends on, which verifies it too.
     RETURN (ARRAY[
         pg_catalog.set_config('zava.context', context, true),
         pg_catalog.set_config('application_name', application, true),
@@ -29,14 +30,15 @@ BEGIN
         pg_catalog.set_config('standard_conforming_strings', 'on', true),
         pg_catalog.set_config('transaction_read_only', 'on', true),
         security.require_token(token)::pg_catalog.text,
-        security.reading_state(),
-        pg_catalog.set_config('role', role, true)])[12];
+        CASE keeps_answer WHEN '' THEN security.context_manager()::pg_catalog.text END,
+        CASE keeps_answer WHEN '' THEN NULL ELSE security.reading_state() END,
+        pg_catalog.set_config('role', role, true)])[13];
 END
 $$;
-COMMENT ON FUNCTION security.set_up(text, text, text, text, text, text, text, text) IS 'Makes a transaction a caller''s: who asks, as which role, read-only, within which bounds; returns the reading state, errors as for require_token and reading_state.';
+COMMENT ON FUNCTION security.set_up(text, text, text, text, text, text, text, text, text) IS 'Makes a transaction a caller''s: who asks, as which role, read-only, within which bounds; returns the reading state where an answer is kept, errors as for require_token and reading_state.';
 
-REVOKE ALL ON FUNCTION security.set_up(text, text, text, text, text, text, text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION security.set_up(text, text, text, text, text, text, text, text) TO @{gateway};
+REVOKE ALL ON FUNCTION security.set_up(text, text, text, text, text, text, text, text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION security.set_up(text, text, text, text, text, text, text, text, text) TO @{gateway};
 
 -- A batch of audit records is one statement instead of one in a subtransaction for each.
 DROP FUNCTION audit.insert_record(jsonb);
