@@ -10,13 +10,13 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import SecretStr
 
+from tests.http_stub import Answering, answering
 from zava_cli.infra.embeddings.base import Embedder, EmbeddingConfig
 from zava_cli.infra.embeddings.providers import create_embedder
 
@@ -155,12 +155,9 @@ def _spoil(data: list[dict[str, Any]], behaviour: Behaviour) -> None:
         last["embedding"][0] = odd[behaviour]
 
 
-def _handler(state: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Keep stderr for pytest."""
-
-        def do_POST(self) -> None:
+def _handler(state: EmbeddingServer) -> type[Answering]:
+    class Handler(Answering):
+        def respond(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             state.requests.append(body)
             state.headers.append({name.lower(): value for name, value in self.headers.items()})
@@ -191,12 +188,7 @@ def _handler(state: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
                 self._send(200, state.answer(body, state.behaviour_for(body)), {})
 
         def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in {"content-type": "application/json", **headers}.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(status, content, {"content-type": "application/json", **headers})
 
     return Handler
 
@@ -205,19 +197,14 @@ def _handler(state: EmbeddingServer) -> type[BaseHTTPRequestHandler]:
 def embedding_server(behaviour: Behaviour = "ok", *, dimensions: int = 64) -> Generator[EmbeddingServer]:
     """Run the server on a free port of this machine; `.base_url` is what a client is given."""
     state = EmbeddingServer(base_url="", dimensions=dimensions, behaviour=behaviour)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(state))
-    # Stopping waits for the threads, so that no socket outlives its test.
-    server.daemon_threads = False
-    state.base_url = f"http://127.0.0.1:{server.server_port}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield state
-    finally:
-        state.stop()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(_handler(state)) as server:
+        # Stopping waits for the threads, so that no socket outlives its test.
+        server.daemon_threads = False
+        state.base_url = f"http://127.0.0.1:{server.server_port}/v1"
+        try:
+            yield state
+        finally:
+            state.stop()
 
 
 @asynccontextmanager

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, RSAKey
+
+from tests.http_stub import Answering, answering
 
 AUDIENCE = "https://zava.example/mcp"
 
@@ -76,17 +76,14 @@ def running_issuer() -> Iterator[Issuer]:
     """An issuer on a port of this machine."""
     issuer = Issuer()
 
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Answer(Answering):
+        def respond(self) -> None:
             issuer.asked[self.path] = issuer.asked.get(self.path, 0) + 1
             found = issuer.document(self.path)
             body = b"" if found is None or isinstance(found, str) else json.dumps(found).encode()
-            self.send_response(302 if isinstance(found, str) else 404 if found is None else 200)
-            if isinstance(found, str):
-                self.send_header("location", found)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
+            status = 302 if isinstance(found, str) else 404 if found is None else 200
+            place = {"location": found} if isinstance(found, str) else {}
+            self.begin(status, len(body), {"content-type": "application/json", **place})
             try:
                 for piece in (body[i : i + 1] for i in range(len(body))) if self.path in issuer.trickling else [body]:
                     time.sleep(0.05 if self.path in issuer.trickling else 0)
@@ -95,16 +92,6 @@ def running_issuer() -> Iterator[Issuer]:
                 return
             issuer.answered[self.path] = issuer.answered.get(self.path, 0) + 1
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    issuer.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with answering(Answer) as server:
+        issuer.url = f"http://127.0.0.1:{server.server_port}"
         yield issuer
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -7,8 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +18,8 @@ from zava_cli.data.target import Target
 
 SERVE = ["-m", "zava_cli", "serve"]
 PATIENCE = 30
+UNTIL_SECONDS = 20
+"""Less than a statement may take: its deadline frees a backend too."""
 SLOW = "select count(*) from generate_series(1, 1000000000) n where n % 7 = 3"
 BUSY = "state = 'active' AND query LIKE '%1000000000%'"
 """Backends that work on it."""
@@ -108,6 +110,17 @@ async def greet(served: Served) -> None:
     served.say({"method": "notifications/initialized"})
 
 
+@asynccontextmanager
+async def working(target: Target, **variables: str) -> AsyncIterator[Served]:
+    """A server at work on a slow request, number 2; however it ends, it must leave nobody in the database."""
+    with serving(target, **variables) as served:
+        await greet(served)
+        served.say(question(2, SLOW))
+        await until(target, 1, BUSY)
+        yield served
+    await until(target, 0)
+
+
 async def backends(target: Target, condition: str = "true") -> int:
     """Connections of the gateway to this database."""
     async with admin_connection(target) as connection:
@@ -120,8 +133,6 @@ async def backends(target: Target, condition: str = "true") -> int:
 
 async def until(target: Target, wanted: int, condition: str = "true") -> None:
     """Waits for so many connections; fails when it takes too long."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            if await backends(target, condition) == wanted:
-                return
+    async with asyncio.timeout(UNTIL_SECONDS):
+        while await backends(target, condition) != wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.05)

@@ -9,9 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -22,6 +20,7 @@ from tests.acceptance.test_metrics import TOKEN
 from tests.certificates import self_signed
 from tests.command_line import CommandLine
 from tests.http_serving import HttpServer, calling, http_server
+from tests.http_stub import Answering, answering
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import ValidationError
 from zava_cli.infra.settings import Settings
@@ -100,25 +99,16 @@ def elsewhere(tmp_path: Path) -> Iterator[tuple[str, list[str | None], dict[str,
     chain, private = self_signed(tmp_path, ELSEWHERE)
     sent: list[str | None] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
+    class Handler(Answering):
+        def respond(self) -> None:
             sent.append(self.headers["authorization"])
-            self.send_response(401)
-            self.send_header("content-length", "0")
-            self.end_headers()
+            self.answer(401)
 
-    with HTTPServer((ELSEWHERE, 0), Handler) as other:
+    with answering(Handler, ELSEWHERE) as other:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain, private)
         other.socket = context.wrap_socket(other.socket, server_side=True)
-        thread = Thread(target=other.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
         yield f"https://{ELSEWHERE}:{other.server_port}", sent, {"SSL_CERT_FILE": str(chain)}
-        other.shutdown()
-        thread.join()
 
 
 def test_the_token_of_the_settings_goes_to_no_host_that_they_do_not_name(
@@ -194,23 +184,12 @@ def test_nobody_there_is_said_with_the_place(server: HttpServer) -> None:
     ("status", "body"), [(200, b"<html>"), (200, b"{}"), (404, b""), (302, b""), (500, b"{}"), (200, b"\xff\0")]
 )
 def test_what_is_no_zava_server_is_said_to_be_none(status: int, body: bytes) -> None:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            pass
+    class Handler(Answering):
+        def respond(self) -> None:
+            self.answer(status, body, {"location": "http://127.0.0.1:1/"})
 
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("location", "http://127.0.0.1:1/")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as other:
-        thread = Thread(target=other.handle_request)
-        thread.start()
-        with pytest.raises(ValidationError, match="offers no statistics of zava"):
-            fetch_summary(f"http://127.0.0.1:{other.server_port}", SecretStr(TOKEN))
-        thread.join()
+    with answering(Handler) as other, pytest.raises(ValidationError, match="offers no statistics of zava"):
+        fetch_summary(f"http://127.0.0.1:{other.server_port}", SecretStr(TOKEN))
 
 
 @pytest.mark.parametrize(

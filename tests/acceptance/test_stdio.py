@@ -13,7 +13,7 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
-from tests.stdio_serving import BUSY, INITIALIZE, SERVE, SLOW, environment, greet, question, serving, until
+from tests.stdio_serving import BUSY, INITIALIZE, SERVE, environment, greet, question, serving, until, working
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.target import Target
 
@@ -70,38 +70,26 @@ async def test_a_request_in_progress_is_answered_after_the_signal(target: Target
 
 
 async def test_a_request_longer_than_the_grace_period_is_cancelled_in_the_database(target: Target) -> None:
-    with serving(target, ZAVA_SERVE_GRACE="0.2") as served:
-        await greet(served)
-        served.say(question(2, SLOW))
-        await until(target, 1, BUSY)
+    async with working(target, ZAVA_SERVE_GRACE="0.2") as served:
         served.process.send_signal(signal.SIGTERM)
         code, _, err = await served.end()
     assert (code, err) == (0, "")
-    await until(target, 0)
 
 
 async def test_a_second_signal_cuts_the_grace_period_short(target: Target) -> None:
-    with serving(target, ZAVA_SERVE_GRACE="3600") as served:
-        await greet(served)
-        served.say(question(2, SLOW))
-        await until(target, 1, BUSY)
+    async with working(target, ZAVA_SERVE_GRACE="3600") as served:
         served.process.send_signal(signal.SIGINT)
         await asyncio.sleep(0.5)
         assert served.process.poll() is None
         served.process.send_signal(signal.SIGINT)
         code, _, err = await served.end()
     assert (code, err) == (0, "")
-    await until(target, 0)
 
 
 async def test_a_client_that_dies_leaves_no_query_behind(target: Target) -> None:
-    with serving(target, ZAVA_SERVE_GRACE="0.2") as served:
-        await greet(served)
-        served.say(question(2, SLOW))
-        await until(target, 1, BUSY)
+    async with working(target, ZAVA_SERVE_GRACE="0.2") as served:
         served.hang_up()
         assert await served.code() == 0
-    await until(target, 0)
 
 
 async def test_a_client_that_reads_no_more_does_not_keep_the_server_from_ending(target: Target) -> None:
@@ -115,10 +103,7 @@ async def test_a_client_that_reads_no_more_does_not_keep_the_server_from_ending(
 
 
 async def test_a_cancelled_request_frees_its_backend_and_the_next_one_is_answered(target: Target) -> None:
-    with serving(target) as served:
-        await greet(served)
-        served.say(question(2, SLOW))
-        await until(target, 1, BUSY)
+    async with working(target) as served:
         served.say({"method": "notifications/cancelled", "params": {"requestId": 2}})
         await until(target, 0, BUSY)
         served.say(question(3, "select 1"))

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.own_server import kill_all, remove, short_folder
-from tests.stdio_serving import BUSY, PATIENCE, SLOW, Served, backends, greet, question, serving, until
+from tests.stdio_serving import BUSY, PATIENCE, Served, backends, greet, question, serving, until, working
 from zava_cli.data.migrate import migrate
 from zava_cli.data.target import Target
 from zava_cli.infra.settings import Settings
@@ -80,12 +80,8 @@ async def test_a_client_that_hangs_up_without_a_word_ends_the_server(target: Tar
 
 
 async def test_a_killed_server_leaves_no_query_behind(target: Target) -> None:
-    with serving(target) as served:
-        await greet(served)
-        served.say(question(2, SLOW))
-        await until(target, 1, BUSY)
+    async with working(target) as served:
         served.process.kill()
-    await until(target, 0)
     assert await backends(target, BUSY) == 0
 
 

@@ -12,23 +12,13 @@ import pytest
 from tests.audit_log import awaited
 from tests.direct_calls import QUERY, SPOKEN, TO_THE_SDK, Sent, Served, Spoken, open_session, served
 from tests.http_serving import HANDSHAKE, MODERN
-from tests.stdio_serving import SLOW, backends
+from tests.stdio_serving import BUSY, SLOW, until
 from zava_cli.data.target import Target
 from zava_cli.server.http import called_sessions
 from zava_cli.server.http.app import MCP_PATH
 
 SESSIONS = Spoken(HANDSHAKE, sessions=True)
 SLOW_QUERY = {"name": "execute_sales_query", "arguments": {"postgresql_query": SLOW}}
-AT_WORK = "state = 'active' AND query LIKE '%generate_series%'"
-
-
-async def until(target: Target, count: int) -> None:
-    """Waits until so many backends work on the slow query."""
-    for _ in range(1000):
-        if await backends(target, AT_WORK) == count:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"never {count} at work")
 
 
 async def notify(to: Served, method: str, more: Sequence[tuple[str, str]] = (), **params: Any) -> httpx2.Response:
@@ -47,13 +37,13 @@ async def test_a_cancelled_call_ends_as_the_sdk_ends_it(
             sent = Sent(SESSIONS, **SLOW_QUERY)
             sent.message["id"], sent.more = number, more
             call = asyncio.create_task(sent.to(to.client))
-            await until(target, 1)
+            await until(target, 1, BUSY)
             assert (await notify(to, "notifications/cancelled", requestId="8")).status_code == 202
             assert (await notify(to, "notifications/progress", requestId=number)).status_code == 202
             assert not call.done()
             assert (await notify(to, "notifications/cancelled", requestId=number)).status_code == 202
             answers.append(await call)
-            await until(target, 0)
+            await until(target, 0, BUSY)
         assert to.direct == ["execute_sales_query"]
         assert answers[0].json() == answers[1].json()
         assert answers[0].headers == answers[1].headers
@@ -64,7 +54,7 @@ async def test_a_call_is_cancelled_however_oddly_its_client_says_so(
 ) -> None:
     async with served(target, SESSIONS, monkeypatch) as to:
         call = asyncio.create_task(Sent(SESSIONS, **SLOW_QUERY).to(to.client))
-        await until(target, 1)
+        await until(target, 1, BUSY)
         cancelled = await notify(to, "notifications/cancelled", TO_THE_SDK, requestId="a")
         assert cancelled.status_code == 202
         assert "error" in (await call).json()
@@ -74,32 +64,23 @@ async def test_a_call_is_cancelled_however_oddly_its_client_says_so(
 async def test_an_id_that_is_taken_is_left_to_the_sdk(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     async with served(target, SESSIONS, monkeypatch) as to:
         call = asyncio.create_task(Sent(SESSIONS, **SLOW_QUERY).to(to.client))
-        await until(target, 1)
+        await until(target, 1, BUSY)
         assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 200
         assert to.direct == ["execute_sales_query"]
         call.cancel()
 
 
-async def test_a_session_that_is_given_up_ends_with_its_calls(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with served(target, SESSIONS, monkeypatch) as to:
-        call = asyncio.create_task(Sent(SESSIONS, **SLOW_QUERY).to(to.client))
-        await until(target, 1)
-        assert (await to.client.delete(MCP_PATH, headers=Sent(SESSIONS, **QUERY).headers)).status_code == 200
-        assert "error" in (await call).json()
-        await until(target, 0)
-        assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 404
-        assert to.direct == ["execute_sales_query"]
-
-
-async def test_a_session_is_over_however_oddly_its_client_says_so(
-    target: Target, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("more", [[], TO_THE_SDK], ids=["plainly", "oddly"])
+async def test_a_session_ends_with_its_calls_however_its_client_gives_it_up(
+    target: Target, more: Sequence[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with served(target, SESSIONS, monkeypatch) as to:
         call = asyncio.create_task(Sent(SESSIONS, **SLOW_QUERY).to(to.client))
-        await until(target, 1)
-        headers = [*Sent(SESSIONS, **QUERY).headers.items(), *TO_THE_SDK]
+        await until(target, 1, BUSY)
+        headers = [*Sent(SESSIONS, **QUERY).headers.items(), *more]
         assert (await to.client.delete(MCP_PATH, headers=headers)).status_code == 200
         assert "error" in (await call).json()
+        await until(target, 0, BUSY)
         assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 404
         assert to.direct == ["execute_sales_query"]
 

@@ -220,6 +220,12 @@ def test_a_table_cuts_text_but_never_numbers_and_says_so() -> None:
     assert writer.notes == ["Long values were cut to the width of the terminal; --format vertical shows them whole."]
 
 
+def test_a_table_cuts_no_sku() -> None:
+    columns = [Column("sku", "text"), Column("name", "text")]
+    hits = QueryResult(columns, [("PTHM001600-GREY", "a claw hammer")], truncated=False, elapsed=0.0)
+    assert "PTHM001600-GREY  a cla…" in rendered(hits, Format.TABLE, RenderOptions(width=23)).decode()
+
+
 def test_a_table_without_a_width_cuts_nothing() -> None:
     assert SALES.rows[0][3].strip() in rendered(SALES, Format.TABLE).decode()  # type: ignore[union-attr]
 

@@ -13,7 +13,7 @@ from fastmcp.client.client import CallToolResult
 from pydantic import SecretStr
 
 from tests.command_line import CommandLine
-from zava_cli.data.database import PostgreSQLProvider
+from tests.conftest import opened
 from zava_cli.data.target import Target
 from zava_cli.models.seed import SeedReport
 from zava_cli.server.app import build_server
@@ -99,6 +99,9 @@ async def test_an_answer_names_columns_once_and_comes_in_one_copy(target: Target
         ("9007199254740992", 9007199254740992),
         ("9007199254740993", "9007199254740993"),
         ("1.00000000000000000001", "1.00000000000000000001"),
+        ("1234567890.2345", 1234567890.2345),
+        ("0.12345678901234567", "0.12345678901234567"),
+        ("1e-7::float8", 1e-7),
         ("'NaN'::numeric", "NaN"),
         ("'-Infinity'::float8", "-Infinity"),
         ("true", True),
@@ -322,9 +325,8 @@ async def test_an_administrator_fills_an_empty_database_with_the_tools_and_sees_
 
 
 async def test_a_server_answers_as_whoever_owns_its_key_file(target: Target, tmp_path: Path) -> None:
-    provider = PostgreSQLProvider(target)
-    caller = await provider.identify("seattle")
-    await provider.close()
+    async with opened(target) as provider:
+        caller = await provider.identify("seattle")
     issue_key(caller, tmp_path / "own.key", None)
     own = with_settings(target, manager_key_file=tmp_path / "own.key", data_dir=tmp_path, master_key=None,
                         database_url=SecretStr(target.gateway_dsn))  # fmt: skip

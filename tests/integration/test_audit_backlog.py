@@ -183,6 +183,8 @@ async def test_a_writer_without_a_database_ends_at_once_and_keeps_everything(tmp
 def test_any_text_becomes_a_line_that_postgresql_takes() -> None:
     record = OperationRecord("query", who="\0\ud800x", sql="\udfff\0" * 100_000, parameters=["\0"])
     line = as_line(record, keeps_sql=True)
+    # The writer's bounds count characters, and a character beyond ASCII takes several bytes.
+    assert line.isascii()
     assert "\\u0000" not in line and "\\ud8" not in line and "\\udf" not in line
     assert json.loads(line)["sql"].endswith("?\ufffd … (cut, 200000 characters)")
     assert "sql" not in json.loads(as_line(record, keeps_sql=False))

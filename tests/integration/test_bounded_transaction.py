@@ -49,18 +49,15 @@ async def test_a_statement_cannot_lift_its_own_time_limit_for_later_pages(
     own_walls: Walls,
 ) -> None:
     await own_walls.as_superuser("GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO PUBLIC")
-    provider = PostgreSQLProvider(own_walls.target)
     sql = (
         "SELECT CASE WHEN n < 3 THEN set_config('statement_timeout', '0', false) ELSE pg_sleep(60)::text END"
         " FROM generate_series(1, 3) n"
     )
-    try:
+    async with opened(own_walls.target) as provider:
         with pytest.raises(QueryTimeoutError):
             await asyncio.wait_for(_read_all(provider, sql, timeout=0.5, page=1), PATIENCE)
         await until_idle(own_walls, "pg_sleep(60)")
         assert await _read_all(provider, "SELECT 1", timeout=5) == 1
-    finally:
-        await provider.close()
 
 
 async def test_an_export_past_its_time_is_cancelled_as_well(walls: Walls, gateway: PostgreSQLProvider) -> None:

@@ -13,6 +13,7 @@ import pytest
 from fastmcp import Client
 
 from tests.audit_log import awaited
+from tests.conftest import opened
 from tests.embedding_server import embedding_server
 from tests.redis_server import redis_server
 from tests.small_data import ORDERS, Walls
@@ -166,16 +167,13 @@ async def test_a_store_that_was_taken_away_is_in_no_answer_from_then_on(own_wall
 
 
 async def test_a_right_that_came_and_went_leaves_no_answer_behind(own_walls: Walls) -> None:
-    provider = PostgreSQLProvider(own_walls.target)
-    try:
+    async with opened(own_walls.target) as provider:
         caller = await provider.identify("Sam Seattle")
         _, before = await provider.reading_state(caller)
         whose, which = caller.identity.manager_id, f"manager_id = $1 AND store_id = {TACOMA}"
         await own_walls.as_superuser(f"INSERT INTO retail.manager_stores VALUES ($1, {TACOMA})", whose)
         await own_walls.as_superuser(f"DELETE FROM retail.manager_stores WHERE {which}", whose)
         assert (await provider.reading_state(caller))[1] != before
-    finally:
-        await provider.close()
 
 
 async def test_whose_key_has_ended_gets_no_answer_that_was_kept(own_walls: Walls) -> None:

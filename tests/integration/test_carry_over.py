@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from tests.attacks import extended, simple
+from tests.conftest import opened
 from tests.small_data import Walls, expected
 from zava_cli.data.attacks.unguarded import unchecked
 from zava_cli.data.callers import Caller
@@ -75,9 +76,8 @@ WHERE pid = $1 AND locktype IN ('advisory', 'relation') ORDER BY 1, 2, 3
 async def gateway(walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
     """One connection of each kind, kept from caller to caller as a server keeps it."""
     settings = Settings.model_validate({**walls.target.settings.model_dump(exclude_unset=True), "pool_max": 2})
-    provider = PostgreSQLProvider(Target(settings), serving=True)
-    yield provider
-    await provider.close()
+    async with opened(Target(settings), serving=True) as provider:
+        yield provider
 
 
 async def _state(provider: PostgreSQLProvider, caller: Caller) -> str:

@@ -7,6 +7,7 @@ import time
 import asyncpg
 import pytest
 
+from tests.conftest import opened
 from tests.small_data import TABLES, Walls
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.health import REVIEWED_DEFINER_FUNCTIONS, catalog_facts
@@ -194,8 +195,7 @@ async def test_where_set_up_ran_as_superuser_dangerous_functions_are_reserved(wa
 
 
 async def test_health_finds_no_hole_and_finds_one_that_is_made(own_walls: Walls) -> None:
-    provider = PostgreSQLProvider(own_walls.target)
-    try:
+    async with opened(own_walls.target) as provider:
         facts = await catalog_facts(provider)
         assert facts["holes"] == [] and facts["login"]["reachable_owners"] == []
         await own_walls.as_superuser("CREATE VIEW retail.careless AS SELECT * FROM retail.orders")
@@ -204,8 +204,6 @@ async def test_health_finds_no_hole_and_finds_one_that_is_made(own_walls: Walls)
         )
         holes = (await catalog_facts(provider))["holes"]
         assert holes == ["function retail.careless()", "view retail.careless"]
-    finally:
-        await provider.close()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.conftest import opened
 from tests.small_data import Walls
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.callers import Caller
@@ -91,34 +92,31 @@ async def ended(walls: Walls, pid: Any) -> None:
 
 
 async def test_a_connection_that_is_lost_between_two_statements_is_worth_another_try(own_walls: Walls) -> None:
-    provider = PostgreSQLProvider(own_walls.target)
-    caller = await provider.identify("seattle")
+    async with opened(own_walls.target) as provider:
+        caller = await provider.identify("seattle")
 
-    async def in_a_transaction(caller: Caller) -> None:
-        async with provider.reader(caller) as session:
-            await ended(own_walls, (await session.row("SELECT pg_backend_pid() AS pid"))["pid"])
-            await session.rows("SELECT 1")
+        async def in_a_transaction(caller: Caller) -> None:
+            async with provider.reader(caller) as session:
+                await ended(own_walls, (await session.row("SELECT pg_backend_pid() AS pid"))["pid"])
+                await session.rows("SELECT 1")
 
-    async def in_single_statements(_: Caller) -> None:
-        async with provider.gateway_reader() as session:
-            await ended(own_walls, (await session.row("SELECT pg_backend_pid() AS pid"))["pid"])
-            await session.rows("SELECT 1")
+        async def in_single_statements(_: Caller) -> None:
+            async with provider.gateway_reader() as session:
+                await ended(own_walls, (await session.row("SELECT pg_backend_pid() AS pid"))["pid"])
+                await session.rows("SELECT 1")
 
-    async def between_two_pages(caller: Caller) -> None:
-        async with provider.text_reader(caller) as session:
-            query = check_query("SELECT generate_series(1, 100)")
-            stream = await session.stream(query, [], limit=None, page=10)
-            async for _ in stream.batches:
-                await ended(own_walls, session._connection.get_server_pid())
+        async def between_two_pages(caller: Caller) -> None:
+            async with provider.text_reader(caller) as session:
+                query = check_query("SELECT generate_series(1, 100)")
+                stream = await session.stream(query, [], limit=None, page=10)
+                async for _ in stream.batches:
+                    await ended(own_walls, session._connection.get_server_pid())
 
-    try:
         for way in (in_a_transaction, in_single_statements, between_two_pages):
             with pytest.raises(DatabaseUnavailableError) as caught:
                 await way(caller)
             assert caught.value.retry_after, way
         assert len(await retried(provider.settings, lambda: provider.key_versions())) == 1
-    finally:
-        await provider.close()
 
 
 async def test_a_closed_connection_and_a_closed_pool_are_unavailable(own_walls: Walls) -> None:
@@ -155,14 +153,11 @@ async def test_a_login_that_the_driver_cannot_do_is_not_tried_again(method: int)
 
 
 async def test_a_database_that_lacks_what_this_zava_needs_says_what_to_run(own_walls: Walls) -> None:
-    provider = PostgreSQLProvider(own_walls.target)
-    seattle = await provider.identify("Sam Seattle")
-    await own_walls.as_superuser("ALTER FUNCTION security.require_token(text) RENAME TO token_of_another_version")
-    try:
+    async with opened(own_walls.target) as provider:
+        seattle = await provider.identify("Sam Seattle")
+        await own_walls.as_superuser("ALTER FUNCTION security.require_token(text) RENAME TO token_of_another_version")
         for reader in (provider.reader, provider.text_reader):
             with pytest.raises(DatabaseUnusableError, match="does not have what this zava needs") as caught:
                 async with reader(seattle):
                     pass
             assert "zava db migrate" in str(caught.value.hint)
-    finally:
-        await provider.close()

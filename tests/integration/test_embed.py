@@ -13,7 +13,7 @@ import pytest
 
 from tests.command_line import CommandLine
 from tests.embedding_server import EmbeddingServer
-from tests.small_data import make_walls, remove_walls
+from tests.small_data import Walls
 from tests.small_shop import ADD, NAMES, active, as_owner, queued, remote, until, vectors
 from zava_cli.data import embed_index
 from zava_cli.data.admin import admin_connection, owner_transaction
@@ -302,14 +302,10 @@ async def test_an_index_made_for_fewer_vectors_is_built_anew(shop: Target, monke
         assert not await store.build_index(model, 256, minimum=6)
 
 
-async def test_an_administrator_who_is_no_superuser_can_embed() -> None:
-    walls = await make_walls("no superuser")
+async def test_an_administrator_who_is_no_superuser_can_embed(own_roles: Walls) -> None:
     # Named, since the model that search uses there is none that can be had.
-    target = Target(walls.target.settings.model_copy(update={"embedding_dimensions": 256}))
-    try:
-        report: EmbedReport = await embed_products(target, EmbedRequest())
-        assert report.embedded == report.products > 0
-        await as_owner(target, "UPDATE products SET name = 'Maul' WHERE sku = 'SKU1'")
-        assert (await drain_queue(target, EmbedRequest())).embedded == 1
-    finally:
-        await remove_walls(walls)
+    target = Target(own_roles.target.settings.model_copy(update={"embedding_dimensions": 256}))
+    report: EmbedReport = await embed_products(target, EmbedRequest())
+    assert report.embedded == report.products > 0
+    await as_owner(target, "UPDATE products SET name = 'Maul' WHERE sku = 'SKU1'")
+    assert (await drain_queue(target, EmbedRequest())).embedded == 1

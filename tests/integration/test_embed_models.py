@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from tests.command_line import CommandLine
-from tests.conftest import clone, drop
+from tests.conftest import clone, drop, opened
 from tests.embedding_server import EmbeddingServer
 from tests.integration.test_search import find
 from tests.small_shop import NAMES, active, as_owner, remote, until, vectors
@@ -42,10 +42,9 @@ async def both(shop: Target, server: EmbeddingServer) -> Target:
 @pytest.fixture
 async def seeded_twice(server: EmbeddingServer) -> AsyncIterator[PostgreSQLProvider]:
     """The seeded catalogue with a second model that is not in use."""
-    provider = PostgreSQLProvider(remote(await clone(), server))
-    await embed_products(provider.target, ALL)
-    yield provider
-    await provider.close()
+    async with opened(remote(await clone(), server)) as provider:
+        await embed_products(provider.target, ALL)
+        yield provider
     await drop(provider.target)
 
 
@@ -176,15 +175,12 @@ async def test_prefixes_go_in_front_of_texts_and_make_another_model(both: Target
 async def test_search_over_stale_vectors_says_so_to_every_manager(target: Target, seeded_copy: Target) -> None:
     await as_owner(seeded_copy, "UPDATE products SET description = description || '.' WHERE name ~ '^A'")
     changed = (await as_owner(seeded_copy, "SELECT count(*) FROM ops.embedding_queue"))[0][0]
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         for who in ("seattle", "head office"):
             found = await find(provider, await provider.identify(who), "claw hammer")
             assert found.notices[0].startswith(f"{changed} product(s) changed since they were embedded")
         assert (await find(provider, await provider.identify("seattle"), "hammer", mode="keyword")).notices == []
         report = await check_health(provider, "seattle")
-    finally:
-        await provider.close()
     embeddings = next(component for component in report.components if component.component == "embeddings")
     assert embeddings.status is HealthStatus.WARN
     assert f"{changed} wait and 0 failed, since 20" in embeddings.detail

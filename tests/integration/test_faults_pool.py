@@ -61,9 +61,8 @@ IMPATIENT = {"connect_timeout": 0.5, "pool_wait": 0.5, "serve_grace": 1.0}
 async def serving(own_walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
     """The pools of a server that nobody waits for long."""
     settings = own_walls.target.settings.model_copy(update=IMPATIENT)
-    provider = PostgreSQLProvider(Target(settings), serving=True)
-    yield provider
-    await provider.close()
+    async with opened(Target(settings), serving=True) as provider:
+        yield provider
     await until_closed(own_walls)
 
 
@@ -81,13 +80,12 @@ async def count_of(provider: PostgreSQLProvider, caller: Caller) -> int:
 
 
 async def test_two_hundred_callers_at_once_each_get_their_own_rows(own_walls: Walls) -> None:
-    provider = PostgreSQLProvider(own_walls.target, serving=True)
-    callers = {city: await provider.identify(city) for city in ORDERS}
-    cities = [city for _ in range(CALLERS) for city in ORDERS][:CALLERS]
-    counts = await asyncio.gather(*(count_of(provider, callers[city]) for city in cities))
-    assert counts == [ORDERS[city] for city in cities]
-    assert await connections(own_walls) <= provider.settings.pool_max
-    await provider.close()
+    async with opened(own_walls.target, serving=True) as provider:
+        callers = {city: await provider.identify(city) for city in ORDERS}
+        cities = [city for _ in range(CALLERS) for city in ORDERS][:CALLERS]
+        counts = await asyncio.gather(*(count_of(provider, callers[city]) for city in cities))
+        assert counts == [ORDERS[city] for city in cities]
+        assert await connections(own_walls) <= provider.settings.pool_max
     await until_closed(own_walls)
 
 
@@ -109,18 +107,17 @@ async def test_who_finds_every_connection_busy_is_told_so_and_the_next_one_is_an
 
 async def test_a_request_that_has_waited_as_long_as_it_may_waits_for_no_other_connection(own_walls: Walls) -> None:
     settings = own_walls.target.settings.model_copy(update={"pool_wait": 60.0})
-    provider = PostgreSQLProvider(Target(settings), serving=True)
-    seattle = await provider.identify("seattle")
-    busy = [asyncio.create_task(run_query(provider, seattle, SLOW)) for _ in range(settings.pool_max)]
-    await asyncio.sleep(0.3)
-    async with asyncio.timeout(20):
-        waited = OperationRecord("query", waited=settings.pool_wait)
-        with pytest.raises((DatabaseBusyError, ShareBusyError)), operation(waited, lambda _: None):
-            await count_of(provider, seattle)
-    for task in busy:
-        task.cancel()
-    await asyncio.wait(busy)
-    await provider.close()
+    async with opened(Target(settings), serving=True) as provider:
+        seattle = await provider.identify("seattle")
+        busy = [asyncio.create_task(run_query(provider, seattle, SLOW)) for _ in range(settings.pool_max)]
+        await asyncio.sleep(0.3)
+        async with asyncio.timeout(20):
+            waited = OperationRecord("query", waited=settings.pool_wait)
+            with pytest.raises((DatabaseBusyError, ShareBusyError)), operation(waited, lambda _: None):
+                await count_of(provider, seattle)
+        for task in busy:
+            task.cancel()
+        await asyncio.wait(busy)
     await until_closed(own_walls)
 
 
@@ -141,28 +138,27 @@ async def test_who_leaves_or_runs_out_of_time_while_a_transaction_begins_leaves_
 ) -> None:
     # All connections are there from the first question on: what follows waits for nothing but its transaction.
     settings = own_walls.target.settings.model_copy(update={"pool_min": 4, "connect_timeout": 5.0, "read_attempts": 1})
-    provider = PostgreSQLProvider(Target(settings), serving=True)
-    callers = {city: await provider.identify(city) for city in ORDERS}
-    await count_of(provider, callers["Seattle"])
-    await until_backends(own_walls, AT_WORK, 0)
-    lock = await asyncpg.connect(own_walls.superuser_dsn)
-    async with lock.transaction():
-        # What begins a transaction asks this table who the caller is.
-        await lock.execute("LOCK TABLE retail.managers IN ACCESS EXCLUSIVE MODE")
-        leaving, waiting = [
-            [asyncio.create_task(count_of(provider, callers["Seattle"])) for _ in range(2)] for _ in range(2)
-        ]
-        await until_backends(own_walls, BEGINNING, len(leaving + waiting))
-        for task in leaving:
-            task.cancel()
-        await asyncio.wait(leaving + waiting)
-    await lock.close()
-    assert all(task.cancelled() for task in leaving)
-    assert {type(task.exception()) for task in waiting} == {DatabaseUnavailableError}
-    for city in ORDERS:
-        counts = await asyncio.gather(*(count_of(provider, callers[city]) for _ in range(12)))
-        assert counts == [ORDERS[city]] * 12
-    await provider.close()
+    async with opened(Target(settings), serving=True) as provider:
+        callers = {city: await provider.identify(city) for city in ORDERS}
+        await count_of(provider, callers["Seattle"])
+        await until_backends(own_walls, AT_WORK, 0)
+        lock = await asyncpg.connect(own_walls.superuser_dsn)
+        async with lock.transaction():
+            # What begins a transaction asks this table who the caller is.
+            await lock.execute("LOCK TABLE retail.managers IN ACCESS EXCLUSIVE MODE")
+            leaving, waiting = [
+                [asyncio.create_task(count_of(provider, callers["Seattle"])) for _ in range(2)] for _ in range(2)
+            ]
+            await until_backends(own_walls, BEGINNING, len(leaving + waiting))
+            for task in leaving:
+                task.cancel()
+            await asyncio.wait(leaving + waiting)
+        await lock.close()
+        assert all(task.cancelled() for task in leaving)
+        assert {type(task.exception()) for task in waiting} == {DatabaseUnavailableError}
+        for city in ORDERS:
+            counts = await asyncio.gather(*(count_of(provider, callers[city]) for _ in range(12)))
+            assert counts == [ORDERS[city]] * 12
     await until_closed(own_walls)
 
 
@@ -195,44 +191,42 @@ async def test_a_connection_that_breaks_between_two_pages_is_an_unavailable_data
 
 async def test_a_manager_with_endless_queries_holds_half_of_a_pool_that_many_share(own_walls: Walls) -> None:
     settings = own_walls.target.settings.model_copy(update=IMPATIENT)
-    provider = PostgreSQLProvider(Target(settings), serving=True, many=True)
-    seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")
-    busy = [asyncio.create_task(run_query(provider, seattle, SLOW)) for _ in range(20)]
-    most = (settings.pool_max // 2 + 1) // 2
-    async with asyncio.timeout(20):
-        while sum(task.done() for task in busy) < len(busy) - most:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-    assert await count_of(provider, tacoma) == ORDERS["Tacoma"]
-    refused = [task.exception() for task in busy if task.done()]
-    assert len(refused) == len(busy) - most
-    assert {type(error) for error in refused} == {ShareBusyError}
-    assert {error.retry_after for error in refused if isinstance(error, ShareBusyError)} == {1.0}
-    for task in busy:
-        task.cancel()
-    await asyncio.wait(busy)
-    assert await count_of(provider, seattle) == ORDERS["Seattle"]
-    await provider.close()
+    async with opened(Target(settings), serving=True, many=True) as provider:
+        seattle, tacoma = await provider.identify("seattle"), await provider.identify("tacoma")
+        busy = [asyncio.create_task(run_query(provider, seattle, SLOW)) for _ in range(20)]
+        most = (settings.pool_max // 2 + 1) // 2
+        async with asyncio.timeout(20):
+            while sum(task.done() for task in busy) < len(busy) - most:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert await count_of(provider, tacoma) == ORDERS["Tacoma"]
+        refused = [task.exception() for task in busy if task.done()]
+        assert len(refused) == len(busy) - most
+        assert {type(error) for error in refused} == {ShareBusyError}
+        assert {error.retry_after for error in refused if isinstance(error, ShareBusyError)} == {1.0}
+        for task in busy:
+            task.cancel()
+        await asyncio.wait(busy)
+        assert await count_of(provider, seattle) == ORDERS["Seattle"]
     await until_closed(own_walls)
 
 
 async def test_a_manager_whose_connection_is_lost_gets_no_other_while_its_backend_works(own_walls: Walls) -> None:
     update = {"pool_max": 4, "pool_wait": 3.0, "connect_timeout": 5.0, "read_attempts": 1}
-    provider = PostgreSQLProvider(Target(own_walls.target.settings.model_copy(update=update)), serving=True, many=True)
-    seattle = await provider.identify("seattle")
-    lock = await asyncpg.connect(own_walls.superuser_dsn)
-    async with lock.transaction():
-        # What begins a transaction asks this table who the caller is.
-        await lock.execute("LOCK TABLE retail.managers IN ACCESS EXCLUSIVE MODE")
-        asking = asyncio.create_task(count_of(provider, seattle))
-        (backend,) = await until_backends(own_walls, BEGINNING, 1)
-        with deaf(backend):
-            with pytest.raises(DatabaseUnavailableError):
-                await asking
-            with pytest.raises(ShareBusyError):
-                await count_of(provider, seattle)
-    await lock.close()
-    assert await count_of(provider, seattle) == ORDERS["Seattle"]
-    await provider.close()
+    async with opened(Target(own_walls.target.settings.model_copy(update=update)), serving=True, many=True) as provider:
+        seattle = await provider.identify("seattle")
+        lock = await asyncpg.connect(own_walls.superuser_dsn)
+        async with lock.transaction():
+            # What begins a transaction asks this table who the caller is.
+            await lock.execute("LOCK TABLE retail.managers IN ACCESS EXCLUSIVE MODE")
+            asking = asyncio.create_task(count_of(provider, seattle))
+            (backend,) = await until_backends(own_walls, BEGINNING, 1)
+            with deaf(backend):
+                with pytest.raises(DatabaseUnavailableError):
+                    await asking
+                with pytest.raises(ShareBusyError):
+                    await count_of(provider, seattle)
+        await lock.close()
+        assert await count_of(provider, seattle) == ORDERS["Seattle"]
     await until_closed(own_walls)
 
 

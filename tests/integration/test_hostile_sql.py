@@ -210,31 +210,25 @@ async def test_an_export_is_one_statement_too(gateway: PostgreSQLProvider, sql: 
 
 
 async def test_other_sessions_running_sql_is_not_shown(walls: Walls, gateway: PostgreSQLProvider) -> None:
-    other = PostgreSQLProvider(walls.target)
-    tom = await other.identify("Tom Tacoma")
-    sam = await gateway.identify("Sam Seattle")
-    try:
+    async with opened(walls.target) as other:
+        tom = await other.identify("Tom Tacoma")
+        sam = await gateway.identify("Sam Seattle")
         async with other.text_reader(tom) as session:
             await session._connection.fetch("SELECT 'a very private question'")
             for sql in ("SELECT query FROM pg_stat_activity", "SELECT pg_stat_get_activity(NULL)",
                         "SELECT pg_stat_get_backend_activity(b) FROM pg_stat_get_backend_idset() b"):  # fmt: skip
                 assert "private" not in await extended(gateway, sam, sql)
-    finally:
-        await other.close()
 
 
 async def test_one_caller_cannot_end_anothers_session(walls: Walls, gateway: PostgreSQLProvider) -> None:
-    other = PostgreSQLProvider(walls.target)
-    tom = await other.identify("Tom Tacoma")
-    sam = await gateway.identify("Sam Seattle")
-    try:
+    async with opened(walls.target) as other:
+        tom = await other.identify("Tom Tacoma")
+        sam = await gateway.identify("Sam Seattle")
         async with other.text_reader(tom) as session:
             pid = session._connection.get_server_pid()
             for function in ("pg_terminate_backend", "pg_cancel_backend"):
                 assert "permission denied" in await extended(gateway, sam, f"SELECT {function}({pid})")
             assert await session._connection.fetchval("SELECT 1") == "1"
-    finally:
-        await other.close()
 
 
 async def test_large_objects_are_not_a_place_to_leave_data(own_walls: Walls) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.conftest import opened
 from zava_cli.commands.output.destination import open_output
 from zava_cli.data.admin import admin_connection
-from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.importing import import_transaction
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.target import Target
@@ -125,12 +125,11 @@ async def test_category_type_cost_and_discount_are_taken_when_a_column_has_them(
 
 async def test_each_new_store_has_a_manager_who_sees_it_alone(fresh_target: Target, write: Write) -> None:
     await load(fresh_target, write(SHOP))
-    provider = PostgreSQLProvider(fresh_target)
-    seen: dict[str, int] = {}
-    for who in ("italy", "Spain manager", "Head Office"):
-        async with provider.reader(await provider.identify(who)) as session:
-            seen[who] = (await session.row("SELECT count(*) AS n FROM orders"))["n"]
-    await provider.close()
+    async with opened(fresh_target) as provider:
+        seen: dict[str, int] = {}
+        for who in ("italy", "Spain manager", "Head Office"):
+            async with provider.reader(await provider.identify(who)) as session:
+                seen[who] = (await session.row("SELECT count(*) AS n FROM orders"))["n"]
     assert seen == {"italy": 3, "Spain manager": 2, "Head Office": 5}
 
 

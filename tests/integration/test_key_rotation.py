@@ -16,10 +16,10 @@ from pydantic import SecretStr
 
 from tests.attacks import genuine, seen
 from tests.command_line import ZAVA
+from tests.conftest import opened
 from tests.signing_keys import HOUR, OWN_ORDERS, file_versions, holding, identified, let_end, orders
 from tests.small_data import MANAGERS, Walls
 from zava_cli.data.admin import admin_connection
-from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.keys import register_keys, rotate_keys
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import ConfigurationError
@@ -119,9 +119,8 @@ async def test_a_machine_without_the_key_registers_nobody_and_makes_no_key_of_it
 async def test_a_lost_key_is_replaced_by_a_rotation(own_walls: Walls) -> None:
     own_walls.target.key_file.unlink()
     assert (await rotate_keys(own_walls.target, timedelta(0), None)).version == 2
-    provider = PostgreSQLProvider(own_walls.target)
-    assert await orders(provider, await provider.identify("Sam Seattle")) == OWN_ORDERS
-    await provider.close()
+    async with opened(own_walls.target) as provider:
+        assert await orders(provider, await provider.identify("Sam Seattle")) == OWN_ORDERS
 
 
 async def test_the_key_file_is_replaced_as_a_whole_and_stays_private(own_walls: Walls) -> None:
@@ -152,9 +151,8 @@ async def test_a_rotation_that_is_killed_halfway_locks_nobody_out_and_the_next_o
             process.send_signal(signal.SIGKILL)
             await process.communicate()
             assert (await identified(target)).key_version == 1
-        provider = PostgreSQLProvider(target)
-        assert await orders(provider, await provider.identify("Sam Seattle")) == OWN_ORDERS
-        await provider.close()
+        async with opened(target) as provider:
+            assert await orders(provider, await provider.identify("Sam Seattle")) == OWN_ORDERS
         abandoned = MasterKeys(None, target.key_file).by_version()[2]
         assert (await rotate_keys(target, HOUR, None)).version == 3
         # A key that lay about since an accident is not taken up again.

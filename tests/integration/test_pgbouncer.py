@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import opened
 from tests.pooler import folder_of_a_pooler, pooled
 from tests.small_data import ORDERS, Walls
 from zava_cli.data.admin import admin_connection
@@ -43,11 +44,8 @@ def place() -> Iterator[Path]:
 @asynccontextmanager
 async def through(target: Target, *, many: bool = False) -> AsyncIterator[PostgreSQLProvider]:
     """The pools of a server behind the pooler."""
-    provider = PostgreSQLProvider(target, serving=True, many=many)
-    try:
+    async with opened(target, serving=True, many=many) as provider:
         yield provider
-    finally:
-        await provider.close()
 
 
 @pytest.fixture

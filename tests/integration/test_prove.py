@@ -184,8 +184,8 @@ async def test_where_everybody_sets_the_context_and_nobody_checks_it_queries_are
 
 
 async def test_a_guard_that_lets_a_function_through_is_named(own_walls: Walls, monkeypatch: pytest.MonkeyPatch) -> None:
-    allowed = {*names.allowed_functions(), "set_config"}
-    monkeypatch.setattr(names, "allowed_functions", lambda: allowed)
+    allowed = {*names.ALLOWED_FUNCTIONS, "set_config"}
+    monkeypatch.setattr(names, "ALLOWED_FUNCTIONS", allowed)
     # What is known of texts was found by the other guard, before and after.
     check_query.cache_clear()
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import opened
 from tests.own_shop import own_shop
 from tests.small_data import ORDERS
 from zava_cli.data.admin import admin_connection
@@ -55,11 +56,8 @@ def elsewhere(target: Target, url: str, **changes: Any) -> Target:
 @asynccontextmanager
 async def pools(target: Target) -> AsyncIterator[PostgreSQLProvider]:
     """The pools of a server."""
-    provider = PostgreSQLProvider(target, serving=True)
-    try:
+    async with opened(target, serving=True) as provider:
         yield provider
-    finally:
-        await provider.close()
 
 
 @pytest.fixture

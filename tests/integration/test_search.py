@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError as PydanticError
 
+from tests.conftest import opened
 from tests.small_shop import as_owner
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.callers import Caller
@@ -108,16 +109,13 @@ async def test_a_sku_is_found_with_other_separators(
 
 async def test_a_sku_as_it_is_written_comes_before_one_with_other_separators(seeded_copy: Target) -> None:
     await as_owner(seeded_copy, "UPDATE products SET sku = 'AB-1234' WHERE sku = 'HTHM001700'")
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         seattle = await provider.identify("seattle")
         assert (await find(provider, seattle, "ab 1234", mode="keyword")).hits[0].sku == "AB-1234"
         await as_owner(seeded_copy, "UPDATE products SET sku = 'AB1234' WHERE sku = 'ELEB003800'")
         for written in ("AB-1234", "ab1234"):
             found = (await find(provider, seattle, written, mode="keyword")).hits
             assert [hit.sku for hit in found if hit.why.startswith("this SKU")] == [written.upper()]
-    finally:
-        await provider.close()
 
 
 @pytest.mark.parametrize(
@@ -222,21 +220,17 @@ async def test_what_is_out_of_stock_in_a_store_is_not_found_there(seeded_copy: T
             " WHERE p.product_id = i.product_id AND s.store_id = i.store_id"
             " AND p.sku = 'HTHM001700' AND s.name = 'Zava Retail Seattle'"
         )
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         head_office = await provider.identify("Nadia Petrov")
         for mode in SearchMode:
             there = await find(provider, head_office, "HTHM001700", mode=mode, store="seattle", limit=100)
             assert "HTHM001700" not in [hit.sku for hit in there.hits]
         assert (await find(provider, head_office, "HTHM001700", in_stock=True)).hits[0].sku == "HTHM001700"
         assert (await find(provider, head_office, "HTHM001700", store="Tacoma")).hits[0].units
-    finally:
-        await provider.close()
 
 
 async def test_stock_of_another_store_does_not_show_through_the_order(seeded_copy: Target) -> None:
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         seattle = await provider.identify("seattle")
         asked: dict[str, Any] = {"in_stock": True, "limit": 100}
         before = [(await find(provider, seattle, "paint roller", mode=mode, **asked)).hits for mode in SearchMode]
@@ -248,8 +242,6 @@ async def test_stock_of_another_store_does_not_show_through_the_order(seeded_cop
         after = [(await find(provider, seattle, "paint roller", mode=mode, **asked)).hits for mode in SearchMode]
         assert after == before
         assert all(before)
-    finally:
-        await provider.close()
 
 
 async def test_filters_leave_out_nothing_that_passes_them(provider: PostgreSQLProvider, seattle: Caller) -> None:
@@ -299,13 +291,10 @@ async def test_narrow_filters_find_everything_behind_an_index_scan_that_gives_up
         await connection.execute(f'ALTER DATABASE "{name}" SET hnsw.max_scan_tuples = 1')
         for way in ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin"):
             await connection.execute(f'ALTER DATABASE "{name}" SET enable_{way} = off')
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         caller = await provider.identify("seattle")
         options: dict[str, Any] = {"mode": "semantic", "category": "PLUMBING", "threshold": -1, "limit": 100}
         found = await find(provider, caller, "paint", **options)
-    finally:
-        await provider.close()
     assert len(found.hits) == (await count_products(seeded_copy, "PLUMBING"))
 
 

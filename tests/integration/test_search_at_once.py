@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import opened
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.callers import Caller
 from zava_cli.data.connections import Opening, OwnConnection
@@ -99,8 +100,7 @@ async def test_other_names_are_looked_up_once_and_then_part_of_the_one_statement
 
 
 async def test_what_changed_since_the_search_before_is_found_as_it_is_now(seeded_copy: Target) -> None:
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         seattle = await provider.identify("seattle")
         async with kept(provider) as searches:
             before = await ask(provider, seattle, searches, "claw hammer")
@@ -108,15 +108,12 @@ async def test_what_changed_since_the_search_before_is_found_as_it_is_now(seeded
                 await connection.execute("UPDATE products SET name = 'Zimbelstern' WHERE sku = $1", before.hits[0].sku)
             assert "1 product(s) changed" in (await ask(provider, seattle, searches, "claw hammer")).notices[0]
             assert (await ask(provider, seattle, searches, "zimbelstern")).hits[0].sku == before.hits[0].sku
-    finally:
-        await provider.close()
 
 
 async def test_an_index_that_came_or_embeddings_that_went_since_the_search_before_are_noticed(
     seeded_copy: Target, statements: list[str]
 ) -> None:
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         seattle = await provider.identify("seattle")
         async with kept(provider) as searches:
             before = await ask(provider, seattle, searches, "claw hammer")
@@ -130,8 +127,6 @@ async def test_an_index_that_came_or_embeddings_that_went_since_the_search_befor
             async with admin_connection(seeded_copy) as connection:
                 await connection.execute("TRUNCATE retail.product_description_embeddings, retail.embedding_models")
             assert "Run `zava embed`" in (await ask(provider, seattle, searches, "claw hammer")).notices[0]
-    finally:
-        await provider.close()
 
 
 async def test_callers_with_one_server_never_see_each_others_stock(

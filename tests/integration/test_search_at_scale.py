@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.conftest import opened
 from tests.small_shop import as_owner
 from zava_cli.data import search
 from zava_cli.data.callers import Caller
@@ -78,9 +79,8 @@ async def shades(seeded_copy: Target) -> Target:
 @pytest.fixture
 async def pools(shades: Target) -> AsyncIterator[PostgreSQLProvider]:
     """The gateway's pools on it."""
-    provider = PostgreSQLProvider(shades, serving=True)
-    yield provider
-    await provider.close()
+    async with opened(shades, serving=True) as provider:
+        yield provider
 
 
 @pytest.fixture

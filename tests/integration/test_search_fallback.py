@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.conftest import settings_for
+from tests.conftest import opened, settings_for
 from tests.embedding_server import EmbeddingServer, embedding_server
 from tests.integration.test_search import find, names
 from zava_cli.data.admin import admin_connection
@@ -42,12 +42,11 @@ def server() -> Iterator[EmbeddingServer]:
 async def remote(seeded_copy: Target, server: EmbeddingServer) -> AsyncIterator[PostgreSQLProvider]:
     """A database whose active model is the server's; scores of that model reach 0.7 only with the same words."""
     changes = {"embedding_provider": "openai", "embedding_model": "test-model", "embedding_base_url": server.base_url}
-    provider = PostgreSQLProvider(Target(seeded_copy.settings.model_copy(update=changes)))
-    report = await embed_products(provider.target, EmbedRequest())
-    async with embedding_store(provider.target) as store:
-        await store.activate(report.model)
-    yield provider
-    await provider.close()
+    async with opened(Target(seeded_copy.settings.model_copy(update=changes))) as provider:
+        report = await embed_products(provider.target, EmbedRequest())
+        async with embedding_store(provider.target) as store:
+            await store.activate(report.model)
+        yield provider
 
 
 async def test_an_openai_compatible_service_searches_by_meaning_too(remote: PostgreSQLProvider) -> None:
@@ -106,11 +105,8 @@ async def test_a_service_that_keeps_failing_is_left_alone_and_asked_again_after_
 async def test_a_provider_other_than_the_active_one_is_said_and_not_mixed_in(
     remote: PostgreSQLProvider,
 ) -> None:
-    local = PostgreSQLProvider(Target(settings_for(remote.settings.profile)))
-    try:
+    async with opened(Target(settings_for(remote.settings.profile))) as local:
         result = await find(local, await local.identify("seattle"), "claw hammer")
-    finally:
-        await local.close()
     assert result.mode is SearchMode.KEYWORD
     assert "embedded with test-model, and the settings ask for wordllama-l2-256" in result.notices[0]
     assert "zava embed" in result.notices[0]
@@ -121,16 +117,13 @@ async def test_without_embeddings_words_still_find_and_the_notice_says_how_to_ge
 ) -> None:
     async with admin_connection(seeded_copy) as connection:
         await connection.execute("TRUNCATE retail.product_description_embeddings, retail.embedding_models")
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         seattle = await provider.identify("seattle")
         result = await find(provider, seattle, "claw hammer")
         assert names(result)[0] == "16 oz Curved Claw Hammer"
         assert "Run `zava embed`" in result.notices[0]
         with pytest.raises(EmbeddingError, match="No product is embedded yet"):
             await find(provider, seattle, "claw hammer", mode="semantic")
-    finally:
-        await provider.close()
 
 
 _KEYWORD = """

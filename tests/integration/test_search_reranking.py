@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.command_line import CommandLine
+from tests.conftest import opened
 from tests.onnx_folders import cross_encoder, sentence_transformer
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
@@ -149,12 +150,9 @@ async def test_products_embedded_with_a_model_of_ones_own_are_found_by_it(seeded
     target = Target(seeded_copy.settings.model_copy(update=own))
     await embed_products(target, EmbedRequest())
     await switch_model(target, folder, force=True)
-    provider = PostgreSQLProvider(target)
-    try:
+    async with opened(target) as provider:
         result = await find(
             provider, await provider.identify("seattle"), "claw hammer", None, mode="semantic", threshold=-1
         )
-    finally:
-        await provider.close()
     assert "Claw Hammer" in result.hits[0].name
     assert (result.model, result.notices) == ("tiny", [])

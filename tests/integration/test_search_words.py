@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import opened
 from tests.integration.test_search import find, names
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.callers import Caller
@@ -103,8 +104,7 @@ async def test_nothing_is_said_where_a_product_is_called_so_or_the_question_is_n
 
 
 async def test_another_name_counts_as_soon_as_the_catalogue_uses_it(seeded_copy: Target) -> None:
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         seattle = await provider.identify("seattle")
         assert names(await find(provider, seattle, "blowtorch", mode="keyword")) == []
         by_meaning = (await find(provider, seattle, "blowtorch", mode="semantic", threshold=-1, limit=1)).hits[0]
@@ -113,8 +113,6 @@ async def test_another_name_counts_as_soon_as_the_catalogue_uses_it(seeded_copy:
         assert names(await find(provider, seattle, "blowtorch", mode="keyword")) == ["Propane Torch"]
         again = (await find(provider, seattle, "blowtorch", mode="semantic", threshold=-1, limit=1)).hits[0]
         assert again.similarity != by_meaning.similarity
-    finally:
-        await provider.close()
 
 
 async def test_words_that_only_descriptions_hold_are_not_corrected(
@@ -156,12 +154,9 @@ async def test_what_is_not_wanted_is_so_under_any_name(provider: PostgreSQLProvi
 
 
 async def test_new_and_changed_names_are_known_to_the_spelling_at_once(seeded_copy: Target) -> None:
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         seattle = await provider.identify("seattle")
         assert names(await find(provider, seattle, "zimbelstren", mode="keyword")) == []
         async with admin_connection(seeded_copy) as connection, owner_transaction(connection, seeded_copy):
             await connection.execute("UPDATE products SET name = 'Zimbelstern' WHERE sku = 'HTHM001700'")
         assert names(await find(provider, seattle, "zimbelstren", mode="keyword")) == ["Zimbelstern"]
-    finally:
-        await provider.close()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import opened
 from tests.small_shop import as_owner
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.callers import Caller
@@ -42,8 +43,7 @@ async def test_filters_hold_and_never_leave_out_what_passes_them(provider: Postg
 
 async def test_stock_of_another_store_neither_counts_nor_ranks(seeded_copy: Target) -> None:
     options: dict[str, Any] = {"in_stock": True, "limit": 100}
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         seattle = await provider.identify("seattle")
         before = (await similar(provider, seattle, "HTHM001600", **options)).hits
         async with admin_connection(seeded_copy) as connection:
@@ -53,8 +53,6 @@ async def test_stock_of_another_store_neither_counts_nor_ranks(seeded_copy: Targ
             )
         assert (await similar(provider, seattle, "HTHM001600", **options)).hits == before
         assert all(hit.units for hit in before)
-    finally:
-        await provider.close()
 
 
 async def test_a_product_without_a_vector_is_compared_by_name_with_a_notice(seeded_copy: Target) -> None:
@@ -63,11 +61,8 @@ async def test_a_product_without_a_vector_is_compared_by_name_with_a_notice(seed
             "DELETE FROM retail.product_description_embeddings e USING retail.products p"
             " WHERE p.product_id = e.product_id AND p.sku = 'HTHM001600'"
         )
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         result = await similar(provider, await provider.identify("seattle"), "HTHM001600", limit=3)
-    finally:
-        await provider.close()
     assert result.mode is SearchMode.KEYWORD
     assert result.notices == ["Compared by name only: HTHM001600 is not embedded. Run `zava embed`."]
     assert "HAMMERS" in {hit.product_type for hit in result.hits}
@@ -82,11 +77,8 @@ async def test_others_of_its_type_come_first_where_they_are_about_as_near(
 
 async def test_vectors_that_are_older_than_their_products_are_said(seeded_copy: Target) -> None:
     await as_owner(seeded_copy, "UPDATE products SET description = 'Hits nails.' WHERE sku = 'HTHM001700'")
-    provider = PostgreSQLProvider(seeded_copy)
-    try:
+    async with opened(seeded_copy) as provider:
         result = await similar(provider, await provider.identify("seattle"), "HTHM001600", limit=3)
-    finally:
-        await provider.close()
     assert result.notices[0].startswith("1 product(s) changed since they were embedded")
 
 

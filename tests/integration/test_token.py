@@ -91,11 +91,10 @@ async def test_a_token_ends_with_its_manager(own_walls: Walls) -> None:
             "INSERT INTO retail.managers (name, email, role) VALUES ('Temp', 'temp@zava.example', 'head_office')"
         )
         token = await made(own_walls, "temp@zava.example")
-        provider = PostgreSQLProvider(own_walls.target)
-        assert await resolve_token(provider, text(token))
-        await connection.execute("DELETE FROM retail.managers WHERE name = 'Temp'")
-    assert await resolve_token(provider, text(token)) is None
-    await provider.close()
+        async with opened(own_walls.target) as provider:
+            assert await resolve_token(provider, text(token))
+            await connection.execute("DELETE FROM retail.managers WHERE name = 'Temp'")
+            assert await resolve_token(provider, text(token)) is None
     [record] = await tokens(own_walls.target)
     assert (record.manager, record.state) == (None, "no manager")
 
@@ -180,9 +179,8 @@ async def test_the_database_holds_nothing_that_a_token_could_be_made_of(walls: W
 async def test_a_token_under_another_master_key_opens_nothing(walls: Walls) -> None:
     token = await made(walls)
     other = walls.target.settings.model_copy(update={"master_key": SecretStr("cd" * 32)})
-    provider = PostgreSQLProvider(Target(other))
-    assert await resolve_token(provider, text(token)) is None
-    await provider.close()
+    async with opened(Target(other)) as provider:
+        assert await resolve_token(provider, text(token)) is None
 
 
 async def test_a_token_outlives_the_key_version_that_it_was_made_with(own_walls: Walls) -> None:
@@ -225,9 +223,8 @@ async def test_two_managers_of_one_e_mail_are_nobody(own_walls: Walls) -> None:
             f'SET ROLE "{own_walls.role("owner")}"; '
             "INSERT INTO retail.managers (name, email, role) VALUES ('Twin', 'SAM@zava.example', 'head_office')"
         )
-    provider = PostgreSQLProvider(own_walls.target)
-    assert await resolve_subject(provider, "sam@zava.example") is None
-    await provider.close()
+    async with opened(own_walls.target) as provider:
+        assert await resolve_subject(provider, "sam@zava.example") is None
 
 
 async def test_a_token_is_made_for_exactly_one_manager(walls: Walls) -> None:

@@ -15,9 +15,10 @@ import pytest
 
 from tests.hostile_statements import attack_statements
 from zava_cli.data.guard import names
-from zava_cli.data.guard.check import check_query
+from zava_cli.data.guard.check import SHORT, check_query
 from zava_cli.data.guard.placeholders import bind_named, original_position
 from zava_cli.infra.errors import DatabaseError, QueryRefusedError, ValidationError
+from zava_cli.infra.operations import OperationRecord, Way, operation
 
 HERE = Path(__file__).parent
 
@@ -98,14 +99,15 @@ def test_a_function_of_another_database_gets_that_of_postgresql() -> None:
 
 
 def test_no_function_that_may_be_called_counts_as_one_of_another_database() -> None:
-    assert names.other_dialects().keys() & names.allowed_functions() == set()
+    assert names.OTHER_DIALECTS.keys() & names.ALLOWED_FUNCTIONS == set()
 
 
-@pytest.mark.parametrize("text", ["\\d orders", "DESCRIBE orders", "desc orders", "show tables"])
-def test_commands_of_other_clients_are_told_where_the_tables_are_listed(text: str) -> None:
-    with pytest.raises(DatabaseError) as caught:
+@pytest.mark.parametrize("text", ["\\d orders", "DESCRIBE orders", "desc orders", "show tables", "\\d" + " " * SHORT])
+@pytest.mark.parametrize(("way", "place"), [(Way.TERMINAL, "`zava schema`"), (Way.MCP_HTTP, "get_table_schemas")])
+def test_commands_of_other_clients_are_told_where_the_tables_are_listed(text: str, way: Way, place: str) -> None:
+    with pytest.raises(DatabaseError) as caught, operation(OperationRecord("query", way), lambda _: None):
         check_query(text)
-    assert "information_schema.columns" in (caught.value.hint or "")
+    assert place in (caught.value.hint or "")
 
 
 def test_a_mistyped_function_gets_a_suggestion() -> None:
@@ -221,8 +223,8 @@ def test_the_function_lists_are_sorted_and_share_no_name() -> None:
     for file in ("repeatable_functions.txt", "changing_functions.txt", "refused_fields.txt"):
         lines = (Path(names.__file__).parent / file).read_text(encoding="utf-8").splitlines()
         assert lines == sorted(set(lines))
-    assert not names.allowed_functions() & names.refused_fields()
-    assert not names.repeatable_functions() & names.changing_functions()
+    assert not names.ALLOWED_FUNCTIONS & names.REFUSED_FIELDS
+    assert not names.REPEATABLE_FUNCTIONS & names.CHANGING_FUNCTIONS
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ def test_the_function_lists_are_sorted_and_share_no_name() -> None:
     pg_terminate_backend pg_stat_get_activity pg_total_relation_size pg_advisory_lock dblink textin""".split(),  # noqa: SIM905
 )
 def test_a_rebuilt_list_still_leaves_the_dangerous_ones_out(name: str) -> None:
-    assert name not in names.allowed_functions()
+    assert name not in names.ALLOWED_FUNCTIONS
 
 
 @pytest.mark.parametrize(

@@ -92,4 +92,4 @@ def test_what_tells_the_time_draws_lots_or_looks_at_the_catalog_is_not(sql: str)
 
 
 def test_the_list_of_changing_functions_holds_what_tells_the_time_or_draws_lots() -> None:
-    assert {"now", "random", "statement_timestamp", "uuidv7", "timetz", "version"} <= names.changing_functions()
+    assert {"now", "random", "statement_timestamp", "uuidv7", "timetz", "version"} <= names.CHANGING_FUNCTIONS

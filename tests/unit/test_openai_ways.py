@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
 
 from tests.embedding_server import KEY, EmbeddingServer, embedder_for, embedding_server
+from tests.http_stub import Answering, answering
 from zava_cli.infra.embeddings.base import EmbeddingConfig
 from zava_cli.infra.embeddings.providers import create_embedder
 from zava_cli.infra.errors import EmbeddingError, EmbeddingUnavailableError
@@ -41,24 +40,16 @@ async def test_an_azure_resource_gets_its_version_deployment_and_key_as_it_wants
 
 
 async def test_neither_texts_nor_key_follow_a_redirect_to_another_host(server: EmbeddingServer) -> None:
-    class Elsewhere(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            pass
+    class Elsewhere(Answering):
+        def respond(self) -> None:
+            self.answer(307, headers={"location": server.base_url + "/embeddings"})
 
-        def do_POST(self) -> None:
-            self.send_response(307)
-            self.send_header("location", server.base_url + "/embeddings")
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as redirecting:
-        Thread(target=redirecting.serve_forever, daemon=True).start()
+    with answering(Elsewhere) as redirecting:
         for version in (None, "2024-10-21"):
             address = f"http://127.0.0.1:{redirecting.server_port}"
             async with embedder_for(server, base_url=address, api_version=version) as embedder:
                 with pytest.raises(EmbeddingError):
                     await embedder.embed_query("hammer")
-        redirecting.shutdown()
     assert server.requests == []
 
 

@@ -18,6 +18,21 @@ if TYPE_CHECKING:
 
 embed_app = typer.Typer(cls=ZavaGroup, invoke_without_command=True)
 
+Provider = Annotated[
+    str | None,
+    typer.Option("--provider", help="local, onnx or openai.", callback=setting_callback("embedding_provider")),
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Model to build; search goes on with the present one until embed switch.",
+                 callback=setting_callback("embedding_model")),
+]  # fmt: skip
+Dimensions = Annotated[
+    int | None,
+    typer.Option("--dimensions", min=64, max=3072, help="Length of vectors to ask for.",
+                 callback=setting_callback("embedding_dimensions")),
+]  # fmt: skip
+
 
 @embed_app.callback()
 def embed(
@@ -37,22 +52,11 @@ def embed(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how many tokens it would take at what cost; call nobody.")
     ] = False,
-    provider: Annotated[
-        str | None,
-        typer.Option("--provider", help="local, onnx or openai.", callback=setting_callback("embedding_provider")),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", help="Model to build; search goes on with the present one until embed switch.",
-                     callback=setting_callback("embedding_model")),
-    ] = None,
-    dimensions: Annotated[
-        int | None,
-        typer.Option("--dimensions", min=64, max=3072, help="Length of vectors to ask for.",
-                     callback=setting_callback("embedding_dimensions")),
-    ] = None,
+    provider: Provider = None,
+    model: Model = None,
+    dimensions: Dimensions = None,
     json: JsonOption = False,
-) -> None:  # fmt: skip
+) -> None:
     """Make the catalogue searchable by meaning; safe to interrupt and repeat.
 
     Example: zava embed --watch
@@ -79,11 +83,7 @@ def _run(request: EmbedRequest, *, as_json: bool) -> None:
 
     with diagnostics.progress() as on_progress:
         report = runtime.administrator(lambda target: embed_products(target, request, on_progress))
-    if as_json:
-        print_json(report)
-    else:
-        print_line(_sentence(report))
-    _note_left(report)
+    _tell(report, _sentence(report), as_json=as_json)
 
 
 def _drain(request: EmbedRequest, *, retry_failed: bool, as_json: bool) -> None:
@@ -93,11 +93,7 @@ def _drain(request: EmbedRequest, *, retry_failed: bool, as_json: bool) -> None:
         report = runtime.administrator(
             lambda target: drain_queue(target, request, retry_failed=retry_failed, on_progress=on_progress)
         )
-    if as_json:
-        print_json(report)
-    else:
-        print_line(f"Embedded {report.embedded} changed products with {report.model}.")
-    _note_left(report)
+    _tell(report, f"Embedded {report.embedded} changed products with {report.model}.", as_json=as_json)
 
 
 def _estimate(request: EmbedRequest, *, as_json: bool) -> None:
@@ -139,8 +135,12 @@ def _watch(request: EmbedRequest) -> None:
     runtime.administrator(lambda target: watch_queue(target, request, on_trouble, on_progress))
 
 
-def _note_left(report: EmbedReport | DrainReport) -> None:
-    """Says which products are without a vector of today's text; the command fails where there could be one."""
+def _tell(report: EmbedReport | DrainReport, sentence: str, *, as_json: bool) -> None:
+    """Says too which products are without a vector of today's text; the command fails where there could be one."""
+    if as_json:
+        print_json(report)
+    else:
+        print_line(sentence)
     if report.skipped:
         diagnostics.note(f"{report.skipped} products have no text that the model knows; they are found by keyword.")
     for refusal in report.refused:

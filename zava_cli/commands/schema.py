@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from zava_cli.commands import runtime
+from zava_cli.commands.options import JsonOption
 from zava_cli.commands.output.console import print_json, print_line
 
 
@@ -16,7 +17,7 @@ def schema(
         Literal["names", "summary", "full"] | None,
         typer.Option("--detail", help="How closely: for all tables it is names, for some full."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Show the tables, or the columns, joins and values of some.
 

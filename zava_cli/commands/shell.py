@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -75,28 +75,24 @@ def _common_options() -> list[Any]:
     return options
 
 
-class ZavaCommand(PlainCommand):
-    """A command with the common options after its own."""
+class _Common:
+    """Beside click's class of a command or a group: the common options after its own, and its name while it runs."""
 
     def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, params=[*(params or []), *_common_options()], **kwargs)
+        cast("Any", super()).__init__(*args, params=[*(params or []), *_common_options()], **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the command under its name."""
+        """Runs under its name, a group until a command of it takes over."""
         runtime.begin_command(ctx.command_path)
-        return super().invoke(ctx)
+        return cast("Any", super()).invoke(ctx)
 
 
-class ZavaGroup(PlainGroup):
-    """A group that does something by itself, with the common options after its own."""
+class ZavaCommand(_Common, PlainCommand):
+    """A command with the common options."""
 
-    def __init__(self, *args: Any, params: list[Any] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, params=[*(params or []), *_common_options()], **kwargs)
 
-    def invoke(self, ctx: Any) -> Any:
-        """Runs under its own name until a command of it takes over."""
-        runtime.begin_command(ctx.command_path)
-        return super().invoke(ctx)
+class ZavaGroup(_Common, PlainGroup):
+    """A group that does something by itself, with the common options."""
 
 
 class ErrorBoundary(ZavaGroup):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
 import asyncpg
+from pydantic_core import PydanticSerializationError, to_json
 
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.audit_backlog import Backlog, readable_lines
@@ -34,25 +34,28 @@ PAGE_ROWS = 1_000
 UNWRITABLE = (MCPError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.IncompleteReadError)
 """What may keep a record from its table; none of it is the user's concern."""
 
-AS_THEY_ARE = (
-    "record_id", "request_id", "way", "operation", "who", "manager_id", "role", "client", "outcome", "error_code",
-    "refused", "row_count", "seconds",
-)  # fmt: skip
-"""What goes from a record into its row unchanged."""
-
 Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 
 
 def as_line(record: OperationRecord, *, keeps_sql: bool) -> str:
     """A record as one line of JSON that PostgreSQL takes, whatever the caller wrote."""
     sql = record.sql
-    values: dict[str, Any] = {name: getattr(record, name) for name in AS_THEY_ARE} | {
-        "occurred_at": record.occurred_at.isoformat(),
+    row: dict[str, Any] = {
+        "record_id": record.record_id, "request_id": record.request_id, "occurred_at": record.occurred_at,
+        "way": record.way.value, "operation": record.operation, "who": record.who, "manager_id": record.manager_id,
+        "role": record.role, "client": record.client, "outcome": record.outcome.value,
+        "error_code": record.error_code, "refused": record.refused, "row_count": record.row_count,
+        "seconds": record.seconds,
         "sql_sha256": _hash(sql) if sql is not None and len(sql) <= MOST_HASHED else None,
         "sql": _cut(sql) if sql is not None and keeps_sql else None,
         "parameters": list(record.parameters) or None,
-    }
-    return json.dumps({name: _storable(value) for name, value in values.items() if value is not None}, default=str)
+    }  # fmt: skip
+    row = {name: value for name, value in row.items() if value is not None}
+    with suppress(PydanticSerializationError):
+        line = to_json(row, ensure_ascii=True)
+        if rb"\u0000" not in line:
+            return line.decode()
+    return to_json({name: _storable(value) for name, value in row.items()}, ensure_ascii=True).decode()
 
 
 def _hash(sql: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -17,7 +16,8 @@ from zava_cli.infra.visible import visible_lines
 if TYPE_CHECKING:
     import structlog
 
-_bound: ContextVar[dict[str, Any] | None] = ContextVar("bound", default=None)
+ABOUT: ContextVar[Callable[[], dict[str, Any]]] = ContextVar("about", default=dict)
+"""Says what every line of an operation tells of it, such as the request's id; asked only where a line is written."""
 
 
 class Logger:
@@ -33,12 +33,12 @@ class Logger:
         self._level, self._file, self._structlog = logging.getLevelNamesMapping()[level.upper()], file, None
 
     def log(self, level: int, event: str, **values: Any) -> None:
-        """Writes one line with `values` and with what is bound."""
+        """Writes one line with `values` and what ABOUT says."""
         if level < self._level:
             return
         if self._structlog is None:
             self._structlog = _structlog(self._level, self._file)
-        self._structlog.log(level, event, **{**(_bound.get() or {}), **values})
+        self._structlog.log(level, event, **{**ABOUT.get()(), **values})
 
     def info(self, event: str, **values: Any) -> None:
         """What happened as it should."""
@@ -59,16 +59,6 @@ _LOGGER = Logger()
 def logger() -> Logger:
     """The process's logger."""
     return _LOGGER
-
-
-@contextmanager
-def bound(**values: Any) -> Generator[None]:
-    """Puts `values`, such as the request's id and identity, into every line of the block."""
-    token = _bound.set({**(_bound.get() or {}), **values})
-    try:
-        yield
-    finally:
-        _bound.reset(token)
 
 
 def configure_logging(level: str, file: Path | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Secret, field_serializer
+from pydantic import AwareDatetime, BaseModel, Field, Secret, field_serializer
 from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra.errors import AuthorizationError, ConfigurationError
@@ -16,10 +16,8 @@ from zava_cli.infra.private_files import WatchedFile
 NEW_FILE = "Ask your administrator for a new key file (`zava security issue`)."
 
 
-class ManagerKey(BaseModel):
+class ManagerKey(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """What the file holds, as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: Literal["zava manager key"] = "zava manager key"
     manager_id: UUID

@@ -6,7 +6,8 @@ caller writes or is called becomes one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,9 @@ NOT_READ = "unread"
 KEPT = "cached"
 """Type of one that the cache had the answer of."""
 CACHE = "query"
+
+_Counters = Callable[..., Counter]
+"""The counter for some labels: kept, since the library takes a while to find it again."""
 
 
 class _SharedFiles(MultiProcessCollector):
@@ -95,7 +99,7 @@ class Metrics:
         self._cache_miss = self._counter("cache_miss", "Answers that were not", "type")
         self._cache_eviction = self._counter("cache_eviction", "Answers that gave way to others", "type")
         self._cache_error = self._counter("cache_error", "Times that Redis failed", "type")
-        self._counted: dict[Counter, int] = {}
+        self._counted: dict[_Counters, int] = {}
         self._cache_bytes = self._gauge("cache_bytes", "Size of the cache", "type")
         self._cache_entries = self._gauge("cache_entries", "Answers in the cache", "type")
         self._connections = self._gauge("pool_connections", "Connections to the database", "pool", "state")
@@ -107,28 +111,28 @@ class Metrics:
     def add(self, record: OperationRecord) -> None:
         """Counts a finished operation."""
         operation = record.operation
-        self._duration.labels(operation).observe(record.seconds)
+        self._duration(operation).observe(record.seconds)
         if record.sql is not None:
             kind = KEPT if record.from_cache else record.kind or NOT_READ
-            self._query.labels(kind, record.outcome).inc()
-            self._query_duration.labels(kind).observe(record.seconds)
+            self._query(kind, record.outcome.value).inc()
+            self._query_duration(kind).observe(record.seconds)
         if record.waited:
-            self._wait.labels(operation).observe(record.waited)
+            self._wait(operation).observe(record.waited)
         if record.outcome is not Outcome.OK:
-            self._error.labels(operation, record.error_code or record.outcome.name).inc()
+            self._error(operation, record.error_code or record.outcome.name).inc()
             return
-        self._success.labels(operation).inc()
+        self._success(operation).inc()
         if record.row_count:
-            self._rows.labels(operation).inc(record.row_count)
+            self._rows(operation).inc(record.row_count)
         if record.truncated:
-            self._truncated.labels(operation).inc()
+            self._truncated(operation).inc()
 
     def embedding(self, call: EmbeddingCall) -> None:
         """Counts a call of the embedding provider."""
-        self._embedding.labels(call.provider, "error" if call.failed else "ok").inc()
-        self._embedding_duration.labels(call.provider).observe(call.seconds)
+        self._embedding(call.provider, "error" if call.failed else "ok").inc()
+        self._embedding_duration(call.provider).observe(call.seconds)
         if call.tokens:
-            self._tokens.labels(call.provider).inc(call.tokens)
+            self._tokens(call.provider).inc(call.tokens)
 
     def cache(self, statistics: CacheStatistics) -> None:
         """Takes over what the cache has counted since the last time."""
@@ -140,7 +144,7 @@ class Metrics:
             (self._cache_eviction, statistics.evictions),
             (self._cache_error, statistics.errors),
         ):
-            counter.labels(CACHE).inc(now - self._counted.get(counter, 0))
+            counter(CACHE).inc(now - self._counted.get(counter, 0))
             self._counted[counter] = now
         self._cache_bytes.labels(CACHE).set(statistics.bytes)
         self._cache_entries.labels(CACHE).set(statistics.entries)
@@ -165,11 +169,12 @@ class Metrics:
         """Replaces a file with everything in Prometheus' text format. Raises OSError."""
         write_to_textfile(str(file), self.registry)
 
-    def _counter(self, name: str, description: str, *labels: str) -> Counter:
-        return Counter(name, description, labels, namespace="zava", registry=self._own)
+    def _counter(self, name: str, description: str, *labels: str) -> _Counters:
+        return cache(Counter(name, description, labels, namespace="zava", registry=self._own).labels)
 
-    def _histogram(self, name: str, description: str, *labels: str) -> Histogram:
-        return Histogram(name, description, labels, namespace="zava", buckets=BUCKETS, registry=self._own)
+    def _histogram(self, name: str, description: str, *labels: str) -> Callable[..., Histogram]:
+        own = Histogram(name, description, labels, namespace="zava", buckets=BUCKETS, registry=self._own)
+        return cache(own.labels)
 
     def _gauge(self, name: str, description: str, *labels: str, mode: Any = "livesum") -> Gauge:
         return Gauge(name, description, labels, namespace="zava", registry=self._own, multiprocess_mode=mode)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import UUID
 
 from zava_cli.infra.errors import (
     AuthorizationError,
@@ -26,8 +27,8 @@ from zava_cli.infra.errors import (
     RateLimitedError,
     ValidationError,
 )
-from zava_cli.infra.log import bound, logger
-from zava_cli.infra.tracing import Span, operation_span, trace_id
+from zava_cli.infra.log import ABOUT, logger
+from zava_cli.infra.tracing import NO_SPAN, is_on, operation_span, trace_id
 
 SERVING = "serve"
 UNKNOWN_TOOL = "unknown tool"
@@ -73,7 +74,7 @@ _OUTCOMES: list[tuple[type[MCPError], Outcome]] = [
 """The first class that fits decides; what fits none has failed."""
 
 
-@dataclass
+@dataclass(slots=True)
 class OperationRecord:
     """What the audit log keeps of one operation; whoever learns something about it fills it in.
 
@@ -89,8 +90,7 @@ class OperationRecord:
     who: str | None = None
     client: str | None = None
     token: str = ""
-    record_id: UUID = field(default_factory=uuid4)
-    request_id: str = field(default_factory=lambda: secrets.token_hex(6))
+    record_id: str = field(default_factory=lambda: secrets.token_hex(16))
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     manager_id: UUID | None = None
     role: str | None = None
@@ -111,6 +111,11 @@ class OperationRecord:
     seconds: float = 0
 
     @property
+    def request_id(self) -> str:
+        """What log lines and error messages call it by."""
+        return self.record_id[:12]
+
+    @property
     def at_work(self) -> float:
         """The part of `seconds` that was no waiting for a connection."""
         return max(0.0, self.seconds - self.waited)
@@ -125,6 +130,12 @@ class OperationRecord:
         self.error_code = error.error_code
         if isinstance(error, QueryRefusedError):
             self.refused = error.construct
+
+    def about(self) -> dict[str, Any]:
+        """What each line of the log tells of it."""
+        about = {"request_id": self.request_id, "operation": self.operation, "way": self.way, "identity": self.who}
+        trace = trace_id()
+        return about if trace is None else about | {"trace_id": trace}
 
 
 RecordSink = Callable[[OperationRecord], None]
@@ -155,9 +166,8 @@ def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
     An unforeseen error becomes InternalError with the request id as its reference.
     """
     started = time.monotonic()
-    token = _current.set(record)
-    about = {"request_id": record.request_id, "operation": record.operation, "way": record.way, "identity": record.who}
-    with _traced(record), bound(**about, **_trace()):
+    current, about = _current.set(record), ABOUT.set(record.about)
+    with operation_span(record.operation) if record.operation != SERVING else NO_SPAN as span:
         try:
             yield
             logger().info("done", seconds=_since(started))
@@ -176,29 +186,19 @@ def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
             raise
         finally:
             record.seconds = round(time.monotonic() - started, 6)
-            _current.reset(token)
+            if is_on():
+                span.set(_told(record))
+            _current.reset(current)
             sink(record)
+            ABOUT.reset(about)
 
 
-def _trace() -> dict[str, str]:
-    trace = trace_id()
-    return {} if trace is None else {"trace_id": trace}
-
-
-@contextmanager
-def _traced(record: OperationRecord) -> Generator[None]:
-    """A span around the operation; a server that serves for days is none."""
-    with operation_span(record.operation) if record.operation != SERVING else nullcontext(Span()) as told:
-        try:
-            yield
-        finally:
-            told.set(
-                {
-                    "zava.operation": record.operation, "zava.way": record.way.value, "zava.role": record.role,
-                    "zava.outcome": record.outcome.value, "zava.rows": record.row_count,
-                    "zava.request_id": record.request_id, "zava.error_code": record.error_code,
-                }
-            )  # fmt: skip
+def _told(record: OperationRecord) -> dict[str, str | int | None]:
+    return {
+        "zava.operation": record.operation, "zava.way": record.way.value, "zava.role": record.role,
+        "zava.outcome": record.outcome.value, "zava.rows": record.row_count,
+        "zava.request_id": record.request_id, "zava.error_code": record.error_code,
+    }  # fmt: skip
 
 
 def _since(started: float) -> float:

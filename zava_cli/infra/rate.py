@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from cachetools import TTLCache
+from cachetools import LRUCache
 
 MOST_NAMES = 10_000
 
@@ -31,8 +31,7 @@ class OwnRate:
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
-        # Whoever stays away for so long has a full bucket again.
-        self._full_at: TTLCache[str, float] = TTLCache(MOST_NAMES, rate.burst / rate.per_second)
+        self._full_at: LRUCache[str, float] = LRUCache(MOST_NAMES)
 
     def may_ask(self, name: str) -> bool:
         """Whether there is room for one more request under that name, which is taken then."""

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from pydantic import ValidationError as PydanticError
 
 from zava_cli.infra import trust
@@ -33,8 +33,6 @@ OF_OPENAI = "OPENAI_API_KEY"
 class Loaded(BaseModel):
     """Settings with the origin of each value and what was passed over."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
     settings: Settings
     origins: dict[str, str]
     warnings: list[str]
@@ -46,7 +44,7 @@ def load_settings(flags: dict[str, Any], folder: Path | None = None) -> Loaded:
     warnings: list[str] = _misspelt(os.environ)
     layers: list[tuple[str, dict[str, Any]]] = [
         ("flag", {name: value for name, value in flags.items() if value is not None}),
-        ("environment", _environment()),
+        ("environment", _known(os.environ)),
         (".env", _dotenv(folder, warnings)),
     ]
     files = {str(config_directory() / TOML_NAME): _toml(config_directory() / TOML_NAME)}
@@ -94,10 +92,6 @@ def _known(values: Mapping[str, str | None]) -> dict[str, Any]:
     # The product's own name wins over the one that other tools share.
     own = values.get("ZAVA_OPENAI_API_KEY")
     return picked | ({"openai_api_key": own} if own else {})
-
-
-def _environment() -> dict[str, Any]:
-    return _known(os.environ)
 
 
 def _misspelt(given: Iterable[str], place: str = "") -> list[str]:

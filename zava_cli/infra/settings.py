@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr
 
 from zava_cli.infra.paths import default_data_directory
 from zava_cli.infra.setting_types import Algorithms, MetricsToken, Names, Networks, SafeUrl, ScopeNames
@@ -45,10 +45,8 @@ def _setting(default: Any, description: str, *, guarded: bool = False, **bounds:
     return Field(default=default, description=description, json_schema_extra={"guarded": guarded}, **bounds)
 
 
-class Settings(BaseModel):
+class Settings(BaseModel, frozen=True, extra="forbid"):
     """The settings of one process, already merged from all sources."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     profile: str = _setting(
         "default", "Name of the database to work with", guarded=True, pattern=r"^[a-z][a-z0-9_-]{0,40}$"

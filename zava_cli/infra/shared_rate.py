@@ -7,9 +7,10 @@ import hashlib
 import os
 import struct
 import time
+from functools import lru_cache
 from pathlib import Path
 
-from zava_cli.infra.rate import OwnRate, Rate
+from zava_cli.infra.rate import MOST_NAMES, OwnRate, Rate
 
 _HOW = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _MOMENT = struct.Struct("d")
@@ -25,6 +26,7 @@ class SharedRate:
         self._folder = folder
         self._rate = rate
         self._own = OwnRate(rate)
+        self._place = lru_cache(MOST_NAMES)(self._place_of)
 
     def may_ask(self, name: str) -> bool:
         """Whether there is room for one more request under that name, which is taken then."""
@@ -46,8 +48,11 @@ class SharedRate:
         finally:
             os.close(file)
 
+    def _place_of(self, name: str) -> Path:
+        return self._folder / f"rate-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+
     def _file_of(self, name: str) -> int:
-        place = self._folder / f"rate-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+        place = self._place(name)
         try:
             return os.open(place, _HOW, 0o600)
         except FileNotFoundError:

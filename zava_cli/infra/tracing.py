@@ -58,8 +58,7 @@ class _Told(Span):
         self._span.set_attribute("error.type", error_type)
 
 
-_NOTHING = Span()
-_OFF: AbstractContextManager[Span] = nullcontext(_NOTHING)
+NO_SPAN: AbstractContextManager[Span] = nullcontext(Span())
 
 
 class _Tracing:
@@ -76,13 +75,13 @@ def is_on() -> bool:
 
 def span(name: str, attributes: Mapping[str, Value | None] | None = None) -> AbstractContextManager[Span]:
     """A span around the block, below the one that is open; nothing while tracing is off."""
-    return _OFF if _Tracing.tracer is None else _span(name, attributes or {})
+    return NO_SPAN if _Tracing.tracer is None else _span(name, attributes or {})
 
 
 def operation_span(name: str) -> AbstractContextManager[Span]:
     """The span of a whole operation: the one that FastMCP has opened for the request, or else a new one."""
     if _Tracing.tracer is None:
-        return _OFF
+        return NO_SPAN
     from opentelemetry.trace import get_current_span
 
     current = get_current_span()

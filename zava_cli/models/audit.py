@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from zava_cli.infra.operations import Outcome, Way
 from zava_cli.models.query import Column
@@ -16,10 +16,8 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-class AuditRequest(BaseModel):
+class AuditRequest(BaseModel, frozen=True):
     """Which records to show, newest first; None lets everything through."""
-
-    model_config = ConfigDict(frozen=True)
 
     since: str | None = Field(default=None, description="First moment: a day, a period such as last-7-days, or a time")
     until: str | None = Field(default=None, description="Last day or period, or the time to end before")

@@ -6,17 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 BatchSize = Annotated[
     int, Field(ge=1, le=10_000, description="Products per transaction; finished ones survive an interrupt")
 ]
 
 
-class EmbedRequest(BaseModel):
+class EmbedRequest(BaseModel, frozen=True):
     """Which products to embed: new and changed ones, or all of them."""
-
-    model_config = ConfigDict(frozen=True)
 
     all: bool = Field(default=False, description="Embed every product again, also those that did not change")
     batch: BatchSize = 8_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 
 class ManagerRole(StrEnum):
@@ -16,10 +16,8 @@ class ManagerRole(StrEnum):
     HEAD_OFFICE = "head_office"
 
 
-class Identity(BaseModel):
+class Identity(BaseModel, frozen=True):
     """A manager and the stores that they see; head office sees all and lists none."""
-
-    model_config = ConfigDict(frozen=True)
 
     manager_id: UUID = Field(description="Key of the manager")
     name: str = Field(description="Display name")

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 DateOrder = Literal["dmy", "mdy"]
 
@@ -28,10 +28,8 @@ class ImportTarget(StrEnum):
     DISCOUNT = "discount"
 
 
-class ImportRequest(BaseModel):
+class ImportRequest(BaseModel, frozen=True):
     """One file of transaction lines, and how to read it."""
-
-    model_config = ConfigDict(frozen=True)
 
     file: Path = Field(description="CSV file, plain or packed with gzip, xz or zstd")
     columns: dict[str, str] = Field(
@@ -57,10 +55,8 @@ class ImportRequest(BaseModel):
     dry_run: bool = Field(default=False, description="Check everything, write nothing")
 
 
-class MappedColumn(BaseModel):
+class MappedColumn(BaseModel, frozen=True):
     """Where the values of a target come from."""
-
-    model_config = ConfigDict(frozen=True)
 
     target: ImportTarget = Field(description="What the values are")
     header: str | None = Field(description="Header of the column; None when the value is the same in every line")
@@ -69,10 +65,8 @@ class MappedColumn(BaseModel):
     found: Literal["well-known header", "given"] = Field(description="How zava came to it")
 
 
-class Problem(BaseModel):
+class Problem(BaseModel, frozen=True):
     """A rejected line."""
-
-    model_config = ConfigDict(frozen=True)
 
     line: int = Field(description="Line of the file on which the record starts; the header is line 1")
     reason: str = Field(description="Why it was rejected")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 Pairs = Annotated[int, Field(ge=1, le=20, description="Most pairs of an attacker and a victim")]
 
@@ -28,10 +28,8 @@ class Verdict(StrEnum):
     NOT_TRIED = "not tried"
 
 
-class ProveRequest(BaseModel):
+class ProveRequest(BaseModel, frozen=True):
     """How much to try, and between whom."""
-
-    model_config = ConfigDict(frozen=True)
 
     pairs: Pairs = 3
     managers: tuple[str, ...] = Field(default=(), description="Further managers to take part, regional ones say")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 SqlText = Annotated[
     str, Field(min_length=1, description="One PostgreSQL SELECT, VALUES, TABLE, EXPLAIN or SHOW statement")
@@ -21,14 +21,12 @@ Row = tuple[str | None, ...]
 """One row as PostgreSQL's own text output; None is SQL NULL."""
 
 
-class QueryRequest(BaseModel):
+class QueryRequest(BaseModel, frozen=True):
     """One read-only statement with its parameters and caps.
 
     `parameters` fill `$name` placeholders and travel as bound values. `limit` None means every row;
     `timeout` None means the setting `statement_timeout`.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     sql: SqlText
     parameters: dict[str, str | None] = Field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 TableNames = Annotated[list[str], Field(max_length=50, description="Tables to describe; all of them when left out")]
 SchemaDetail = Annotated[
@@ -13,10 +13,8 @@ SchemaDetail = Annotated[
 ]
 
 
-class SchemaRequest(BaseModel):
+class SchemaRequest(BaseModel, frozen=True):
     """Which tables to describe, and how closely."""
-
-    model_config = ConfigDict(frozen=True)
 
     table_names: TableNames | None = None
     detail: SchemaDetail = "summary"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 
-class SeedRequest(BaseModel):
+class SeedRequest(BaseModel, frozen=True):
     """What to generate. The same seed, day, size and time zone give the same data, byte for byte.
 
     `until` None means today in the business time zone; `customers` None means the model's default.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     seed: int = Field(default=42, ge=0, le=2**31 - 1, description="Number that all draws start from")
     until: date | None = Field(default=None, description="First day without orders; today or earlier")

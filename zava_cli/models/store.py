@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 StoreName = Annotated[
     str,
@@ -28,10 +28,8 @@ Unit = Literal["money", "count", "percent"]
 DEFAULT_PERIOD = "last-30-days"
 
 
-class StoreRequest(BaseModel):
+class StoreRequest(BaseModel, frozen=True):
     """One store and one period."""
-
-    model_config = ConfigDict(frozen=True)
 
     store: StoreName
     time_period: PeriodText = DEFAULT_PERIOD

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, Field, SecretStr, StringConstraints
 
 from zava_cli.models.scopes import Scope
 
@@ -18,10 +18,8 @@ TokenName = Annotated[
 ]
 
 
-class TokenRequest(BaseModel):
+class TokenRequest(BaseModel, frozen=True):
     """A token to be made for the manager whom `who` names; without a name it is called after them."""
-
-    model_config = ConfigDict(frozen=True)
 
     who: str
     scopes: tuple[Scope, ...] = Field(default=tuple(Scope), min_length=1)
@@ -54,10 +52,8 @@ class TokenRecord(BaseModel):
     created_by: str = Field(description="Login that made it")
 
 
-class TokenGrant(BaseModel):
+class TokenGrant(BaseModel, frozen=True):
     """What a valid token opens."""
-
-    model_config = ConfigDict(frozen=True)
 
     prefix: str
     manager_id: UUID

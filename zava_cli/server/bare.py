@@ -8,9 +8,8 @@ from typing import Any
 
 from fastmcp import FastMCP
 from fastmcp.tools import FunctionTool, Tool
-from fastmcp.tools.base import ToolResult
 
-from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
+from zava_cli.server.middleware import Run, Told, ToolCall, ToolMiddleware
 
 
 class BareServer(FastMCP[dict[str, Any]]):
@@ -28,7 +27,7 @@ class BareServer(FastMCP[dict[str, Any]]):
             self.by_name[added.name] = added
         return added
 
-    async def surrounded(self, call: ToolCall, run: Run) -> ToolResult:
+    async def surrounded(self, call: ToolCall, run: Run) -> Told:
         """The result of a call that came past FastMCP: `run`, with the same middleware around it as any other."""
         for one in reversed(self._around):
             run = partial(one.around, call, run)

@@ -17,7 +17,7 @@ from zava_cli.infra.invalid import invalid
 from zava_cli.infra.operations import UNKNOWN_TOOL, OperationRecord, operation
 from zava_cli.infra.tracing import trace_id
 from zava_cli.infra.visible import revealed
-from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
+from zava_cli.server.middleware import Run, Told, ToolCall, ToolMiddleware
 from zava_cli.server.state import ServerState
 
 OPERATIONS = {
@@ -44,7 +44,7 @@ class ErrorMiddleware(ToolMiddleware):
     def __init__(self, state: ServerState) -> None:
         self._state = state
 
-    async def around(self, call: ToolCall, run: Run) -> ToolResult:
+    async def around(self, call: ToolCall, run: Run) -> Told:
         """Runs the tool."""
         name = OPERATIONS.get(call.tool, UNKNOWN_TOOL)
         record = OperationRecord(name, self._state.way, self._state.who(), _client(call), self._state.token())
@@ -52,20 +52,15 @@ class ErrorMiddleware(ToolMiddleware):
         seconds = math.inf if name in LOADING else self._state.settings.statement_timeout
         try:
             with operation(record, self._state.observation.add), bounded(seconds):
-                return await _unwrapped(run, call.tool)
+                try:
+                    return await run()
+                except (FastMCPError, NotFoundError) as exc:
+                    raise _original(exc, call.tool) from None
+                except PydanticError as exc:
+                    raise _wrong_argument(exc) from None
         except MCPError as error:
             _note_retry(error.retry_after)
             return error_result(error)
-
-
-async def _unwrapped(run: Run, tool: str) -> ToolResult:
-    """What `run` returns; raises the errors behind those of FastMCP and pydantic."""
-    try:
-        return await run()
-    except (FastMCPError, NotFoundError) as exc:
-        raise _original(exc, tool) from None
-    except PydanticError as exc:
-        raise _wrong_argument(exc) from None
 
 
 def error_result(error: MCPError) -> ToolResult:
@@ -108,11 +103,11 @@ def _revealed(text: str) -> str:
 
 def _client(call: ToolCall) -> str | None:
     """The client's program, and the address where there is one."""
-    known = [call.program] if call.program else []
-    with suppress(RuntimeError):
+    try:
         address = get_http_request().client
-        known += [address.host] if address else []
-    return " ".join(known) or None
+    except RuntimeError:
+        address = None
+    return " ".join(filter(None, (call.program, address and address.host))) or None
 
 
 def _original(exc: Exception, tool: str) -> Exception:

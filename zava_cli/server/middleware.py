@@ -12,7 +12,9 @@ from fastmcp import Context
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 
-Run = Callable[[], Awaitable[ToolResult]]
+Told = ToolResult | str
+"""What a tool answers: a text, or the shape that FastMCP gives to it and that errors have."""
+Run = Callable[[], Awaitable[Told]]
 """The rest of a call: further middleware, and the tool in the end."""
 
 
@@ -30,7 +32,7 @@ class ToolMiddleware(Middleware):
     FastMCP's own way to its method for tools is five functions for each message and each middleware.
     """
 
-    async def around(self, call: ToolCall, run: Run) -> ToolResult:
+    async def around(self, call: ToolCall, run: Run) -> Told:
         """The result of a call, of which `run` is the rest."""
         return await run()
 

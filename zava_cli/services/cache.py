@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import json
 from dataclasses import replace
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from zava_cli import __version__
 from zava_cli.data.callers import Caller
@@ -59,15 +58,15 @@ def place_of(caller: Caller, request: BaseModel, settings: Settings) -> Place:
     """Where the answer lies; nobody without the caller's own key can tell its name or read it there."""
     identity = caller.identity
     question = [
-        __version__, caller.database_identity, str(identity.manager_id), identity.role, caller.time_zone,
+        __version__, caller.database_identity, identity.manager_id, identity.role.value, caller.time_zone,
         [str(getattr(settings, name)) for name in ANSWER_SETTINGS], type(request).__name__, request.model_dump_json(),
     ]  # fmt: skip
     return Place(
-        name=_derived(caller, "zava cache name\0" + json.dumps(question)).hex(),
-        key=_derived(caller, "zava cache seal"),
+        name=_derived(caller, b"zava cache name\0" + to_json(question)).hex(),
+        key=_derived(caller, b"zava cache seal"),
     )
 
 
-def _derived(caller: Caller, text: str) -> bytes:
+def _derived(caller: Caller, text: bytes) -> bytes:
     """No context reads like these texts, so nothing that is derived here signs for anybody."""
-    return hmac.new(caller.key, text.encode(), hashlib.sha256).digest()
+    return hmac.digest(caller.key, text, "sha256")

@@ -71,9 +71,9 @@ def question_text(text: str) -> str:
     return text.lower()
 
 
-def embedder_from_settings(settings: Settings, on_call: OnCall | None = None) -> Embedder:
+def embedder_from_settings(settings: Settings) -> Embedder:
     """The configured embedder, nothing loaded yet; ConfigurationError when there can be no such one."""
-    return create_embedder(embedding_config(settings, on_call))
+    return create_embedder(embedding_config(settings))
 
 
 def stored_name(embedder: Embedder, settings: Settings) -> str:

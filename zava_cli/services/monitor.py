@@ -61,18 +61,19 @@ class QueryPerformanceMonitor:
         series = self._operations.get(record.operation)
         if series is None:
             series = self._operations[record.operation] = Series()
-        is_slow = self._is_slow(record)
-        _count(series, record, is_slow)
+        at_work = record.at_work
+        is_slow = self._is_slow(record, at_work)
+        _count(series, record, at_work, is_slow)
         query = self._query_of(record)
         if query is not None:
-            _count(query, record, is_slow)
+            _count(query, record, at_work, is_slow)
         if is_slow:
             self._on_slow(record, None if query is None else query.text)
 
-    def _is_slow(self, record: OperationRecord) -> bool:
+    def _is_slow(self, record: OperationRecord, at_work: float) -> bool:
         """Whether the work took long; what ran into its time limit did, whatever counts as slow."""
-        took_long = record.at_work > self.slow_query_threshold
-        return record.outcome is Outcome.TIMEOUT or (record.outcome in RAN and took_long)
+        took_long = at_work > self.slow_query_threshold
+        return record.outcome is Outcome.TIMEOUT or (took_long and record.outcome in RAN)
 
     def exported(self) -> dict[str, Any]:
         """What `get_performance_summary` takes from another process."""
@@ -115,9 +116,9 @@ class QueryPerformanceMonitor:
         return query
 
 
-def _count(series: Series, record: OperationRecord, is_slow: bool) -> None:
+def _count(series: Series, record: OperationRecord, at_work: float, is_slow: bool) -> None:
     if record.outcome is Outcome.OK:
-        series.add(record.at_work, record.row_count or 0)
+        series.add(at_work, record.row_count or 0)
     else:
         series.failed += 1
     series.slow += is_slow

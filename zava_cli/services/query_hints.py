@@ -7,6 +7,7 @@ import re
 
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.guard.refusal import tables_hint
 from zava_cli.data.query import relation_names
 from zava_cli.infra.errors import DatabaseError
 
@@ -23,7 +24,6 @@ SHIFTED = re.compile(f": {DATE}[a-z ]* [+-] integer$")
 DATE_HINT = "Dates stand in single quotes, year first: '2026-03-31'."
 SHIFT_HINT = "Add or take an interval: order_date - interval '30 days'."
 TEXT_HINT = "Texts stand in single quotes; double quotes are for names of columns."
-COLUMN_HINT = "information_schema.columns lists every table's columns."
 
 
 async def add_hint(provider: PostgreSQLProvider, caller: Caller, error: DatabaseError) -> None:
@@ -34,7 +34,7 @@ async def add_hint(provider: PostgreSQLProvider, caller: Caller, error: Database
     elif error.sqlstate == NO_OPERATOR and SHIFTED.search(error.message):
         error.hint = SHIFT_HINT
     elif error.sqlstate == UNDEFINED_COLUMN and not error.hint:
-        error.hint = TEXT_HINT if _is_quoted(error) else COLUMN_HINT
+        error.hint = TEXT_HINT if _is_quoted(error) else tables_hint()
     elif error.sqlstate == UNDEFINED_TABLE and not error.hint:
         await _suggest_table(provider, caller, error)
 

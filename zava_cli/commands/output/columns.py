@@ -22,8 +22,9 @@ def is_right_aligned(column: Column) -> bool:
 
 
 def is_never_cut(column: Column) -> bool:
-    """Whether a part of a value would mislead, and the whole is short: numbers, booleans, dates and times."""
-    return is_right_aligned(column) or column.type in BOOLEAN_TYPES or column.type.startswith(("date", "time"))
+    """Whether a part of a value would be of no use, and the whole is short: numbers, booleans, times, and SKUs."""
+    is_short = column.type in BOOLEAN_TYPES or column.type.startswith(("date", "time")) or column.name == "sku"
+    return is_short or is_right_aligned(column)
 
 
 def unique_names(columns: Sequence[Column]) -> tuple[list[str], list[str]]:

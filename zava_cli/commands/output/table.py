@@ -27,7 +27,7 @@ _CUT_NOTE = "Long values were cut to the width of the terminal; --format vertica
 class TableWriter:
     """A table per 1,000 rows, so that memory stays bounded; widths are chosen for each page.
 
-    Numbers, dates and times are never cut. Text is cut with an ellipsis, except in a result of one column,
+    Numbers, dates, times and SKUs are never cut. Other text is cut with an ellipsis, except in a result of one column,
     which is folded. When a column would get less than six cells, the rest is written vertically.
     """
 
@@ -63,12 +63,9 @@ class TableWriter:
             if widths is not None:
                 self._write_table(page, widths)
                 return
-            self._vertical = VerticalWriter(self._out, self._options, first_record=self._rows_before_page() + 1)
+            self._vertical = VerticalWriter(self._out, self._options, first_record=self._pages_written * _PAGE_ROWS + 1)
             self._vertical.begin(self._columns)
         self._vertical.write(page)
-
-    def _rows_before_page(self) -> int:
-        return self._pages_written * _PAGE_ROWS
 
     def _write_table(self, page: Sequence[Row], widths: Sequence[int]) -> None:
         headers = [] if self._options.tuples_only else [column.name for column in self._columns]

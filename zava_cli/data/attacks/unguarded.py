@@ -5,8 +5,7 @@ Only the proof and the tests come this way; each transaction is rolled back as e
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import asyncpg
@@ -71,67 +70,54 @@ class Heard:
         return Answer("\n".join(self.said), self.code, self.sqlstate, backend=self.backend)
 
 
-@asynccontextmanager
-async def _attack(
-    provider: PostgreSQLProvider, caller: Caller, heard: Heard, seconds: float
-) -> AsyncGenerator[TextSession]:
-    # Errors before the attack are not swallowed: nothing was attacked then.
-    async with provider.text_reader(caller, timeout=seconds) as session:
-        connection = connection_of(session)
-        heard.backend = connection.get_server_pid()
-        connection.add_log_listener(heard.listen)
-        try:
-            yield session
-        except MCPError as error:
-            heard.fail(error)
-        finally:
-            if not connection.is_closed():
-                connection.remove_log_listener(heard.listen)
-
-
 def connection_of(session: TextSession) -> asyncpg.Connection:
     """The connection below a session, which nothing else needs."""
     return session._connection  # pyright: ignore[reportPrivateUsage]
 
 
-async def _go_first(session: TextSession, first: str) -> None:
-    if first:
-        with translated():
-            await connection_of(session).execute(first)
+def _way(send: Callable[[TextSession, str, Heard], Awaitable[None]]) -> Unguarded:
+    """A way that sends the SQL like this, in a session that is listened to."""
+
+    async def attacked(
+        provider: PostgreSQLProvider, caller: Caller, sql: str, first: str = "", seconds: float = SECONDS
+    ) -> Answer:
+        heard = Heard()
+        # Errors before the attack are not swallowed: nothing was attacked then.
+        async with provider.text_reader(caller, timeout=seconds) as session:
+            connection = connection_of(session)
+            heard.backend = connection.get_server_pid()
+            connection.add_log_listener(heard.listen)
+            try:
+                with translated():
+                    if first:
+                        await connection.execute(first)
+                    await send(session, sql, heard)
+            except MCPError as error:
+                heard.fail(error)
+            finally:
+                if not connection.is_closed():
+                    connection.remove_log_listener(heard.listen)
+        return heard.answer
+
+    return attacked
 
 
-async def extended(
-    provider: PostgreSQLProvider, caller: Caller, sql: str, first: str = "", seconds: float = SECONDS
-) -> Answer:
+@_way
+async def extended(session: TextSession, sql: str, heard: Heard) -> None:
     """What the statement returns by the way of `zava query`, with nothing in front of the server."""
-    heard = Heard()
-    async with _attack(provider, caller, heard, seconds) as session:
-        await _go_first(session, first)
-        stream = await session.stream(unchecked(sql), [], limit=MOST_ROWS)
-        heard.add(*stream.columns)
-        async for batch in stream.batches:
-            heard.add(*batch)
-    return heard.answer
+    stream = await session.stream(unchecked(sql), [], limit=MOST_ROWS)
+    heard.add(*stream.columns)
+    async for batch in stream.batches:
+        heard.add(*batch)
 
 
-async def exported(
-    provider: PostgreSQLProvider, caller: Caller, sql: str, first: str = "", seconds: float = SECONDS
-) -> Answer:
+@_way
+async def exported(session: TextSession, sql: str, heard: Heard) -> None:
     """What the statement returns by the way of an export."""
-    heard = Heard()
-    async with _attack(provider, caller, heard, seconds) as session:
-        await _go_first(session, first)
-        await session.copy_out(unchecked(sql), "csv", lambda data: heard.add(data.decode()), header=True)
-    return heard.answer
+    await session.copy_out(unchecked(sql), "csv", lambda data: heard.add(data.decode()), header=True)
 
 
-async def simple(
-    provider: PostgreSQLProvider, caller: Caller, sql: str, first: str = "", seconds: float = SECONDS
-) -> Answer:
+@_way
+async def simple(session: TextSession, sql: str, heard: Heard) -> None:
     """What several statements say in the protocol that allows them, which zava never uses for users' SQL."""
-    heard = Heard()
-    async with _attack(provider, caller, heard, seconds) as session:
-        await _go_first(session, first)
-        with translated():
-            heard.add(await connection_of(session).execute(sql))
-    return heard.answer
+    heard.add(await connection_of(session).execute(sql))

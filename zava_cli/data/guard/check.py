@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -50,7 +51,7 @@ def check_query(sql: str, *, max_bytes: int = 65_536) -> CheckedQuery:
         check_characters(source, max_bytes)
         if len(sql) <= SHORT and threading.current_thread() is threading.main_thread():
             return _check(source, max_bytes)
-        return _parser_thread().submit(_check, source, max_bytes).result()
+        return _parser_thread().submit(copy_context().run, _check, source, max_bytes).result()
 
 
 @cache

@@ -39,10 +39,12 @@ def explained(query: CheckedQuery, *, wanted: bool, costs: bool) -> ExplainedQue
         insertions = ((0, "EXPLAIN " if costs else "EXPLAIN (COSTS OFF) "),)
     elif query.kind == "explain" and not costs:
         insertions = _without_costs(query.sql)
+    if not insertions:
+        return ExplainedQuery(query)
     sql = query.sql
     for place, text in reversed(insertions):
         sql = sql[:place] + text + sql[place:]
-    return ExplainedQuery(replace(query, sql=sql, kind="explain" if insertions else query.kind), insertions)
+    return ExplainedQuery(replace(query, sql=sql, kind="explain"), insertions)
 
 
 def _without_costs(sql: str) -> tuple[tuple[int, str], ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from importlib.resources import files
 
 # Schemas whose functions and operators may be written out; the names must be on the list all the same.
@@ -23,64 +22,43 @@ OWNER_COLUMNS = frozenset({"relowner", "nspowner", "proowner", "typowner", "exto
 # rows come together tells how many rows of others lie between them.
 SAMPLE_METHODS = frozenset({"bernoulli"})
 
-
-@cache
-def allowed_functions() -> frozenset[str]:
-    """The names that a query may call."""
-    return repeatable_functions() | changing_functions()
+_FOLDER = files("zava_cli.data.guard")
 
 
-@cache
-def repeatable_functions() -> frozenset[str]:
-    """Those whose value follows from arguments and settings alone; scripts/guard-functions makes the lists."""
-    return _names("repeatable_functions.txt")
+def _names(file: str) -> frozenset[str]:
+    return frozenset((_FOLDER / file).read_text(encoding="utf-8").split())
 
 
-@cache
-def changing_functions() -> frozenset[str]:
-    """The other allowed ones."""
-    return _names("changing_functions.txt")
+REPEATABLE_FUNCTIONS = _names("repeatable_functions.txt")
+"""Those whose value follows from arguments and settings alone; scripts/guard-functions makes the lists."""
 
+CHANGING_FUNCTIONS = _names("changing_functions.txt")
+"""The other allowed ones."""
 
-@cache
-def open_catalogs() -> frozenset[str]:
-    """Catalogs that describe structure; the others show statistics, sessions, settings or logins.
+ALLOWED_FUNCTIONS = REPEATABLE_FUNCTIONS | CHANGING_FUNCTIONS
 
-    A CTE that is named like one of those others is refused as well: which of the two a name means depends
-    on where it stands, and a rule without that question cannot be tricked.
-    """
-    return _names("open_catalogs.txt")
+REFUSED_FIELDS = _names("refused_fields.txt")
+"""Functions that `value.name` would run although they are not allowed."""
+
+OPEN_CATALOGS = _names("open_catalogs.txt")
+"""Catalogs that describe structure; the others show statistics, sessions, settings or logins.
+
+A CTE that is named like one of those others is refused as well: which of the two a name means depends
+on where it stands, and a rule without that question cannot be tricked.
+"""
+
+OPEN_NODES = _names("open_nodes.txt")
+"""The kinds of node in libpg_query's tree that a reading query is made of."""
+
+OTHER_DIALECTS = dict(
+    line.split(" ", 1) for line in (_FOLDER / "other_dialects.txt").read_text(encoding="utf-8").splitlines()
+)
+"""Functions of other databases that people and models write, and what PostgreSQL has in their place."""
+
+_OPEN_SETTINGS = _names("open_settings.txt")
 
 
 def is_open_setting(name: str) -> bool:
     """True for a setting that SHOW and current_setting may tell, in any letter case."""
     setting = name.lower()
-    return setting in _open_settings() or setting.startswith(OPEN_SETTING_PREFIXES)
-
-
-@cache
-def _open_settings() -> frozenset[str]:
-    return _names("open_settings.txt")
-
-
-@cache
-def open_nodes() -> frozenset[str]:
-    """The kinds of node in libpg_query's tree that a reading query is made of."""
-    return _names("open_nodes.txt")
-
-
-@cache
-def refused_fields() -> frozenset[str]:
-    """Functions that `value.name` would run although they are not allowed."""
-    return _names("refused_fields.txt")
-
-
-@cache
-def other_dialects() -> dict[str, str]:
-    """Functions of other databases that people and models write, and what PostgreSQL has in their place."""
-    text = (files("zava_cli.data.guard") / "other_dialects.txt").read_text(encoding="utf-8")
-    return dict(line.split(" ", 1) for line in text.splitlines())
-
-
-def _names(file: str) -> frozenset[str]:
-    return frozenset((files("zava_cli.data.guard") / file).read_text(encoding="utf-8").split())
+    return setting in _OPEN_SETTINGS or setting.startswith(OPEN_SETTING_PREFIXES)

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from zava_cli.infra.errors import QueryRefusedError
+from zava_cli.infra.operations import Way, current_operation
 
 READ_ONLY_HINT = "Queries may only read; write one SELECT, VALUES, TABLE, EXPLAIN or SHOW."
+
+
+def tables_hint() -> str:
+    """Where whoever asks finds the names of tables and columns."""
+    is_person = current_operation().way is Way.TERMINAL
+    return f"{'`zava schema`' if is_person else 'get_table_schemas'} shows the tables, and the columns of those named."
 
 
 @dataclass(frozen=True)

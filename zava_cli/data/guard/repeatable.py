@@ -139,7 +139,7 @@ def _is_repeatable(part: Part, queries: set[str]) -> bool:
             return _is_repeatable_call(node)
         case "ColumnRef" | "A_Indirection":
             # `value.name` runs the function `name` when there is no such column.
-            return names.changing_functions().isdisjoint(part.fields) and ONE_ARGUMENT not in part.fields
+            return names.CHANGING_FUNCTIONS.isdisjoint(part.fields) and ONE_ARGUMENT not in part.fields
         case "RangeVar":
             name, schema = text_of(node, "relname"), text_of(node, "schemaname")
             return (name in TABLES and schema in {"", "retail"}) or (name in queries and not schema)
@@ -157,7 +157,7 @@ def _is_repeatable_call(call: JsonObject) -> bool:
     arguments = call.get("args")
     if name == [ONE_ARGUMENT]:
         return isinstance(arguments, list) and len(arguments) == 2
-    return name[0] in names.repeatable_functions()
+    return name[0] in names.REPEATABLE_FUNCTIONS
 
 
 def _text(value: Json) -> str:

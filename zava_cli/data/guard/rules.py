@@ -30,14 +30,14 @@ def check_function(source: SourceText, part: Part) -> None:
     name = path[-1] if path else ""
     if len(path) > 1 and path[-2] not in names.FUNCTION_SCHEMAS:
         name = ".".join(path)
-    elif name in names.allowed_functions() or _is_harmless_call(name, part):
+    elif name in names.ALLOWED_FUNCTIONS or _is_harmless_call(name, part):
         return
-    elsewhere = names.other_dialects().get(name)
+    elsewhere = names.OTHER_DIALECTS.get(name)
     if elsewhere is not None:
         hint = f"PostgreSQL has it as {elsewhere}."
         raise source.refusal_at_byte(f"there is no {name}() here", name, byte=part.byte, hint=hint)
-    near = get_close_matches(name, names.allowed_functions(), n=1, cutoff=0.8) if len(name) < 64 else []
-    known = name in names.refused_fields() or name.startswith("pg_")
+    near = get_close_matches(name, names.ALLOWED_FUNCTIONS, n=1, cutoff=0.8) if len(name) < 64 else []
+    known = name in names.REFUSED_FIELDS or name.startswith("pg_")
     hint = FUNCTION_HINT if known or not near else f"{FUNCTION_HINT} Did you mean {near[0]}()?"
     raise source.refusal_at_byte(f"{name}() is not allowed here", name, byte=part.byte, hint=hint)
 
@@ -64,7 +64,7 @@ def _literal(node: Json) -> str:
 def check_field(source: SourceText, part: Part) -> None:
     """`value.name` runs the function `name` when there is no such column."""
     for name in part.fields:
-        if name in names.refused_fields():
+        if name in names.REFUSED_FIELDS:
             raise source.refusal_at_byte(
                 f".{name} is not allowed here: PostgreSQL reads it as {name}(…)",
                 name,
@@ -80,7 +80,7 @@ def check_relation(source: SourceText, part: Part) -> None:
     in_standard = schema == "information_schema"
     closed = name if in_catalog else f"{schema}.{name}"
     if not (
-        (in_catalog and name not in names.open_catalogs())
+        (in_catalog and name not in names.OPEN_CATALOGS)
         or (in_standard and name.startswith(names.CLOSED_INFORMATION_PREFIXES))
         or _is_closed(schema)
     ):
@@ -106,7 +106,7 @@ def check_type(source: SourceText, part: Part) -> None:
 def _is_closed_type(name: str) -> bool:
     """True for closed types, and for rows of catalogs that count or may not be read: columns would come with them."""
     is_row = name.startswith("pg_") and not name.startswith(PG_VALUES)
-    return name in CLOSED_TYPES or (is_row and (name in COUNTING_COLUMNS or name not in names.open_catalogs()))
+    return name in CLOSED_TYPES or (is_row and (name in COUNTING_COLUMNS or name not in names.OPEN_CATALOGS))
 
 
 def check_cast(source: SourceText, part: Part) -> None:
@@ -128,7 +128,7 @@ def _names_allowed_function(argument: Json) -> bool:
     if isinstance(argument, dict) and "ColumnRef" in argument:
         return True
     found = re.fullmatch(r"(?:pg_catalog\.)?([a-z_0-9]+)(?:\([a-z0-9_ ,\[\]]*\))?", _literal(argument))
-    return found is not None and found[1] in names.allowed_functions()
+    return found is not None and found[1] in names.ALLOWED_FUNCTIONS
 
 
 def check_operator(source: SourceText, part: Part) -> None:
@@ -180,7 +180,7 @@ WRITES = {"InsertStmt": "INSERT", "UpdateStmt": "UPDATE", "DeleteStmt": "DELETE"
 def check_part(source: SourceText, part: Part, keyword: Callable[[int, str], int]) -> None:
     """Refuse `part` or return; `keyword(byte, word)` finds the byte of the next such word in the text."""
     word = None
-    if part.is_node and part.key not in names.open_nodes():
+    if part.is_node and part.key not in names.OPEN_NODES:
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", part.key.removesuffix("Stmt"))
         word = WRITES.get(part.key, words.upper())
     elif part.key == "intoClause":

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
+from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText, tables_hint
 from zava_cli.infra.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ def scan(source: SourceText) -> list[Token]:
 
 
 CLIENT_COMMAND = re.compile(r"\s*(\\|desc(ribe)?\b)", re.IGNORECASE)
-CLIENT_HINT = "That is a client's command and no SQL; tables and columns are listed in information_schema.columns."
 
 
 def check_tokens(source: SourceText, tokens: list[Token], max_bytes: int) -> None:
@@ -97,7 +96,9 @@ def syntax_error(source: SourceText, error: ParseError) -> DatabaseError:
     return DatabaseError(
         message,
         source.sql,
-        hint=CLIENT_HINT if CLIENT_COMMAND.match(source.sql) else "Correct the SQL at that place and try again.",
+        hint=f"That is a client's command and no SQL. {tables_hint()}"
+        if CLIENT_COMMAND.match(source.sql)
+        else "Correct the SQL at that place and try again.",
         position=None if character is None else character + 1,
         sqlstate="42601",
     )

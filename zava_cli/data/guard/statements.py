@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from zava_cli.data.guard import names
-from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText
+from zava_cli.data.guard.refusal import READ_ONLY_HINT, SourceText, tables_hint
 from zava_cli.data.guard.rules import WRITES, check_part
 from zava_cli.data.guard.totals import check_age, check_totals, counts_rows, may_count_transactions
 from zava_cli.data.guard.tree import Json, JsonObject, Part, text_of, walk
@@ -18,10 +18,7 @@ Kind = Literal["select", "explain", "show"]
 # COSTS stays open although estimates reveal how common a value is: the session that runs the plan decides.
 OPEN_EXPLAIN_OPTIONS = frozenset({"format", "verbose", "costs", "settings", "summary", "generic_plan"})
 EXPLAIN_HINT = "Use plain EXPLAIN; its options may be FORMAT, VERBOSE, COSTS, SETTINGS, SUMMARY, GENERIC_PLAN."
-SHOW_HINT = (
-    "SHOW works for timezone, datestyle, search_path, statement_timeout, work_mem and the like; "
-    "tables and columns are listed in information_schema.columns."
-)
+SHOW_HINT = "SHOW works for timezone, datestyle, search_path, statement_timeout, work_mem and the like."
 
 
 def check_statement(source: SourceText, tokens: list[Token], statement: JsonObject) -> Kind:
@@ -99,7 +96,8 @@ def _is_off(value: Json) -> bool:
 
 def _check_setting(source: SourceText, start: int, name: str) -> None:
     if not names.is_open_setting(name):
-        raise source.refusal(f"SHOW {name} is not allowed here", f"SHOW {name}", character=start, hint=SHOW_HINT)
+        hint = f"{SHOW_HINT} {tables_hint()}"
+        raise source.refusal(f"SHOW {name} is not allowed here", f"SHOW {name}", character=start, hint=hint)
 
 
 def _members(node: Json) -> list[tuple[str, JsonObject]]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from zava_cli.infra.errors import EmbeddingError
 from zava_cli.infra.tracing import Span, span
@@ -39,11 +39,9 @@ OnRefused = Callable[[int, EmbeddingError], None]
 """Hears of the place of a text that its provider does not take, and why."""
 
 
-class EmbeddingConfig(BaseModel):
+# A refused value may be a key or a URL with a password: it must not show up in the error text.
+class EmbeddingConfig(BaseModel, frozen=True, hide_input_in_errors=True):
     """Which provider embeds, and how. None means the provider's own default; `timeout` is in seconds."""
-
-    # A refused value may be a key or a URL with a password: it must not show up in the error text.
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     provider: Literal["local", "onnx", "openai"] = "local"
     model: str | None = Field(default=None, min_length=1, max_length=200)

@@ -13,11 +13,10 @@ from typing import Any
 
 import anyio
 from fastmcp.server.dependencies import get_http_request
-from fastmcp.tools.base import ToolResult
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zava_cli.infra.errors import CallerLeftError
-from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
+from zava_cli.server.middleware import Run, Told, ToolCall, ToolMiddleware
 
 KEY = "zava.departure"
 
@@ -82,7 +81,7 @@ async def _watch(receive: Receive, departure: Departure) -> None:
 class CancelForTheDeparted(ToolMiddleware):
     """FastMCP middleware: ends a tool whose caller has closed the connection."""
 
-    async def around(self, call: ToolCall, run: Run) -> ToolResult:
+    async def around(self, call: ToolCall, run: Run) -> Told:
         """Runs the tool; CallerLeftError, which nobody hears, when the client has left."""
         departure: Departure | None = get_http_request().scope.get(KEY)
         if departure is None:

@@ -20,7 +20,6 @@ from fastmcp.exceptions import AuthorizationError
 from fastmcp.server.auth import AuthContext, run_auth_checks
 from fastmcp.server.dependencies import get_access_token
 from fastmcp.tools import FunctionTool
-from fastmcp.tools.base import ToolResult
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.streamable_http import MCP_SESSION_ID_HEADER, REQUEST_CANCELLED, check_accept_headers
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
@@ -33,7 +32,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from zava_cli.server.bare import BareServer
 from zava_cli.server.http.called_sessions import CalledSession, CalledSessions
 from zava_cli.server.http.plain_calls import is_plain, program_named, read_message
-from zava_cli.server.middleware import ToolCall
+from zava_cli.server.middleware import Told, ToolCall
 from zava_cli.server.state import ServerState
 
 STATE_PARAMETER = "state"
@@ -199,8 +198,10 @@ def _parameters(function: Callable[..., Any]) -> type[BaseModel]:
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _told(result: ToolResult) -> dict[str, Any]:
+def _told(result: Told) -> dict[str, Any]:
     """A result as clients read it."""
+    if isinstance(result, str):
+        return {"content": [{"type": "text", "text": result}], "isError": False}
     told: dict[str, Any] = {
         "content": [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in result.content],
         "isError": result.is_error,

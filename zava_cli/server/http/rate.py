@@ -9,7 +9,6 @@ from typing import Any
 
 from fastmcp.server.dependencies import get_access_token, get_http_request
 from fastmcp.server.middleware import CallNext, MiddlewareContext
-from fastmcp.tools.base import ToolResult
 from mcp import MCPError as ProtocolError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,7 +16,7 @@ from zava_cli.infra.errors import RateLimitedError
 from zava_cli.infra.rate import OwnRate, Rate
 from zava_cli.infra.settings import Settings
 from zava_cli.infra.shared_folder import shared_folder
-from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
+from zava_cli.server.middleware import Run, Told, ToolCall, ToolMiddleware
 from zava_cli.server.state import MANAGER_CLAIM
 
 BURST_SECONDS = 4
@@ -40,7 +39,7 @@ class RateLimit(ToolMiddleware):
         self._ask = _asked(Rate(settings.http_rate, max(1, int(settings.http_rate * BURST_SECONDS))))
         self._wait = math.ceil(1 / settings.http_rate)
 
-    async def around(self, call: ToolCall, run: Run) -> ToolResult:
+    async def around(self, call: ToolCall, run: Run) -> Told:
         """Runs the tool; RateLimitedError, which the model reads, when there have been too many requests."""
         if self._ask(_who()):
             return await run()

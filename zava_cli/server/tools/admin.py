@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastmcp import Context
 from fastmcp.dependencies import Depends
-from fastmcp.tools.base import ToolResult
 
 from zava_cli.models.embed import EmbedRequest
 from zava_cli.models.seed import SeedRequest
@@ -31,7 +30,7 @@ async def seed_database(
     if_empty: Annotated[bool, SEED["if_empty"]] = False,
     reset: Annotated[bool, SEED["reset"]] = False,
     state: ServerState = Depends(current_state),  # noqa: B008
-) -> ToolResult:
+) -> str:
     """Generate retail data for an empty database, all or nothing. Run embed_products afterwards."""
     request = SeedRequest(seed=seed, until=until, customers=customers, if_empty=if_empty, reset=reset)
     async with progress_notifications(context) as on_progress:
@@ -45,7 +44,7 @@ async def embed_products(
     all: Annotated[bool, EMBED["all"]] = False,
     batch: Annotated[int, EMBED["batch"]] = 8_000,
     state: ServerState = Depends(current_state),  # noqa: B008
-) -> ToolResult:
+) -> str:
     """Embed new and changed products for search by meaning; safe to interrupt and repeat."""
     async with progress_notifications(context) as on_progress:
         request = EmbedRequest(all=all, batch=batch)

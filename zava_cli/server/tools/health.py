@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastmcp.dependencies import Depends
-from fastmcp.tools.base import ToolResult
 
 from zava_cli.server.results import json_result
 from zava_cli.server.state import ServerState, current_state
@@ -11,7 +10,7 @@ from zava_cli.server.tools.offering import READS, offered
 
 
 @offered(READS)
-async def check_health(state: ServerState = Depends(current_state)) -> ToolResult:  # noqa: B008
+async def check_health(state: ServerState = Depends(current_state)) -> str:  # noqa: B008
     """Check database, security, embeddings and provider; each failing component says how to fix it."""
     from zava_cli.services import health
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastmcp.dependencies import Depends
-from fastmcp.tools.base import ToolResult
 
 from zava_cli.data.callers import Caller
 from zava_cli.models.cache import MaxAge
@@ -22,7 +21,7 @@ async def execute_sales_query(
     postgresql_query: SqlText,
     max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
-) -> ToolResult:
+) -> str:
     """Run one read-only PostgreSQL statement over the manager's own stores.
 
     Look at get_table_schemas first. Join for names instead of showing ids, aggregate in SQL, ORDER BY and LIMIT.
@@ -32,8 +31,9 @@ async def execute_sales_query(
     settings = state.settings
     request = QueryRequest(sql=postgresql_query, limit=settings.serve_rows)
 
-    async def make(caller: Caller) -> tuple[ToolResult, bool]:
+    async def make(caller: Caller) -> tuple[str, bool]:
         result = await run_query(state.provider, caller, request, max_bytes=settings.serve_bytes)
         return query_result(result, settings.serve_bytes), True
 
-    return await answered(state, request, make, max_age_seconds, may_keep=is_repeatable(state.provider, request))
+    may_keep = state.cache.is_on and is_repeatable(state.provider, request)
+    return await answered(state, request, make, max_age_seconds, may_keep=may_keep)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastmcp.dependencies import Depends
-from fastmcp.tools.base import ToolResult
 
 from zava_cli.models.schema import SchemaDetail, SchemaRequest, TableNames
 from zava_cli.models.scopes import Scope
@@ -19,11 +18,11 @@ async def get_table_schemas(
     table_names: TableNames | None = None,
     detail: SchemaDetail = "summary",
     state: ServerState = Depends(current_state),  # noqa: B008
-) -> ToolResult:
+) -> str:
     """Describe tables: columns, keys, joins, valid values (stores, categories, years) and rules.
 
     Call it once before the first query.
     """
     request = SchemaRequest(table_names=table_names, detail=detail)
     found = await schema.get_table_schemas(state.provider, await state.caller(), request)
-    return ToolResult(content=schema_text(found))
+    return schema_text(found)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from fastmcp.dependencies import Depends
-from fastmcp.tools.base import ToolResult
 
 from zava_cli.data.callers import Caller
 from zava_cli.models.cache import MaxAge
@@ -23,7 +24,7 @@ from zava_cli.models.search import (
     StoreStock,
 )
 from zava_cli.server.answers import answered
-from zava_cli.server.results import table_result
+from zava_cli.server.results import fraction, table_result
 from zava_cli.server.scopes import opened_by
 from zava_cli.server.state import ServerState, current_state
 from zava_cli.server.tools.offering import READS, offered
@@ -43,7 +44,7 @@ async def search_products(
     store: StoreStock | None = None,
     max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
-) -> ToolResult:
+) -> str:
     """Find products by meaning and words, best first, each with why it fits. Use the sku to query their sales."""
     from zava_cli.services import search
 
@@ -52,7 +53,7 @@ async def search_products(
         min_price=min_price, max_price=max_price, in_stock=in_stock, store=store,
     )  # fmt: skip
 
-    async def make(caller: Caller) -> tuple[ToolResult, bool]:
+    async def make(caller: Caller) -> tuple[str, bool]:
         found = await search.search_products(state.provider, caller, request, state.embedder, state.searches)
         # A notice says what was amiss, which may be well again at the next call.
         return _table(found), not found.notices
@@ -71,7 +72,7 @@ async def find_similar_products(
     store: StoreStock | None = None,
     max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
-) -> ToolResult:
+) -> str:
     """Find products like one whose sku you know, best first, such as a replacement that is in stock."""
     from zava_cli.services import similar
 
@@ -80,17 +81,19 @@ async def find_similar_products(
         store=store,
     )  # fmt: skip
 
-    async def make(caller: Caller) -> tuple[ToolResult, bool]:
+    async def make(caller: Caller) -> tuple[str, bool]:
         found = await similar.similar_products(state.provider, caller, request)
         return _table(found), not found.notices
 
     return await answered(state, request, make, max_age_seconds)
 
 
-def _table(found: SearchResult) -> ToolResult:
+def _table(found: SearchResult) -> str:
     rows = [[_short(getattr(hit, name)) for name in COLUMNS] for hit in found.hits]
     return table_result(COLUMNS, rows, False, found.notices)
 
 
 def _short(value: object) -> object:
+    if isinstance(value, Decimal):
+        return fraction(str(value))
     return round(value, 3) if isinstance(value, float) else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fastmcp.dependencies import Depends
-from fastmcp.tools.base import ToolResult
 
 from zava_cli.data.callers import Caller
 from zava_cli.models.cache import MaxAge
@@ -23,14 +22,14 @@ async def get_store_performance(
     time_period: PeriodText = DEFAULT_PERIOD,
     max_age_seconds: MaxAge | None = None,
     state: ServerState = Depends(current_state),  # noqa: B008
-) -> ToolResult:
+) -> str:
     """Report a store's revenue, orders, margin, returns, customers and top products, against the period before
     and last year, with insights. Give the store's name or city rather than its id."""
     from zava_cli.services.store import SalesAnalyticsService
 
     request = StoreRequest(store=store_id, time_period=time_period)
 
-    async def make(caller: Caller) -> tuple[ToolResult, bool]:
+    async def make(caller: Caller) -> tuple[str, bool]:
         report = await SalesAnalyticsService(state.provider, caller).performance(request)
         # A period that is not over is counted up to this moment; a whole one is another one tomorrow at most.
         return json_result(compact_report(report), untrusted=True), report.period.until is None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from zava_cli.data.attacks.contexts import ALTERED, Line, login_line, stolen
 from zava_cli.models.identity import ManagerRole
-from zava_cli.models.prove import Wall
+from zava_cli.models.prove import Answer, Wall
 from zava_cli.services.prove.proof import REFUSED, Proof
 
 WAY = "connection"
@@ -30,10 +31,15 @@ async def attack_the_context(proof: Proof) -> None:
             attacks["the victim's, of another connection"] = other.sign(pair.victim)
             attacks["of any connection"] = line.sign(replace(pair.attacker, bind_backend=False))
         for name, attack in proof.sampled(list(attacks.items())):
-            await _must_be_refused(proof, line, name, attack, works=works)
+            await _try(proof, line, f"a context {name}", attack, lambda _: "it was accepted", works=works)
         for name, attack in (("none", None), ("empty", "")):
-            await _must_show_nothing(proof, line, name, attack, works=works)
-        await _must_show_own_stores(proof, line, context, works=works)
+            await _try(proof, line, f"a context {name}", attack, _rows, works=works)
+        # A genuine one in a role that is another one's.
+        await _try(proof, line, "one's own context", context, lambda _: None, works=works)
+
+
+def _rows(answer: Answer) -> str | None:
+    return "rows without saying who one is" if answer.text else None
 
 
 def _roles(proof: Proof) -> dict[str, str]:
@@ -48,41 +54,20 @@ async def _shows_own_stores(proof: Proof, line: Line, context: str) -> bool:
     return any(store.store_id in answer.text for store in proof.pair.own)
 
 
-async def _must_be_refused(proof: Proof, line: Line, name: str, context: str, *, works: bool) -> None:
+async def _try(
+    proof: Proof, line: Line, what: str, context: str | None, wrong: Callable[[Answer], str | None], *, works: bool
+) -> None:
+    """Sends it in every role; `wrong` says what is, beside foreign rows, in an answer that is no error."""
     for spoken, role in _roles(proof).items():
-        trial = proof.named(Wall.CONTEXT, WAY, f"a context {name}, as {spoken}")
+        trial = proof.named(Wall.CONTEXT, WAY, f"{what}, as {spoken}")
         answer = await line.shown_by(role, context)
-        if not works:
-            proof.tally.not_tried(trial, "the genuine context shows nothing either")
-        elif answer.sqlstate in REFUSED:
-            proof.tally.held(trial)
-        elif answer.sqlstate:
-            proof.tally.not_tried(trial, f"the server answers with error {answer.sqlstate}")
-        else:
-            leaks = await proof.detector.leaks(answer)
-            proof.tally.failed(trial, f"it was accepted{'; foreign rows: ' if leaks else ''}{', '.join(leaks)}")
-
-
-async def _must_show_nothing(proof: Proof, line: Line, name: str, context: str | None, *, works: bool) -> None:
-    for spoken, role in _roles(proof).items():
-        trial = proof.named(Wall.CONTEXT, WAY, f"a context {name}, as {spoken}")
-        answer = await line.shown_by(role, context)
-        if not works:
-            proof.tally.not_tried(trial, "the genuine context shows nothing either")
-        elif answer.text and answer.sqlstate not in REFUSED:
-            proof.tally.failed(trial, "rows without saying who one is")
-        else:
-            proof.tally.held(trial)
-
-
-async def _must_show_own_stores(proof: Proof, line: Line, context: str, *, works: bool) -> None:
-    """A genuine context in a role that is another one's."""
-    for spoken, role in _roles(proof).items():
-        trial = proof.named(Wall.CONTEXT, WAY, f"one's own context, as {spoken}")
-        leaks = await proof.detector.leaks(await line.shown_by(role, context))
-        if leaks:
+        if answer.code is None and (leaks := await proof.detector.leaks(answer)):
             proof.tally.failed(trial, f"foreign rows: {', '.join(leaks)}")
         elif not works:
             proof.tally.not_tried(trial, "the genuine context shows nothing either")
-        else:
+        elif answer.code is None and (failure := wrong(answer)):
+            proof.tally.failed(trial, failure)
+        elif answer.code is None or answer.sqlstate in REFUSED:
             proof.tally.held(trial)
+        else:
+            proof.tally.not_tried(trial, f"the server answers with error {answer.sqlstate or answer.code}")

@@ -70,7 +70,8 @@ async def choose(provider: PostgreSQLProvider, who: str | None, further: Sequenc
         if store.manager_id not in managers:
             managers[store.manager_id] = await provider.identify(store.manager_id)
     callers = [caller for caller in managers.values() if caller.identity.role is not ManagerRole.HEAD_OFFICE]
-    pairs = [pair for pair in _paired(callers, list(stores.values()), head_office) if pair is not None]
+    found = [_pair(attacker, callers, list(stores.values()), head_office) for attacker in callers]
+    pairs = [pair for pair in found if pair is not None]
     if not pairs:
         raise ConfigurationError(
             "There are no two managers with different stores that hold orders.",
@@ -94,10 +95,6 @@ async def _stores(provider: PostgreSQLProvider, witness: Caller) -> dict[str, St
     for row in await totals_of(provider, witness):
         stores[row["store_id"]].rows[row["relation"]] = row["n"]
     return stores
-
-
-def _paired(callers: list[Caller], stores: list[Store], head_office: Caller | None) -> list[Pair | None]:
-    return [_pair(attacker, callers, stores, head_office) for attacker in callers]
 
 
 def _pair(attacker: Caller, callers: list[Caller], stores: list[Store], head_office: Caller | None) -> Pair | None:
