@@ -2,7 +2,7 @@
 
 The catalogue is made of the sample catalogue's words (see generated.py) and embedded by `zava embed` with the local
 model; the questions are the judged ones that tuning may look at. A product counts as found when it is as near as the
-tenth nearest, for there are near-duplicates. Plain SQL runs the statements that zava chose, past row security, by
+tenth nearest, for there are near-duplicates. Plain SQL takes the way that zava chose, past row security, by
 asyncpg; zava runs its whole transaction, choice included, as head office, and for stock as the store's manager too.
 """
 
@@ -29,7 +29,6 @@ from tests.judged import judged_queries
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.connections import prepare_own_connection
 from zava_cli.data.database import PostgreSQLProvider
-from zava_cli.data.named_sql import named_sql
 from zava_cli.data.search import (
     COMPARED,
     NO_FILTERS,
@@ -63,6 +62,17 @@ FROM product_description_embeddings e JOIN products p USING (product_id)
 WHERE e.model = $2 AND ($3::uuid IS NULL OR p.category_id = $3) AND ($4::numeric IS NULL OR p.price <= $4)
   AND ($5::uuid IS NULL OR EXISTS (SELECT FROM inventory i WHERE i.product_id = p.product_id AND i.store_id = $5))
 ORDER BY e.description_embedding <=> $1::vector LIMIT $6
+"""
+_COMPARED = """
+SELECT near.product_id, 1 - near.distance AS score, p.type_id
+FROM (SELECT product_id, description_embedding <=> $1::vector AS distance FROM product_description_embeddings
+      WHERE model = $2 AND product_id = ANY (CASE WHEN $5::uuid IS NULL
+          THEN ARRAY(SELECT product_id FROM products
+                     WHERE ($3::uuid IS NULL OR category_id = $3) AND ($4::bigint IS NULL OR price_key <= $4))
+          ELSE ARRAY(SELECT product_id FROM inventory WHERE stock_level > 0 AND store_id = $5) END)
+      ORDER BY distance LIMIT $6) AS near
+JOIN products p USING (product_id)
+ORDER BY near.distance
 """
 _MENTIONED = """
 GRANT USAGE ON SCHEMA security TO bench_floor;
@@ -244,18 +254,10 @@ class _Bench:
             [row[0] for row in await self._plain.fetch(_TRUTH, question, *wanted, ASKED)]
             for question in self._questions
         ]
-        row = await self._plain.fetchrow(
-            named_sql("search")["by_comparing"],
-            self._questions[0],
-            *filters.values,
-            1,
-            self._model.model,
-            [],
-            None,
-            None,
+        passing = await self._plain.fetchval(
+            f"SELECT count(*) FROM ({_TRUTH}) AS those", self._questions[0], *wanted, None
         )
-        assert row is not None
-        return Case(name, filters, row["passed"], nearest)
+        return Case(name, filters, passing, nearest)
 
     async def _by_zava(self, case: Case) -> Ask:
         caller = await self.provider.identify(case.manager)
@@ -290,11 +292,11 @@ class _Bench:
         return ask
 
     async def _by_comparing(self, filters: Filters) -> Ask:
-        statement = named_sql("search")["by_comparing"]
+        category, _, highest, _, store = filters.values
 
         async def ask(question: Any) -> list[float]:
-            values = (question, *filters.values, ASKED, self._model.model, [], None, None)
-            return [1 - row["score"] for row in await self._plain.fetch(statement, *values) if row["product_id"]]
+            values = (question, self._model.model, category, highest, store, ASKED)
+            return [1 - row["score"] for row in await self._plain.fetch(_COMPARED, *values)]
 
         return ask
 

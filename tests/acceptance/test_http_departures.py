@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
+from tests.direct_calls import Sent
 from tests.http_serving import MODES, HttpServer, calling, http_server
 from tests.stdio_serving import SLOW, backends
 from zava_cli.data.target import Target
@@ -46,6 +48,21 @@ async def test_a_closed_connection_frees_the_backend(target: Target, server: Htt
             await question
         await _until(target, 0, FREED_SECONDS)
         assert '"rows":[[1]]' in (await caller.ask("select 1"))["content"][0]["text"]
+
+
+async def test_whoever_leaves_behind_a_large_request_frees_the_backend_too(target: Target, server: HttpServer) -> None:
+    sent = Sent(name="execute_sales_query", arguments={"postgresql_query": SLOW}, _meta={"x/y": "x" * 200_000})
+    body = json.dumps(sent.message).encode()
+    head = "".join(f"{name}: {value}\r\n" for name, value in sent.headers.items())
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(f"POST /mcp HTTP/1.1\r\nhost: localhost\r\n{head}content-length: {len(body)}\r\n\r\n".encode())
+    await writer.drain()
+    # The server waits for the body by then, and reads it in large pieces.
+    await asyncio.sleep(0.2)
+    writer.write(body)
+    await _until(target, 1, AT_WORK_SECONDS)
+    writer.close()
+    await _until(target, 0, FREED_SECONDS)
 
 
 async def test_a_cancel_notification_frees_the_backend(target: Target) -> None:

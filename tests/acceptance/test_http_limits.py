@@ -176,6 +176,18 @@ async def test_a_client_whose_body_does_not_come_is_let_go(server: HttpServer) -
     writer.close()
 
 
+async def test_a_short_answer_comes_in_one_piece(server: HttpServer) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    assert (await asyncio.wait_for(reader.read(1000), 20)).endswith(b'{"status":"alive"}')
+    writer.close()
+
+
+async def test_the_head_of_a_stream_comes_before_there_is_anything_to_say(server: HttpServer) -> None:
+    async with calling(server.url) as caller, caller.client.stream("GET", server.url, headers=caller.headers) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_a_request_hidden_in_the_body_of_another_is_not_answered(server: HttpServer) -> None:
     hidden = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
     body = b"0\r\n\r\n" + hidden

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 from fastmcp.server.http import RequestContextMiddleware
 from fastmcp.tools.base import ToolResult
+from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
@@ -24,7 +25,6 @@ from zava_cli.infra.errors import ValidationError
 from zava_cli.server.app import READING, server_of
 from zava_cli.server.http.app import MCP_PATH
 from zava_cli.server.http.direct import DirectCalls
-from zava_cli.server.http.limits import BoundedBody
 from zava_cli.server.middleware import Run, ToolCall, ToolMiddleware
 from zava_cli.server.state import opened
 
@@ -103,7 +103,7 @@ async def in_front(
     server = server_of(state, middleware=middleware)
     direct = Middleware(DirectCalls, path=MCP_PATH, server=server, state=state, sessions=None, is_open=is_open)
     app = Starlette(routes=[Mount("/", behind)], middleware=[Middleware(RequestContextMiddleware), direct])
-    transport = httpx2.ASGITransport(BoundedBody(app, 100_000))
+    transport = httpx2.ASGITransport(RequestBodyLimitMiddleware(app, 100_000))
     client = httpx2.AsyncClient(transport=transport, base_url="http://localhost")
     async with opened(state, identify=True), client:
         yield client, handed_on

@@ -74,15 +74,16 @@ class CheckStore:
         self, row: ModelRow, vector: NDArray[np.float32], limit: int, *, exact: bool
     ) -> dict[UUID, Match]:
         """Products nearest to a vector, nearest first, as search finds them or compared one by one."""
-        arguments: tuple[Any, ...] = (vector, *NO_FILTERS.values, limit, row.model, [], None)
         async with self._as_owner():
             if exact:
-                rows = await self._connection.fetch(named_sql("search")["by_comparing"], *arguments, None)
+                rows = await self._connection.fetch(self._sql["nearest_of_all"], vector, limit, row.model)
             else:
                 await self._connection.execute("; ".join(scan_settings()))
                 nearest, candidates = nearest_statement(row.dimensions), horizon(NO_FILTERS, limit)
-                rows = await self._connection.fetch(nearest, *arguments, candidates)
-        return matches_in(map(dict, rows))
+                rows = await self._connection.fetch(
+                    nearest, vector, *NO_FILTERS.values, limit, row.model, [], None, candidates
+                )
+        return matches_in(rows)
 
     async def sample(self, model: str) -> list[ProductRow]:
         """Some products that have a vector of the model."""

@@ -44,6 +44,15 @@ JOIN retail.products p USING (sku)
 -- The golden queries and what must be found for each.
 SELECT query, type_id, product_id FROM ops.golden_queries ORDER BY query
 
+-- name: nearest_of_all
+-- All products compared with a vector: the nearest.
+-- $1 question vector, $2 rows integer, $3 model text
+SELECT product_id, 1 - distance AS score, type_id, 0.0::double precision AS penalty
+FROM (SELECT product_id, description_embedding <=> $1::vector AS distance FROM retail.product_description_embeddings
+      WHERE model = $3 ORDER BY distance LIMIT $2) AS near
+JOIN retail.products USING (product_id)
+ORDER BY distance
+
 -- name: sample
 -- Products with a vector of a model, some of them.
 -- $1 model text, $2 rows integer

@@ -23,6 +23,7 @@ REVIEWED_DEFINER_FUNCTIONS = [
     "security.key_versions",
     "security.migration_state",
     "security.products_by_words",
+    "security.products_compared",
     "security.products_holding",
     "security.products_named",
     "security.products_of_sku",

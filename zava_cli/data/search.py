@@ -26,8 +26,8 @@ HORIZON = 2_000
 KEPT_BY_SCAN = 1_000
 """Those that `scan_wider` keeps; whoever takes more makes the scan look further, and of a million that finds more."""
 BEYOND_PRICES = Decimal(10**10)
-COMPARING = ("plan_anew", "alone")
-SCANNING = (*COMPARING, "scan_further", "scan_wider", "scan_longer", "scan_in_memory")
+STOCKED = ("plan_anew", "alone", "by_index")
+SCANNING = ("plan_anew", "alone", "scan_further", "scan_wider", "scan_longer", "scan_in_memory")
 
 
 @dataclass(frozen=True)
@@ -188,12 +188,12 @@ async def by_keyword(
     term's spellings are joined by bars.
     """
     arguments = (list(terms), *filters.values, limit, list(unwanted), without)
-    return matches_in(await session.rows(named_sql("search")["by_keyword"], *arguments))
+    return matches_in(await session.records(named_sql("search")["by_keyword"], *arguments))
 
 
 async def by_operators(session: Session, question: str, filters: Filters, limit: int) -> dict[UUID, Match]:
     """Products that fit a question with quotes, OR or a minus sign, best first."""
-    return matches_in(await session.rows(named_sql("search")["by_operators"], question, *filters.values, limit))
+    return matches_in(await session.records(named_sql("search")["by_operators"], question, *filters.values, limit))
 
 
 async def by_meaning(
@@ -212,35 +212,37 @@ async def by_meaning(
     `limit` of those pass the filters, all that pass are compared: never less is found than there is. An unwanted
     word in the name counts against a product: it puts it behind others that are about as near.
     """
-    arguments = (vector, *filters.values, limit, model.model, list(unwanted), without)
+    wanted = (limit, model.model, list(unwanted), without)
     if not model.is_indexed:
-        return matches_in(await session.rows(named_sql("search")["by_comparing"], *arguments, None))
-    rows = await _compared(session, arguments, COMPARED) if filters.are_any else None
+        return matches_in(await _compared(session, vector, filters, wanted, None) or [])
+    rows = await _compared(session, vector, filters, wanted, COMPARED) if filters.are_any else None
     if rows is None:
         # What an unwanted word puts behind makes room for others.
         wide = max(HORIZON if unwanted else 0, horizon(filters, limit))
-        rows = await session.rows_with(scan_settings(), nearest_statement(model.dimensions), *arguments, wide)
+        statement = nearest_statement(model.dimensions)
+        rows = await session.rows_with(scan_settings(), statement, vector, *filters.values, *wanted, wide)
         if len(rows) < limit:
-            rows = await _compared(session, arguments, None) or []
+            rows = await _compared(session, vector, filters, wanted, None) or []
     return matches_in(rows)
 
 
-async def _compared(session: Session, arguments: Sequence[Any], most: int | None) -> list[dict[str, Any]] | None:
+async def _compared(
+    session: Session, vector: NDArray[np.float32], filters: Filters, wanted: Sequence[Any], most: int | None
+) -> Sequence[Any] | None:
     """The nearest of all that pass the filters; None where those are `most` or more."""
     sql = named_sql("search")
-    rows = await session.rows_with([sql[name] for name in COMPARING], sql["by_comparing"], *arguments, most)
-    if most is not None and rows[0]["passed"] >= most:
-        return None
-    return rows
+    *of_product, in_stock, store = filters.values
+    if in_stock:
+        settings, statement = [sql[name] for name in STOCKED], sql["by_comparing_stock"]
+        rows = await session.rows_with(settings, statement, vector, *of_product, store, *wanted, most)
+    else:
+        rows = await session.records(sql["by_comparing"], vector, *of_product, *wanted, most)
+    return None if rows and rows[0]["product_id"] is None else rows
 
 
-def matches_in(rows: Iterable[Mapping[str, Any]]) -> dict[UUID, Match]:
-    """The products in rows of a `by_…` statement, in their order; that of `by_comparing` may have a row without one."""
-    return {
-        row["product_id"]: Match(row["score"], row["type_id"], row["penalty"])
-        for row in rows
-        if row["product_id"] is not None
-    }
+def matches_in(rows: Iterable[Any]) -> dict[UUID, Match]:
+    """The products in rows of a `by_…` statement, in their order."""
+    return {row["product_id"]: Match(row["score"], row["type_id"], row["penalty"]) for row in rows}
 
 
 def horizon(filters: Filters, limit: int) -> int:

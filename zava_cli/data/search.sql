@@ -90,43 +90,31 @@ FROM found ORDER BY rank DESC, sku
 LIMIT $7
 
 -- name: by_comparing
--- The products that pass the filters, each compared with a question's vector: the nearest, and in every row how many
--- passed. An unwanted word in the name counts as so much distance. Where too many pass there is one row with that
--- number and no product. A stock filter has a branch of its own, which starts from the stock; as a condition of the
--- other one it would be asked of every product. They are looked up in the order of their keys, in which most vectors
--- lie: of 100,000 products this takes two thirds of the time.
--- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer, $8 model text, $9 unwanted words text[], $10 product to leave out uuid, $11 too many integer
-WITH passing AS MATERIALIZED (
-    (SELECT p.product_id FROM products p
-     WHERE NOT $5::boolean
-       AND @{filters}
-       AND ($10::uuid IS NULL OR p.product_id <> $10)
-     UNION ALL
-     SELECT p.product_id FROM products p
-     WHERE $5::boolean
-       AND p.product_id IN (SELECT i.product_id FROM inventory i
-                            WHERE i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6))
-       AND @{filters}
-       AND ($10::uuid IS NULL OR p.product_id <> $10))
-    LIMIT $11
-)
-SELECT passed.number AS passed, near.product_id, 1 - near.distance AS score, p.type_id, near.penalty
-FROM (SELECT count(*) AS number FROM passing) AS passed
-LEFT JOIN LATERAL (
-    SELECT product_id, distance, penalty
-    FROM (
-        SELECT e.product_id, e.description_embedding <=> $1::vector AS distance,
-               CASE WHEN cardinality($9::text[]) > 0 AND e.product_id IN (SELECT security.products_named($9::text[]))
-                    THEN @{unwanted} ELSE 0 END AS penalty
-        FROM (SELECT product_id FROM passing ORDER BY product_id) AS passing
-        JOIN product_description_embeddings e ON e.product_id = passing.product_id AND e.model = $8
-        WHERE $11::integer IS NULL OR passed.number < $11
-    ) AS compared
-    ORDER BY distance + penalty
-    LIMIT $7
-) AS near ON true
-LEFT JOIN products p ON p.product_id = near.product_id
-ORDER BY near.distance + near.penalty
+-- The products that pass the filters, each compared with a question's vector: the nearest, or one row without a product
+-- where too many pass. An unwanted word in the name counts as so much distance.
+-- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 rows integer, $6 model text, $7 unwanted words text[], $8 product to leave out uuid, $9 too many integer
+SELECT product_id, score, type_id, penalty
+FROM security.products_compared($1::vector, $6, $2, $3, $4, NULL, $8, $7, $5, $9)
+
+-- name: by_comparing_stock
+-- Likewise of those in stock, which row security knows. By itself, since it is planned anew each time. To look the
+-- products up as well, without need, takes as long as to compare them.
+-- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 store uuid, $6 rows integer, $7 model text, $8 unwanted words text[], $9 product to leave out uuid, $10 too many integer
+SELECT product_id, score, type_id, penalty
+FROM security.products_compared(
+    $1::vector, $7, NULL, NULL, NULL,
+    CASE WHEN num_nonnulls($2::uuid, $3::bigint, $4::bigint) = 0 THEN ARRAY(
+        SELECT DISTINCT i.product_id FROM inventory i
+        WHERE i.stock_level > 0 AND ($5::uuid IS NULL OR i.store_id = $5)
+          AND ($9::uuid IS NULL OR i.product_id <> $9)
+        LIMIT $10::integer)
+    ELSE ARRAY(
+        SELECT p.product_id FROM products p
+        WHERE p.product_id IN (SELECT i.product_id FROM inventory i
+                               WHERE i.stock_level > 0 AND ($5::uuid IS NULL OR i.store_id = $5))
+          AND @{filters} AND ($9::uuid IS NULL OR p.product_id <> $9)
+        LIMIT $10::integer) END,
+    NULL, $8, $6, $10::integer)
 
 -- name: nearest
 -- All products compared with a question's vector, nearest first. Without filters to pass, unlike in by_comparing, no
@@ -172,6 +160,11 @@ LIMIT $7
 -- name: plan_anew
 -- Plans for the filters that are given: a plan for any filters reads all products.
 SET LOCAL plan_cache_mode = force_custom_plan
+
+-- name: by_index
+-- Which products are in stock is read from an index, for likewise the planner takes a store to have its share of all
+-- stock.
+SET LOCAL enable_seqscan = off
 
 -- name: alone
 -- Further processes take longer to start than a few thousand products to compare, which the planner cannot know of a

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastmcp import Context
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
@@ -18,8 +17,7 @@ Run = Callable[[], Awaitable[Told]]
 """The rest of a call: further middleware, and the tool in the end."""
 
 
-@dataclass(frozen=True)
-class ToolCall:
+class ToolCall(NamedTuple):
     """Which tool, and name and version of the program that asks for it, where it says so."""
 
     tool: str

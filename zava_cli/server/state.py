@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
-from cachetools import TTLCache
+from cachetools import LRUCache
 from fastmcp import Context
 from fastmcp.dependencies import CurrentContext
 from fastmcp.server.dependencies import get_access_token
@@ -48,7 +49,7 @@ class ServerState:
         self.observation = Observation(self.provider, self.audit, self.cache)
         self.embedder = EmbedderSource(target.settings, self.observation.embedded)
         self.searches = SearchMemory.of(target.settings)
-        self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)
+        self._callers: LRUCache[str | None, tuple[Caller, float]] = LRUCache(MOST_CALLERS)
 
     @property
     def settings(self) -> Settings:
@@ -68,9 +69,10 @@ class ServerState:
     async def caller(self) -> Caller:
         """Who asks, looked up once in a while; errors as for PostgreSQLProvider.identify."""
         who = self.who()
-        caller = self._callers.get(who)
-        if caller is None:
-            caller = self._callers[who] = await self.provider.identify(who)
+        caller, until = self._callers.get(who, (None, 0.0))
+        if caller is None or until < time.monotonic():
+            caller = await self.provider.identify(who)
+            self._callers[who] = caller, time.monotonic() + CALLER_SECONDS
         current_operation().identified(caller.identity.manager_id, caller.identity.role.value)
         return caller
 

@@ -6,8 +6,9 @@ In that second a token that was revoked opens no door that leads to data: each t
 from __future__ import annotations
 
 import hashlib
+import time
 
-from cachetools import TTLCache
+from cachetools import LRUCache
 from fastmcp.server.auth import AccessToken, TokenVerifier
 
 from zava_cli.data.database import PostgreSQLProvider
@@ -26,18 +27,19 @@ class ZavaTokens(TokenVerifier):
     def __init__(self, provider: PostgreSQLProvider) -> None:
         super().__init__()
         self._provider = provider
-        # The text of a token itself is kept nowhere.
-        self._known: TTLCache[bytes, AccessToken] = TTLCache(MOST_KNOWN, KNOWN_SECONDS)
+        # With the moment until when; the text of a token itself is kept nowhere.
+        self._known: LRUCache[bytes, tuple[AccessToken, float]] = LRUCache(MOST_KNOWN)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """What the token opens; None for any other text. DatabaseUnavailableError when nobody can tell."""
         name = hashlib.sha256(token.encode()).digest()
-        known = self._known.get(name)
-        if known is None:
+        known, until = self._known.get(name, (None, 0.0))
+        if known is None or until < time.monotonic():
             grant = await resolve_token(self._provider, token)
             if grant is None:
                 return None
-            known = self._known[name] = _accepted(grant)
+            known = _accepted(grant)
+            self._known[name] = known, time.monotonic() + KNOWN_SECONDS
         return known
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastmcp.server.auth import AuthProvider
 from fastmcp.server.http import StarletteWithLifespan
+from mcp.server.transport_security import RequestBodyLimitMiddleware
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
@@ -21,12 +22,12 @@ from zava_cli.server.authentication.authentication import authentication
 from zava_cli.server.bare import BareServer
 from zava_cli.server.http.administration import AdministratorRoutes, administrator_app
 from zava_cli.server.http.called_sessions import CalledSessions
-from zava_cli.server.http.departures import CancelForTheDeparted, WatchedClients
+from zava_cli.server.http.departures import CancelForTheDeparted
 from zava_cli.server.http.direct import DirectCalls
 from zava_cli.server.http.explained import ExplainedRefusals
 from zava_cli.server.http.health import HealthRoutes
-from zava_cli.server.http.limits import BoundedBody
-from zava_cli.server.http.rate import RateLimit, ToldToWait
+from zava_cli.server.http.hosts import KnownHosts
+from zava_cli.server.http.rate import RateLimit
 from zava_cli.server.http.refusals import RecordedRefusals
 from zava_cli.server.http.sessions import BoundedSessions
 from zava_cli.server.http.traces import ContinuedTraces
@@ -73,10 +74,11 @@ def build_http_app(state: ServerState, *, auth: AuthProvider | None) -> HttpAppl
         app.router.routes.extend(AdministratorRoutes(state.observation, settings).routes())
     app.add_exception_handler(Exception, failure)
     has_issuer = settings.oidc_issuer is not None and settings.http_public_url is not None
-    explained = ExplainedRefusals(ToldToWait(Answered(app)), path=MCP_PATH, has_issuer=has_issuer)
+    guarded = KnownHosts(app, settings.http_allowed_hosts)
+    explained = ExplainedRefusals(Answered(guarded), path=MCP_PATH, has_issuer=has_issuer)
     recorded = RecordedRefusals(explained, state.observation.add)
     return HttpApplication(
-        asgi=BoundedBody(WatchedClients(recorded), settings.http_body_bytes),
+        asgi=RequestBodyLimitMiddleware(recorded, settings.http_body_bytes),
         lifespan=lambda: app.router.lifespan_context(app),
         administrator=administrator_app(state.observation, settings) if has_own_port else None,
     )
@@ -98,7 +100,7 @@ def _transport(
         path=MCP_PATH,
         json_response=settings.http_json,
         stateless_http=not settings.http_sessions,
-        host_origin_protection="auto",
-        allowed_hosts=settings.http_allowed_hosts or None,
+        # KnownHosts does that.
+        host_origin_protection=False,
         middleware=inside,
     )

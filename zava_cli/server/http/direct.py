@@ -9,12 +9,10 @@ handed on untouched, so that the SDK answers it in its own words.
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple
 
 from fastmcp.exceptions import AuthorizationError
 from fastmcp.server.auth import AuthContext, run_auth_checks
@@ -26,6 +24,7 @@ from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp_types import DEFAULT_NEGOTIATED_VERSION, SERVER_INFO_META_KEY, RequestId
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_MODERN_VERSION
 from pydantic import BaseModel, ConfigDict, create_model
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,10 +36,10 @@ from zava_cli.server.state import ServerState
 
 STATE_PARAMETER = "state"
 """Parameter of tools that no caller gives."""
+MOST_TYPES = 100
 
 
-@dataclass(frozen=True)
-class _Speaker:
+class _Speaker(NamedTuple):
     """What a request's head says: the version of the protocol, and the session where that has any."""
 
     version: str
@@ -49,8 +48,7 @@ class _Speaker:
     program: str | None = None
 
 
-@dataclass(frozen=True)
-class _Call:
+class _Call(NamedTuple):
     """A plain call, read and found right."""
 
     id: RequestId
@@ -112,11 +110,7 @@ class DirectCalls:
         ):
             return None
         speaker = self._by_version(scope, headers)
-        is_plain = (
-            scope["method"] == "POST"
-            and headers.get("content-type", "").partition(";")[0].strip() == "application/json"
-            and check_accept_headers(Request(scope))[0]
-        )
+        is_plain = scope["method"] == "POST" and _is_json(headers.get("content-type", ""), headers.get("accept", ""))
         return speaker if is_plain else None
 
     def _by_version(self, scope: Scope, headers: Mapping[str, str]) -> _Speaker | None:
@@ -163,9 +157,8 @@ class DirectCalls:
         with speaker.session.running(call.id) if speaker.session else nullcontext():
             result = await self._server.surrounded(ToolCall(call.tool.name, call.program), run)
             told = {"result": _told(result) | (self._stamp if is_modern else {})}
-        # The id may hold what UTF-8 cannot write, in the newest version alone, where the SDK reads and writes it so.
-        message = {"jsonrpc": "2.0", "id": call.id, **told}
-        body = json.dumps(message, ensure_ascii=is_modern, separators=(",", ":")).encode()
+        # The SDK writes ASCII in the newest version alone.
+        body = to_json({"jsonrpc": "2.0", "id": call.id, **told}, ensure_ascii=is_modern)
         headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
         if speaker.session_name:
             headers.append((MCP_SESSION_ID_HEADER.encode(), speaker.session_name.encode()))
@@ -178,6 +171,13 @@ def _headers(scope: Scope) -> Mapping[str, str]:
     if scope["type"] != "http":
         return {}
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+
+
+@lru_cache(MOST_TYPES)
+def _is_json(content_type: str, accept: str) -> bool:
+    """Whether JSON is sent and taken, by these headers."""
+    request = Request({"type": "http", "headers": [(b"accept", accept.encode("latin-1"))]})
+    return content_type.partition(";")[0].strip() == "application/json" and check_accept_headers(request)[0]
 
 
 async def _may_call(tool: FunctionTool) -> bool:

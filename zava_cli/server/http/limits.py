@@ -1,4 +1,4 @@
-"""What one client may take: bytes and time for a request's head and body, and time to read its answer."""
+"""What one client may take: bytes and time for a request's head, time for its body, and time to read its answer."""
 
 from __future__ import annotations
 
@@ -6,42 +6,19 @@ import asyncio
 from typing import Any
 
 from httptools import HttpParserUpgrade, HttpRequestParser
-from mcp.server.transport_security import RequestBodyLimitMiddleware
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from zava_cli.server.http.departures import KEY, Departure
+from zava_cli.server.http.wholes import WholeAnswers
 
 HEAD_BYTES = 32_768
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 20.0
 STALL_SECONDS = 30.0
-
-
-class BoundedBody:
-    """Reads each body before the application sees it: 413 when it is too large, 408 when it does not come."""
-
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
-        self._app = app
-        self._max_bytes = max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one ASGI connection."""
-        deadline = asyncio.timeout(BODY_SECONDS)
-
-        async def with_body(scope: Scope, receive: Receive, send: Send) -> None:
-            deadline.reschedule(None)
-            await self._app(scope, receive, send)
-
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        try:
-            async with deadline:
-                await RequestBodyLimitMiddleware(with_body, self._max_bytes)(scope, receive, send)
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            await Response("The request's body did not arrive", status_code=408)(scope, receive, send)
+NO_BODY = (
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 31\r\n\r\n"
+    b"The request's body did not come"
+)
 
 
 class HeadTooLargeError(Exception):
@@ -78,13 +55,16 @@ class _Parser(HttpRequestParser):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends connections whose request line and headers are too large or do not come, or whose client does not read.
+    """Ends connections whose request line and headers are too large, or whose client neither sends on nor reads.
+
+    Tells whoever works for a client when that has left.
 
     uvicorn itself times only what lies between an answer and the next request, takes heads of any size, and takes
     the fields behind a chunked body, which proxies do not look at, for headers.
     """
 
     _head: asyncio.TimerHandle | None = None
+    _body: asyncio.TimerHandle | None = None
     _stall: asyncio.TimerHandle | None = None
     _beside_body = 0
     """Bytes of the current request that are no part of its body."""
@@ -96,6 +76,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Starts the clock of the first request."""
         super().connection_made(transport)
+        self.transport = WholeAnswers(transport, self.loop)  # pyright: ignore[reportAttributeAccessIssue]
+        self._departure = Departure()
+        # What each request's state begins with.
+        self.app_state = {**self.app_state, KEY: self._departure}
         self.parser = _Parser(self)
         self._expect_head()
 
@@ -105,6 +89,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._beside_body > HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("Invalid HTTP request received.")
+        elif self._body is None and self._has_head and self.cycle.more_body:
+            self._body = self.loop.call_later(BODY_SECONDS, self._miss_body)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -149,7 +135,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             return
         self._beside_body = 0
+        if self._body is not None:
+            self._body.cancel()
+            self._body = None
         super().on_message_complete()
+        if not self.pipeline:
+            # Whoever does not read on never hears that a client has left.
+            self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         """Starts the clock of the next one."""
@@ -157,10 +149,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops both clocks."""
-        for clock in (self._head, self._stall):
+        """Stops all clocks, and what works for the client."""
+        for clock in (self._head, self._body, self._stall):
             if clock is not None:
                 clock.cancel()
+        self._departure.leave()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -183,6 +176,15 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head is not None:
             self._head.cancel()
         self._head = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _miss_body(self) -> None:
+        self._body = None
+        if self.pipeline:
+            # It is not read while the request before it is worked on.
+            self._body = self.loop.call_later(BODY_SECONDS, self._miss_body)
+        elif not self.cycle.response_started and not self.transport.is_closing():
+            self.transport.write(NO_BODY)
+            self.transport.close()
 
     def _give_up(self) -> None:
         # A request in progress has a head; its body and its answer have clocks of their own.

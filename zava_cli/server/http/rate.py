@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from fastmcp.server.dependencies import get_access_token, get_http_request
 from fastmcp.server.middleware import CallNext, MiddlewareContext
 from mcp import MCPError as ProtocolError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zava_cli.infra.errors import RateLimitedError
 from zava_cli.infra.rate import OwnRate, Rate
 from zava_cli.infra.settings import Settings
 from zava_cli.infra.shared_folder import shared_folder
+from zava_cli.server.errors import RETRY_AFTER
+from zava_cli.server.http.unavailable import STATUS
 from zava_cli.server.middleware import Run, Told, ToolCall, ToolMiddleware
 from zava_cli.server.state import MANAGER_CLAIM
 
 BURST_SECONDS = 4
-KEY = "zava.rate"
 SERVER_ERROR = -32000
 """JSON-RPC 2.0, 5.1: the first of the codes that a server may define."""
-
-
-@dataclass
-class Wait:
-    """How long the caller of one request is to wait, in seconds; 0 for not at all."""
-
-    seconds: int = 0
 
 
 class RateLimit(ToolMiddleware):
@@ -49,29 +41,11 @@ class RateLimit(ToolMiddleware):
         """Handles one message; the protocol's error for too many requests of any other kind."""
         if context.method == "tools/call" or context.type != "request" or self._ask(_who()):
             return await super().__call__(context, call_next)
-        get_http_request().scope.get(KEY, Wait()).seconds = self._wait
+        told = get_http_request().scope.setdefault("state", {})
+        told[RETRY_AFTER], told[STATUS] = self._wait, 429
         error = RateLimitedError(self._wait)
         data = {"code": error.error_code, "retryable": True, "retry_after": error.retry_after}
         raise ProtocolError(SERVER_ERROR, f"{error.message} Try again in {self._wait} s.", data)
-
-
-class ToldToWait:
-    """ASGI middleware: 429 with Retry-After around an error of the rate, unless its answer has begun as a stream."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one ASGI connection."""
-        wait = scope[KEY] = Wait()
-
-        async def told(message: Message) -> None:
-            if wait.seconds and message["type"] == "http.response.start":
-                headers = [*message["headers"], (b"retry-after", str(wait.seconds).encode())]
-                message = {**message, "status": 429, "headers": headers}
-            await send(message)
-
-        await self._app(scope, receive, told)
 
 
 def _asked(rate: Rate) -> Callable[[str], bool]:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 import uvicorn
+from starlette.requests import ClientDisconnect
 
 from zava_cli.infra import garbage
 from zava_cli.infra.errors import ConfigurationError
@@ -156,9 +157,9 @@ class _IntoOurLog(logging.Handler):
         self._left_out = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes one line, but for requests that the end of the server cut short."""
+        """Writes one line, but for requests that the end of the server or their client cut short."""
         cause = record.exc_info[1] if record.exc_info else None
-        if isinstance(cause, asyncio.CancelledError):
+        if isinstance(cause, (asyncio.CancelledError, ClientDisconnect)):
             return
         said, error = record.getMessage(), None if cause is None else type(cause).__name__
         if not self._rate.may_ask(f"{said} {error}"):

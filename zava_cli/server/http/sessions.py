@@ -41,4 +41,4 @@ def _who(scope: Scope) -> str | None:
 def _may_open(headers: Headers) -> bool:
     """Whether the transport would open a session: by the versions that have any, and unless there is one."""
     version = headers.get("mcp-protocol-version")
-    return "mcp-session-id" not in headers and (version is None or version in HANDSHAKE_PROTOCOL_VERSIONS)
+    return (version is None or version in HANDSHAKE_PROTOCOL_VERSIONS) and "mcp-session-id" not in headers

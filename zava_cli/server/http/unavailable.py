@@ -19,6 +19,8 @@ from zava_cli.server.errors import RETRY_AFTER
 
 STOPPING = "The server is stopping; nothing came of this request."
 HEADER = "retry-after"
+STATUS = "status"
+"""Name in a request's state of the status that an error of the protocol is answered with, instead of its own."""
 
 
 def failure(_: Request, error: Exception) -> Response:
@@ -32,8 +34,8 @@ def failure(_: Request, error: Exception) -> Response:
 class Answered:
     """ASGI middleware: an error that `failure` has answered is none of uvicorn's, which would log it as a crash.
 
-    Who is still waiting when the server ends is told to come again, where uvicorn would say 500. A tool leaves in the
-    request's state after how many seconds its caller may come again.
+    Who is still waiting when the server ends is told to come again, where uvicorn would say 500. A request's state says
+    after how many seconds its caller may come again, and an answer says so unless it has begun as a stream by then.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -46,9 +48,10 @@ class Answered:
         async def noted(message: Message) -> None:
             nonlocal has_begun
             has_begun = True
-            wait = scope.get("state", {}).get(RETRY_AFTER)
-            if wait is not None and message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = _whole(wait)
+            told = scope.get("state", {})
+            if RETRY_AFTER in told and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = _whole(told[RETRY_AFTER])
+                message["status"] = told.get(STATUS, message["status"])
             await send(message)
 
         try:

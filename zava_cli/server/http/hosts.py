@@ -1,0 +1,39 @@
+"""Which hosts and origins requests may name, against DNS rebinding: FastMCP's guard, which is not asked twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cachetools import LRUCache
+from fastmcp.server.http import HostOriginGuardMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+DECIDING = {b"host", b"origin"}
+MOST = 100
+
+
+class KnownHosts:
+    """ASGI middleware: refuses as HostOriginGuardMiddleware does, and remembers what that let pass.
+
+    It decides by its settings, the address that the connection was made to, the scheme and two headers.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: Sequence[str]) -> None:
+        self._app = app
+        self._guard = HostOriginGuardMiddleware(self._pass, allowed_hosts=allowed or None, mode="auto")
+        self._passed: LRUCache[object, bool] = LRUCache(MOST)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one ASGI connection."""
+        is_known = scope["type"] == "http" and _asked(scope) in self._passed
+        await (self._app if is_known else self._guard)(scope, receive, send)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self._passed[_asked(scope)] = True
+        await self._app(scope, receive, send)
+
+
+def _asked(scope: Scope) -> object:
+    named = tuple(header for header in scope["headers"] if header[0] in DECIDING)
+    return named, scope.get("scheme"), scope.get("server")

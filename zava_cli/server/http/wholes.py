@@ -1,0 +1,44 @@
+"""The head of an answer leaves together with what follows it: one system call and one packet instead of two."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+
+class WholeAnswers:
+    """A connection's transport, as far as uvicorn uses it for answers.
+
+    A head waits until the body is written, but no longer than for this turn of the loop: a stream may have nothing to
+    say yet.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head: bytes | None = None
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Writes now, or in a moment."""
+        if self._head is not None:
+            self._transport.write(self._head + data)
+            self._head = None
+        elif data.startswith(b"HTTP/"):
+            self._head = data
+            self._loop.call_soon(self._flush)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Closes the connection behind what was written."""
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _flush(self) -> None:
+        if self._head is not None:
+            head, self._head = self._head, None
+            self._transport.write(head)
