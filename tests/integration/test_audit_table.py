@@ -63,7 +63,7 @@ ATTACKS = [
     "TRUNCATE audit.operations_default", "DROP TABLE audit.operations", "DROP SCHEMA audit CASCADE",
     "INSERT INTO audit.operations (occurred_at) VALUES (now())", "ALTER TABLE audit.operations DISABLE TRIGGER ALL",
     "ALTER TABLE audit.operations DETACH PARTITION audit.operations_default",
-    "SELECT audit.maintain(1)", "SELECT audit.maintain(1, '2999-01-01')", "SELECT audit.insert_record('{}')",
+    "SELECT audit.maintain(1)", "SELECT audit.maintain(1, '2999-01-01')", "SELECT audit.insert_records('[{}]')",
     "SELECT audit.add_partition('x', 'DEFAULT', '')", "SELECT audit.empty_default(now(), now())",
     "CREATE TABLE audit.mine ()", "CREATE OR REPLACE FUNCTION audit.append(records jsonb) RETURNS void"
     " LANGUAGE sql AS 'SELECT'", "DROP FUNCTION audit.append(jsonb)", "BEGIN; LOCK TABLE audit.operations",

@@ -131,6 +131,13 @@ async def test_the_transaction_is_read_only_and_cannot_be_made_otherwise(gateway
         assert "read-only transaction" in answer or "permission denied" in answer or "NOTIFY" in sql, answer
 
 
+@pytest.mark.parametrize("name", ["Sam Seattle", "Rita Region", "Hedda Office"])
+async def test_no_caller_sets_a_transaction_up(gateway: PostgreSQLProvider, name: str) -> None:
+    values = "'', 'none', '0', 'UTC', 'off', '4MB', 'me', '', ''"
+    answer = await extended(gateway, await gateway.identify(name), f"SELECT security.set_up({values})")
+    assert "permission denied for function set_up" in answer
+
+
 async def test_a_transaction_runs_in_the_business_time_zone_and_path(gateway: PostgreSQLProvider) -> None:
     caller = await gateway.identify("Sam Seattle")
     settings = {

@@ -155,7 +155,7 @@ async def test_a_login_that_the_driver_cannot_do_is_not_tried_again(method: int)
 async def test_a_database_that_lacks_what_this_zava_needs_says_what_to_run(own_walls: Walls) -> None:
     async with opened(own_walls.target) as provider:
         seattle = await provider.identify("Sam Seattle")
-        await own_walls.as_superuser("ALTER FUNCTION security.reading_state() RENAME TO state_of_another_version")
+        await own_walls.as_superuser("ALTER FUNCTION security.require_token(text) RENAME TO token_of_another_version")
         for reader in (provider.reader, provider.text_reader):
             with pytest.raises(DatabaseUnusableError, match="does not have what this zava needs") as caught:
                 async with reader(seattle):

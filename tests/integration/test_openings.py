@@ -94,15 +94,16 @@ async def test_the_transaction_goes_on_as_that_caller_and_ends_with_nothing_left
     assert left is not None and [value or "" for value in left] == [True, "", '"$user", public', "off"]
 
 
-async def test_what_decides_which_rows_one_sees_is_noted_as_by_any_other_transaction(
-    serving: PostgreSQLProvider,
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_what_decides_which_rows_one_sees_is_noted_as_by_any_other_transaction_where_an_answer_is_kept(
+    serving: PostgreSQLProvider, keeps: bool
 ) -> None:
     sam, noted = await serving.identify("seattle"), list[str | None]()
     for opening in (None, COUNT, COUNT):
-        with operation(record := OperationRecord("test"), ignored):
+        with operation(record := OperationRecord("test", keeps_answer=keeps), ignored):
             async with serving.reader(sam, opening=opening):
                 noted.append(record.reading_state)
-    assert noted[0] and noted == [noted[0]] * 3
+    assert noted == [noted[0]] * 3 and (noted[0] is not None) == keeps
 
 
 async def test_nothing_of_the_statement_runs_where_the_set_up_refuses(

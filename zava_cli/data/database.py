@@ -233,6 +233,7 @@ class PostgreSQLProvider:
             self.settings.work_mem,
             self.settings.application_name or ("zava-mcp-server" if self.serving else "zava-cli"),
             current_operation().token,
+            "on" if current_operation().keeps_answer else "",
         )
 
     async def close(self) -> None:
