@@ -164,7 +164,7 @@ async def test_what_decides_which_rows_one_sees_is_noted_for_an_answer_that_is_k
         assert record.reading_state == noted
 
 
-async def test_it_is_sent_once_however_it_is_set_up_again(
+async def test_it_opens_one_attempt_however_often_that_is_repeated(
     serving: PostgreSQLProvider, own_walls: Walls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sam = await serving.identify("seattle")

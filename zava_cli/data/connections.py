@@ -64,7 +64,7 @@ _BEGINNING = _unanswered(BEGIN)
 class Opening:
     """A statement that is sent behind the set-up of its transaction, without waiting for the answer to that.
 
-    The first column of one of ours is a text.
+    One of ours begins with a column of text.
     """
 
     sql: str
@@ -200,8 +200,9 @@ class TextConnection(TransactionConnection):
         """Like `begin`, and has the server parse the statement, in one round trip; returns that instead of the state.
 
         The server passes over a statement whose set-up fails, as in an `OwnConnection`. asyncpg, which waits for the
-        answer to a Parse, passes over the others. Whatever failed is then done again by itself, which tells what it
-        was, and there is no statement where the set-up alone went well.
+        answer to a Parse, drops the others; another version of it must do so too. Where anything fails, all is rolled
+        back and set up once more without the statement: an error of the set-up shows then, one of the statement where
+        it is parsed next. Its `limit` is the set-up's, for it does not run yet.
         """
         if self._set_up is None:
             return await self.begin(values, timeout), None
@@ -212,7 +213,7 @@ class TextConnection(TransactionConnection):
             # Who was cancelled has no time left for another attempt.
             if self.is_closed() or isinstance(error, asyncpg.QueryCanceledError):
                 raise
-            await self.execute("ROLLBACK", timeout=CLIENT_MARGIN)
+            await self.execute("ROLLBACK", timeout=max(CLIENT_MARGIN, at_most(timeout)))
             return await self.begin(values, at_most(timeout)), None
 
     async def parse(self, sql: str, timeout: float) -> Any:

@@ -152,10 +152,11 @@ class PostgreSQLProvider:
     ) -> AsyncGenerator[TextSession]:
         """A read-only transaction for one statement that a caller wrote; with its `sql` in a round trip less.
 
-        That is run once: a statement whose connection breaks may be the reason for it. Where it breaks before, the
-        next attempt sets up without the statement, which follows when all is well.
+        That is run once: a statement whose connection breaks may be the reason for it. Where it breaks during the
+        set-up, the next attempt is without the statement, which may be parsed a second time when all is well.
         """
         deadline = Deadline(timeout or self.settings.statement_timeout)
+        # A kept answer needs the reading state, which is lost in front of a statement that is only parsed.
         openings = iter([] if sql is None or current_operation().keeps_answer else [Opening(sql, ())])
         lent = await retried(
             self.settings, lambda: self._begun("text", caller, deadline, next(openings, None)), deadline.left()

@@ -74,9 +74,10 @@ class Pools:
     async def lend(
         self, kind: str, begin: Begin, turn: Deadline | None = None, place: asyncio.Semaphore | None = None
     ) -> Lent:
-        """A connection in the transaction that `begin` begins, with the caller's `place`, which is released then.
+        """A connection in the transaction that `begin` begins.
 
-        `turn` is from `turn()`, for who has waited before.
+        The caller's `place` goes with it, and is released here where there is none; `turn` is from `turn()`, for who
+        has waited before.
         """
         with translated(holds=True):
             try:
@@ -111,7 +112,7 @@ class Pools:
 
     @asynccontextmanager
     async def single_statements(self, kind: str, turn: Deadline | None = None) -> AsyncGenerator[Any]:
-        """A connection for statements that are each a transaction by themselves; `turn` as for `connection`."""
+        """A connection for statements that are each a transaction by themselves; `turn` as for `lend`."""
         if not self._settings.prepared_statements:
             # A pooler may give the two halves of such a statement to different servers.
             lent = await self.lend(kind, self._begin_plainly, turn)
@@ -183,7 +184,8 @@ class Pools:
             raise
 
     async def _acquire_from(self, pool: asyncpg.Pool, turn: Deadline) -> Any:
-        # First come, first served: the pool's queue keeps the order. Where it holds one only the server is waited for.
+        # Where the pool's queue holds one, only the server is waited for. It nearly keeps the order: who comes while
+        # another is being woken goes first.
         is_free = not pool._queue.empty()  # pyright: ignore
         wait = at_most(self._settings.connect_timeout) if is_free else turn.left()
         try:

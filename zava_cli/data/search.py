@@ -74,7 +74,7 @@ class Filters:
 
     @property
     def values(self) -> tuple[Any, ...]:
-        """As parameters $2 to $6 of the `by_…` statements."""
+        """Category, lowest and highest price, in stock, store: $2 to $6 of `by_…` statements that take all."""
         lowest = None if self.min_price is None else math.ceil(_key(self.min_price))
         highest = None if self.max_price is None else math.floor(_key(self.max_price))
         return (self.category, lowest, highest, self.in_stock, self.store)

@@ -11,7 +11,7 @@ AND ($4::bigint IS NULL OR p.price_key <= $4)
     WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
 
 -- part: unwanted
--- What an unwanted word in the name costs a product, in similarity.
+-- What an unwanted word in the name costs a product, in similarity; security.products_compared has the same number.
 0.1::double precision
 
 -- name: reading
@@ -162,8 +162,8 @@ LIMIT $7
 SET LOCAL plan_cache_mode = force_custom_plan
 
 -- name: by_index
--- Which products are in stock is read from an index, for likewise the planner takes a store to have its share of all
--- stock.
+-- Which products are in stock is read from an index: the planner, which cannot know the store that row security chooses,
+-- expects an average share of all stock. Holds to the end of the transaction.
 SET LOCAL enable_seqscan = off
 
 -- name: alone

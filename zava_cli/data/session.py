@@ -137,6 +137,8 @@ class TextSession:
         parsed, self._parsed = self._parsed, None
         if parsed is not None and parsed.query == sql:
             return parsed
+        # As in `_Portal`: says so where the connection was lost.
+        self._connection.is_closed()
         return await self._connection.parse(sql, self._left(0))
 
     async def _columns(self, statement: Any) -> list[Column]:

@@ -82,7 +82,7 @@ class OperationRecord:
     own token that they came with. `parameters` holds names, never values. `statement` is what the guard let pass of
     `sql`, `kind` what it is, and `fingerprint` what it has in common with those of other values; `waited` is the part
     of `seconds` that went by before there was a connection, `reading_state` what decided which rows were there when
-    the first transaction began, which is asked for where the caller `keeps_answer`.
+    the first transaction began, which is asked for only where `keeps_answer` says that the answer may be kept.
     """
 
     operation: str
@@ -187,13 +187,13 @@ def operation(record: OperationRecord, sink: RecordSink) -> Generator[None]:
         finally:
             record.seconds = round(time.monotonic() - started, 6)
             if is_on():
-                span.set(_told(record))
+                span.set(_attributes(record))
             _current.reset(current)
             sink(record)
             ABOUT.reset(about)
 
 
-def _told(record: OperationRecord) -> dict[str, str | int | None]:
+def _attributes(record: OperationRecord) -> dict[str, str | int | None]:
     return {
         "zava.operation": record.operation, "zava.way": record.way.value, "zava.role": record.role,
         "zava.outcome": record.outcome.value, "zava.rows": record.row_count,

@@ -1,6 +1,7 @@
 """How often somebody may ask: the generic cell rate algorithm (ITU-T I.371, "virtual scheduling").
 
-All that is kept of a name is the moment, by the monotonic clock, at which its bucket will be full again.
+All that is kept of a name is the moment, by the monotonic clock, at which its bucket will be full again. Among
+very many names whoever has not asked for the longest time is forgotten, and begins with a full one.
 """
 
 from __future__ import annotations

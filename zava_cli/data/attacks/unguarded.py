@@ -1,4 +1,6 @@
-"""A manager's session with the guard taken away: whatever SQL it is given, and everything that comes back.
+"""A manager's session with the guard taken away: whatever SQL it is given, and what comes back.
+
+Notices of the parser are not heard where the statement opens the transaction.
 
 Only the proof and the tests come this way; each transaction is rolled back as every reader's is.
 """
@@ -83,7 +85,8 @@ def _way(send: Callable[[TextSession, str, Heard], Awaitable[None]]) -> Unguarde
     ) -> Answer:
         heard = Heard()
         # Errors before the attack are not swallowed: nothing was attacked then.
-        async with provider.text_reader(caller, None if first else sql, timeout=seconds) as session:
+        opening = sql if send is not _execute and not first else None
+        async with provider.text_reader(caller, opening, timeout=seconds) as session:
             connection = connection_of(session)
             heard.backend = connection.get_server_pid()
             connection.add_log_listener(heard.listen)
@@ -117,7 +120,9 @@ async def exported(session: TextSession, sql: str, heard: Heard) -> None:
     await session.copy_out(unchecked(sql), "csv", lambda data: heard.add(data.decode()), header=True)
 
 
-@_way
-async def simple(session: TextSession, sql: str, heard: Heard) -> None:
-    """What several statements say in the protocol that allows them, which zava never uses for users' SQL."""
+async def _execute(session: TextSession, sql: str, heard: Heard) -> None:
     heard.add(await connection_of(session).execute(sql))
+
+
+simple = _way(_execute)
+"""What several statements say in the protocol that allows them, which zava never uses for users' SQL."""

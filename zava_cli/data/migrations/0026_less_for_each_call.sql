@@ -2,8 +2,8 @@
 
 SET LOCAL ROLE @{security};
 
--- What sets a transaction up, as a function, whose plan outlives the caller: as a statement it was parsed and planned
--- anew for each call, so that no caller could leave another one in its place.
+-- What sets a transaction up, as a function, whose plan outlives the caller: a prepared statement has
+-- to be prepared anew behind each caller, who might leave another one under its name.
 -- In the rights of the caller: no definer function may set a role. Names are written out, for its search path is the
 -- session's.
 CREATE FUNCTION security.set_up(
@@ -24,14 +24,15 @@ BEGIN
         pg_catalog.set_config('work_mem', work_mem, true),
         -- A caller whose process or network died without a word is noticed while the statement runs.
         pg_catalog.set_config('client_connection_check_interval',
-            CASE pg_catalog.current_setting('dynamic_shared_memory_type') WHEN 'windows' THEN '0' ELSE '500' END, true),
+            CASE WHEN pg_catalog.current_setting('dynamic_shared_memory_type') OPERATOR(pg_catalog.=) 'windows' THEN '0'
+            ELSE '500' END, true),
         pg_catalog.set_config('search_path', 'retail, public', true),
         -- The guard reads literals by this rule.
         pg_catalog.set_config('standard_conforming_strings', 'on', true),
         pg_catalog.set_config('transaction_read_only', 'on', true),
         security.require_token(token)::pg_catalog.text,
-        CASE keeps_answer WHEN '' THEN security.context_manager()::pg_catalog.text END,
-        CASE keeps_answer WHEN '' THEN NULL ELSE security.reading_state() END,
+        CASE WHEN keeps_answer OPERATOR(pg_catalog.=) '' THEN security.context_manager()::pg_catalog.text END,
+        CASE WHEN keeps_answer OPERATOR(pg_catalog.<>) '' THEN security.reading_state() END,
         pg_catalog.set_config('role', role, true)])[13];
 END
 $$;
@@ -106,7 +107,7 @@ BEGIN
 END
 $$;
 
--- Without a search path and what is only stable, so that it becomes a part of the statement that it stands in.
+-- Without a search path of its own and without functions that are only stable, so that it is inlined.
 CREATE OR REPLACE FUNCTION audit.cut(value text, most integer) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$

@@ -17,6 +17,8 @@ CREATE FUNCTION security.products_compared(
 ) RETURNS TABLE (product_id uuid, score double precision, type_id uuid, penalty double precision)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 50
 SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+-- The first caller's settings would make the plans of all.
+SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -27,7 +27,7 @@ class ZavaTokens(TokenVerifier):
     def __init__(self, provider: PostgreSQLProvider) -> None:
         super().__init__()
         self._provider = provider
-        # With the moment until when; the text of a token itself is kept nowhere.
+        # Each with the moment until which it is believed; the text of a token itself is kept nowhere.
         self._known: LRUCache[bytes, tuple[AccessToken, float]] = LRUCache(MOST_KNOWN)
 
     async def verify_token(self, token: str) -> AccessToken | None:

@@ -7,48 +7,41 @@ for it is cancelled, which cancels its statement in the server.
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
+import anyio
 from fastmcp.server.dependencies import get_http_request
 
 from zava_cli.infra.errors import CallerLeftError
 from zava_cli.server.middleware import Run, Told, ToolCall, ToolMiddleware
 
-KEY = "zava_departure"
+DEPARTURE = "zava_departure"
 """Name in a request's state."""
 
 
 class Departure:
-    """Whether the client of one connection is still there, and the tasks that work for it."""
+    """Whether the client of one connection is still there, and what works for it."""
 
     def __init__(self) -> None:
         self._has_left = False
-        self._working: set[asyncio.Task[Any]] = set()
+        self._working: set[anyio.CancelScope] = set()
 
     def leave(self) -> None:
         """The client has gone."""
         self._has_left = True
-        for task in self._working:
-            task.cancel()
+        for work in self._working:
+            work.cancel()
 
     async def unless_left(self, run: Run) -> Told:
         """What `run` returns; CallerLeftError, which nobody hears, when the client has left."""
         if self._has_left:
             raise CallerLeftError
-        task = asyncio.current_task()
-        assert task is not None
-        already = task.cancelling()
-        self._working.add(task)
-        try:
-            return await run()
-        except asyncio.CancelledError:
-            # Whoever else has cancelled the task waits for that error.
-            if self._has_left and task.uncancel() <= already:
-                raise CallerLeftError from None
-            raise
-        finally:
-            self._working.discard(task)
+        # A scope repeats its cancellation, where a task's is told once: asyncio.wait_for of Python 3.11 may swallow it.
+        with anyio.CancelScope() as work:
+            self._working.add(work)
+            try:
+                return await run()
+            finally:
+                self._working.discard(work)
+        raise CallerLeftError
 
 
 class CancelForTheDeparted(ToolMiddleware):
@@ -56,5 +49,5 @@ class CancelForTheDeparted(ToolMiddleware):
 
     async def around(self, call: ToolCall, run: Run) -> Told:
         """Runs the tool; errors as for Departure.unless_left."""
-        departure: Departure | None = get_http_request().scope.get("state", {}).get(KEY)
+        departure: Departure | None = get_http_request().scope.get("state", {}).get(DEPARTURE)
         return await (run() if departure is None else departure.unless_left(run))

@@ -8,7 +8,7 @@ from cachetools import LRUCache
 from fastmcp.server.http import HostOriginGuardMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-DECIDING = {b"host", b"origin"}
+NAMED = {b"host", b"origin"}
 MOST = 100
 
 
@@ -25,7 +25,7 @@ class KnownHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one ASGI connection."""
-        is_known = scope["type"] == "http" and _asked(scope) in self._passed
+        is_known = scope["type"] == "http" and self._passed.get(_asked(scope), False)
         await (self._app if is_known else self._guard)(scope, receive, send)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,5 +35,5 @@ class KnownHosts:
 
 
 def _asked(scope: Scope) -> object:
-    named = tuple(header for header in scope["headers"] if header[0] in DECIDING)
+    named = tuple(header for header in scope["headers"] if header[0] in NAMED)
     return named, scope.get("scheme"), scope.get("server")

@@ -8,7 +8,7 @@ from typing import Any
 from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from zava_cli.server.http.departures import KEY, Departure
+from zava_cli.server.http.departures import DEPARTURE, Departure
 from zava_cli.server.http.wholes import WholeAnswers
 
 HEAD_BYTES = 32_768
@@ -55,7 +55,7 @@ class _Parser(HttpRequestParser):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Ends connections whose request line and headers are too large, or whose client neither sends on nor reads.
+    """Ends connections whose request line and headers are too large, or whose client does not send on or does not read.
 
     Tells whoever works for a client when that has left.
 
@@ -79,7 +79,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport = WholeAnswers(transport, self.loop)  # pyright: ignore[reportAttributeAccessIssue]
         self._departure = Departure()
         # What each request's state begins with.
-        self.app_state = {**self.app_state, KEY: self._departure}
+        self.app_state = {**self.app_state, DEPARTURE: self._departure}
         self.parser = _Parser(self)
         self._expect_head()
 
@@ -89,8 +89,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._beside_body > HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("Invalid HTTP request received.")
-        elif self._body is None and self._has_head and self.cycle.more_body:
-            self._body = self.loop.call_later(BODY_SECONDS, self._miss_body)
+        elif self._body is None and self._has_head:
+            self._expect_body()
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -134,7 +134,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """What comes now belongs to the next request."""
         if self.parser.should_upgrade():
             return
-        self._beside_body = 0
+        self._beside_body, self._has_head = 0, False
         if self._body is not None:
             self._body.cancel()
             self._body = None
@@ -147,6 +147,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Starts the clock of the next one."""
         super().on_response_complete()
         self._expect_head()
+        if self._body is not None:
+            # Its body was not read until now.
+            self._expect_body()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops all clocks, and what works for the client."""
@@ -177,11 +180,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head.cancel()
         self._head = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
+    def _expect_body(self) -> None:
+        if self._body is not None:
+            self._body.cancel()
+        self._body = self.loop.call_later(BODY_SECONDS, self._miss_body)
+
     def _miss_body(self) -> None:
         self._body = None
         if self.pipeline:
             # It is not read while the request before it is worked on.
-            self._body = self.loop.call_later(BODY_SECONDS, self._miss_body)
+            self._expect_body()
         elif not self.cycle.response_started and not self.transport.is_closing():
             self.transport.write(NO_BODY)
             self.transport.close()

@@ -1,6 +1,6 @@
 """Who is told to come again later hears when, as a header too, and also where no tool can say so.
 
-That is where the database is away before anybody is known, or the server ends.
+That is where too many requests are no tool's, the database is away before anybody is known, or the server ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from zava_cli.server.errors import RETRY_AFTER
 
 STOPPING = "The server is stopping; nothing came of this request."
 HEADER = "retry-after"
-STATUS = "status"
+STATUS = "zava_status"
 """Name in a request's state of the status that an error of the protocol is answered with, instead of its own."""
 
 

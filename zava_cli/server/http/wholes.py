@@ -10,7 +10,7 @@ class WholeAnswers:
     """A connection's transport, as far as uvicorn uses it for answers.
 
     A head waits until the body is written, but no longer than for this turn of the loop: a stream may have nothing to
-    say yet.
+    say yet. A piece of a body that begins like one waits too, which does no harm.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -22,13 +22,12 @@ class WholeAnswers:
     def write(self, data: bytes) -> None:
         """Writes now, or in a moment."""
         if self._head is not None:
-            self._transport.write(self._head + data)
-            self._head = None
+            data, self._head = self._head + data, None
         elif data.startswith(b"HTTP/"):
             self._head = data
             self._loop.call_soon(self._flush)
-        else:
-            self._transport.write(data)
+            return
+        self._transport.write(data)
 
     def close(self) -> None:
         """Closes the connection behind what was written."""
@@ -39,6 +38,7 @@ class WholeAnswers:
         return getattr(self._transport, name)
 
     def _flush(self) -> None:
-        if self._head is not None:
-            head, self._head = self._head, None
+        head, self._head = self._head, None
+        # uvloop raises where the client was lost in this turn.
+        if head is not None and not self.is_closing():
             self._transport.write(head)
