@@ -145,7 +145,7 @@ async def test_who_leaves_or_runs_out_of_time_while_a_transaction_begins_leaves_
         lock = await asyncpg.connect(own_walls.superuser_dsn)
         async with lock.transaction():
             # What begins a transaction asks this table who the caller is.
-            await lock.execute("LOCK TABLE retail.managers IN ACCESS EXCLUSIVE MODE")
+            await lock.execute("LOCK TABLE security.manager_keys IN ACCESS EXCLUSIVE MODE")
             leaving, waiting = [
                 [asyncio.create_task(count_of(provider, callers["Seattle"])) for _ in range(2)] for _ in range(2)
             ]
@@ -217,7 +217,7 @@ async def test_a_manager_whose_connection_is_lost_gets_no_other_while_its_backen
         lock = await asyncpg.connect(own_walls.superuser_dsn)
         async with lock.transaction():
             # What begins a transaction asks this table who the caller is.
-            await lock.execute("LOCK TABLE retail.managers IN ACCESS EXCLUSIVE MODE")
+            await lock.execute("LOCK TABLE security.manager_keys IN ACCESS EXCLUSIVE MODE")
             asking = asyncio.create_task(count_of(provider, seattle))
             (backend,) = await until_backends(own_walls, BEGINNING, 1)
             with deaf(backend):
