@@ -2,8 +2,9 @@
 
 The catalogue is made of the sample catalogue's words (see generated.py) and embedded by `zava embed` with the local
 model; the questions are the judged ones that tuning may look at. A product counts as found when it is as near as the
-tenth nearest, for there are near-duplicates. Plain SQL takes the way that zava chose, past row security, by
-asyncpg; zava runs its whole transaction, choice included, as head office, and for stock as the store's manager too.
+tenth nearest, for there are near-duplicates. Plain SQL takes the way that zava chose, past row security, by asyncpg;
+beside it stands SQL as one writes it, which may find less. zava runs its whole transaction, choice included, as head
+office, and for stock as the store's manager too.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from benchmarks.broad_words import broad_words
 from benchmarks.common import Goal, Measure, Report
 from benchmarks.databases import Database, database_at, seeded_database
 from benchmarks.generated import SHARES, STOCKED, fill
+from benchmarks.written_sql import as_one_writes_it
 from tests.judged import judged_queries
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.connections import prepare_own_connection
@@ -50,6 +52,8 @@ LEAST_RECALL = 0.99
 MOST_RATIO = 1.3
 NEAREST = 10
 HEAD_OFFICE = "head office"
+PLAIN = "plain SQL"
+WRITTEN = "SQL as one writes it"
 BUILT = "embedded.json"
 ASKED = 50
 """Rows that search asks for at least."""
@@ -185,27 +189,30 @@ class _Bench:
         """Recall and times of every case."""
         measures: list[Measure] = []
         recalls: list[float] = []
-        ratios: list[float] = []
+        ratios: dict[str, list[float]] = {PLAIN: [], WRITTEN: []}
         missing = 0
         for case in await self._cases():
             is_index = case.filters == NO_FILTERS or case.passing >= COMPARED
             raw = await (self._by_both if is_index else self._by_comparing)(case.filters)
-            ways = {"plain SQL": raw, "zava": await self._by_zava(case)}
-            plain, zava = await self._interleaved(case, ways, runs)
+            written = as_one_writes_it(self._plain, self._model, case.filters, ASKED)
+            ways = {PLAIN: raw, WRITTEN: written, "zava": await self._by_zava(case)}
+            found = dict(zip(ways, await self._interleaved(case, ways, runs), strict=True))
             name = f"{case.name} ({case.passing:,}, {'index' if is_index else 'compared'})"
-            both = {"plain SQL": plain, "zava": zava}
             measures += [
-                Measure(f"{name} recall@{NEAREST}", "mean", {way: [fmean(f.recalls)] for way, f in both.items()}),
-                Measure(f"{name} p50", "ms", {way: f.p(0.5) for way, f in both.items()}, "plain SQL"),
-                Measure(f"{name} p95", "ms", {way: f.p(0.95) for way, f in both.items()}, "plain SQL"),
+                Measure(f"{name} recall@{NEAREST}", "mean", {way: [fmean(f.recalls)] for way, f in found.items()}),
+                Measure(f"{name} p50", "ms", {way: f.p(0.5) for way, f in found.items()}, PLAIN),
+                Measure(f"{name} p95", "ms", {way: f.p(0.95) for way, f in found.items()}, PLAIN),
             ]
             common.progress.so_far("cases", Report("", [*measures]))
-            recalls.append(fmean(zava.recalls))
-            ratios.append(measures[-1].ratio("zava"))
-            missing += zava.missing
+            recalls.append(fmean(found["zava"].recalls))
+            ratios[PLAIN].append(measures[-1].ratio("zava"))
+            if not is_index:
+                ratios[WRITTEN].append(measures[-1].ratio("zava", WRITTEN))
+            missing += found["zava"].missing
         return measures, [
             Goal(f"lowest recall@{NEAREST}", min(recalls), at_least=LEAST_RECALL),
-            Goal("highest p95 by that of plain SQL", max(ratios), at_most=MOST_RATIO),
+            Goal(f"highest p95 by that of {PLAIN}", max(ratios[PLAIN]), at_most=MOST_RATIO),
+            Goal(f"highest p95 under filters by that of {WRITTEN}", max(ratios[WRITTEN]), at_most=MOST_RATIO),
             Goal("rows fewer than there are", missing, at_most=0),
         ]
 
