@@ -27,7 +27,9 @@ class WholeAnswers:
             self._head = data
             self._loop.call_soon(self._flush)
             return
-        self._transport.write(data)
+        # uvloop raises where the client was lost meanwhile.
+        if not self.is_closing():
+            self._transport.write(data)
 
     def close(self) -> None:
         """Closes the connection behind what was written."""
@@ -39,6 +41,5 @@ class WholeAnswers:
 
     def _flush(self) -> None:
         head, self._head = self._head, None
-        # uvloop raises where the client was lost in this turn.
         if head is not None and not self.is_closing():
             self._transport.write(head)
