@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 READING = "Medians, lowest and highest of the runs; bold: ratio to the floor, run by run. The ms of a run are its p50."
-SHARED = ("broad_words", "common", "copying", "databases", "generated", "programs", "written_sql")
+SHARED = ("broad_words", "common", "copying", "databases", "generated", "plain_sql", "programs")
 """Modules beside this one that are no areas."""
 
 

@@ -13,7 +13,7 @@ import argparse
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
@@ -26,7 +26,7 @@ from benchmarks.broad_words import broad_words
 from benchmarks.common import Goal, Measure, Report
 from benchmarks.databases import Database, database_at, seeded_database
 from benchmarks.generated import SHARES, STOCKED, fill
-from benchmarks.written_sql import as_one_writes_it
+from benchmarks.plain_sql import TRUTH, Ask, as_one_writes_it, by_comparing
 from tests.judged import judged_queries
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.connections import prepare_own_connection
@@ -60,24 +60,6 @@ ASKED = 50
 SAME = 1e-6
 WIDTHS = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 """Products that pass a filter, for the place where the index becomes the faster way."""
-_TRUTH = """
-SELECT e.description_embedding <=> $1::vector AS distance
-FROM product_description_embeddings e JOIN products p USING (product_id)
-WHERE e.model = $2 AND ($3::uuid IS NULL OR p.category_id = $3) AND ($4::numeric IS NULL OR p.price <= $4)
-  AND ($5::uuid IS NULL OR EXISTS (SELECT FROM inventory i WHERE i.product_id = p.product_id AND i.store_id = $5))
-ORDER BY e.description_embedding <=> $1::vector LIMIT $6
-"""
-_COMPARED = """
-SELECT near.product_id, 1 - near.distance AS score, p.type_id
-FROM (SELECT product_id, description_embedding <=> $1::vector AS distance FROM product_description_embeddings
-      WHERE model = $2 AND product_id = ANY (CASE WHEN $5::uuid IS NULL
-          THEN ARRAY(SELECT product_id FROM products
-                     WHERE ($3::uuid IS NULL OR category_id = $3) AND ($4::bigint IS NULL OR price_key <= $4))
-          ELSE ARRAY(SELECT product_id FROM inventory WHERE stock_level > 0 AND store_id = $5) END)
-      ORDER BY distance LIMIT $6) AS near
-JOIN products p USING (product_id)
-ORDER BY near.distance
-"""
 _MENTIONED = """
 GRANT USAGE ON SCHEMA security TO bench_floor;
 GRANT EXECUTE ON FUNCTION security.products_named(text[]) TO bench_floor;
@@ -85,8 +67,6 @@ GRANT EXECUTE ON FUNCTION security.products_named(text[]) TO bench_floor;
 """Search by meaning mentions that function, though it does not call it here."""
 _INDEX_SIZE = "SELECT pg_relation_size(to_regclass('retail.embeddings_hnsw_' || left(md5($1), 16)))"
 _PRICE = "SELECT price FROM products ORDER BY price OFFSET $1 LIMIT 1"
-
-Ask = Callable[[Any], Awaitable[list[float]]]
 
 
 @dataclass(frozen=True)
@@ -193,7 +173,8 @@ class _Bench:
         missing = 0
         for case in await self._cases():
             is_index = case.filters == NO_FILTERS or case.passing >= COMPARED
-            raw = await (self._by_both if is_index else self._by_comparing)(case.filters)
+            compared = by_comparing(self._plain, self._model, case.filters, ASKED)
+            raw = await self._by_both(case.filters) if is_index else compared
             written = as_one_writes_it(self._plain, self._model, case.filters, ASKED)
             ways = {PLAIN: raw, WRITTEN: written, "zava": await self._by_zava(case)}
             found = dict(zip(ways, await self._interleaved(case, ways, runs), strict=True))
@@ -224,7 +205,10 @@ class _Bench:
         for width in [width for width in WIDTHS if width < total]:
             price = await self._plain.fetchval(_PRICE, width)
             case = await self._case(f"price, {width:,} pass", replace(NO_FILTERS, max_price=price))
-            ways = {"compared": await self._by_comparing(case.filters), "index": await self._by_index(case.filters)}
+            ways = {
+                "compared": by_comparing(self._plain, self._model, case.filters, ASKED),
+                "index": await self._by_index(case.filters),
+            }
             compared, index = await self._interleaved(case, ways, 1)
             measures.append(Measure(case.name, "ms", {"compared": compared.p(0.5), "index": index.p(0.5)}))
             recall = {"compared": [fmean(compared.recalls)], "index": [fmean(index.recalls)]}
@@ -258,11 +242,10 @@ class _Bench:
     async def _case(self, name: str, filters: Filters) -> Case:
         wanted = (self._model.model, filters.category, filters.max_price, filters.store)
         nearest = [
-            [row[0] for row in await self._plain.fetch(_TRUTH, question, *wanted, ASKED)]
-            for question in self._questions
+            [row[0] for row in await self._plain.fetch(TRUTH, question, *wanted, ASKED)] for question in self._questions
         ]
         passing = await self._plain.fetchval(
-            f"SELECT count(*) FROM ({_TRUTH}) AS those", self._questions[0], *wanted, None
+            f"SELECT count(*) FROM ({TRUTH}) AS those", self._questions[0], *wanted, None
         )
         return Case(name, filters, passing, nearest)
 
@@ -279,11 +262,12 @@ class _Bench:
 
     async def _by_both(self, filters: Filters) -> Ask:
         """By the index, and where that finds too few by comparing, as zava does."""
-        by_index, by_comparing = await self._by_index(filters), await self._by_comparing(filters)
+        by_index = await self._by_index(filters)
+        compared = by_comparing(self._plain, self._model, filters, ASKED)
 
         async def ask(question: Any) -> list[float]:
             found = await by_index(question)
-            return found if len(found) >= ASKED else await by_comparing(question)
+            return found if len(found) >= ASKED else await compared(question)
 
         return ask
 
@@ -295,15 +279,6 @@ class _Bench:
             values = (*filters.values, ASKED, self._model.model, [], None, horizon(filters, ASKED))
             rows = await self._plain.fetch(statement, question, *values)
             return [1 - row["score"] for row in rows]
-
-        return ask
-
-    async def _by_comparing(self, filters: Filters) -> Ask:
-        category, _, highest, _, store = filters.values
-
-        async def ask(question: Any) -> list[float]:
-            values = (question, self._model.model, category, highest, store, ASKED)
-            return [1 - row["score"] for row in await self._plain.fetch(_COMPARED, *values)]
 
         return ask
 
