@@ -77,15 +77,15 @@ def connection_of(session: TextSession) -> asyncpg.Connection:
     return session._connection  # pyright: ignore[reportPrivateUsage]
 
 
-def _way(send: Callable[[TextSession, str, Heard], Awaitable[None]]) -> Unguarded:
-    """A way that sends the SQL like this, in a session that is listened to."""
+def _way(send: Callable[[TextSession, str, Heard], Awaitable[None]], *, opens: bool = True) -> Unguarded:
+    """A way that sends the SQL like this, in a session that is listened to and that it may open."""
 
     async def attacked(
         provider: PostgreSQLProvider, caller: Caller, sql: str, first: str = "", seconds: float = SECONDS
     ) -> Answer:
         heard = Heard()
         # Errors before the attack are not swallowed: nothing was attacked then.
-        opening = sql if send is not _execute and not first else None
+        opening = sql if opens and not first else None
         async with provider.text_reader(caller, opening, timeout=seconds) as session:
             connection = connection_of(session)
             heard.backend = connection.get_server_pid()
@@ -124,5 +124,5 @@ async def _execute(session: TextSession, sql: str, heard: Heard) -> None:
     heard.add(await connection_of(session).execute(sql))
 
 
-simple = _way(_execute)
+simple = _way(_execute, opens=False)
 """What several statements say in the protocol that allows them, which zava never uses for users' SQL."""
