@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 from fastmcp import Context
 from fastmcp.dependencies import CurrentContext
 from fastmcp.server.dependencies import get_access_token
@@ -49,7 +48,7 @@ class ServerState:
         self.observation = Observation(self.provider, self.audit, self.cache)
         self.embedder = EmbedderSource(target.settings, self.observation.embedded)
         self.searches = SearchMemory.of(target.settings)
-        self._callers: LRUCache[str | None, tuple[Caller, float]] = LRUCache(MOST_CALLERS)
+        self._callers: TTLCache[str | None, Caller] = TTLCache(MOST_CALLERS, CALLER_SECONDS)
 
     @property
     def settings(self) -> Settings:
@@ -69,10 +68,9 @@ class ServerState:
     async def caller(self) -> Caller:
         """Who asks, looked up once in a while; errors as for PostgreSQLProvider.identify."""
         who = self.who()
-        caller, until = self._callers.get(who, (None, 0.0))
-        if caller is None or until < time.monotonic():
-            caller = await self.provider.identify(who)
-            self._callers[who] = caller, time.monotonic() + CALLER_SECONDS
+        caller = self._callers.get(who)
+        if caller is None:
+            caller = self._callers[who] = await self.provider.identify(who)
         current_operation().identified(caller.identity.manager_id, caller.identity.role.value)
         return caller
 

@@ -6,9 +6,8 @@ In that second a token that was revoked opens no door that leads to data: each t
 from __future__ import annotations
 
 import hashlib
-import time
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 from fastmcp.server.auth import AccessToken, TokenVerifier
 
 from zava_cli.data.database import PostgreSQLProvider
@@ -27,19 +26,18 @@ class ZavaTokens(TokenVerifier):
     def __init__(self, provider: PostgreSQLProvider) -> None:
         super().__init__()
         self._provider = provider
-        # Each with the moment until which it is believed; the text of a token itself is kept nowhere.
-        self._known: LRUCache[bytes, tuple[AccessToken, float]] = LRUCache(MOST_KNOWN)
+        # The text of a token itself is kept nowhere.
+        self._known: TTLCache[bytes, AccessToken] = TTLCache(MOST_KNOWN, KNOWN_SECONDS)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """What the token opens; None for any other text. DatabaseUnavailableError when nobody can tell."""
         name = hashlib.sha256(token.encode()).digest()
-        known, until = self._known.get(name, (None, 0.0))
-        if known is None or until < time.monotonic():
+        known = self._known.get(name)
+        if known is None:
             grant = await resolve_token(self._provider, token)
             if grant is None:
                 return None
-            known = _accepted(grant)
-            self._known[name] = known, time.monotonic() + KNOWN_SECONDS
+            known = self._known[name] = _accepted(grant)
         return known
 
 
