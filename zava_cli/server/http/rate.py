@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from fastmcp.server.dependencies import get_access_token, get_http_request
+from fastmcp.server.dependencies import get_access_token
 from fastmcp.server.middleware import CallNext, MiddlewareContext
 from mcp import MCPError as ProtocolError
 
@@ -14,8 +14,7 @@ from zava_cli.infra.errors import RateLimitedError
 from zava_cli.infra.rate import OwnRate, Rate
 from zava_cli.infra.settings import Settings
 from zava_cli.infra.shared_folder import shared_folder
-from zava_cli.server.errors import RETRY_AFTER
-from zava_cli.server.http.unavailable import STATUS
+from zava_cli.server.errors import note_retry
 from zava_cli.server.middleware import Run, Told, ToolCall, ToolMiddleware
 from zava_cli.server.state import MANAGER_CLAIM
 
@@ -41,8 +40,7 @@ class RateLimit(ToolMiddleware):
         """Handles one message; the protocol's error for too many requests of any other kind."""
         if context.method == "tools/call" or context.type != "request" or self._ask(_who()):
             return await super().__call__(context, call_next)
-        told = get_http_request().scope.setdefault("state", {})
-        told[RETRY_AFTER], told[STATUS] = self._wait, 429
+        note_retry(self._wait, 429)
         error = RateLimitedError(self._wait)
         data = {"code": error.error_code, "retryable": True, "retry_after": error.retry_after}
         raise ProtocolError(SERVER_ERROR, f"{error.message} Try again in {self._wait} s.", data)

@@ -15,12 +15,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zava_cli.infra.errors import MCPError, ServerUnavailableError
-from zava_cli.server.errors import RETRY_AFTER
+from zava_cli.server.errors import RETRY
 
 STOPPING = "The server is stopping; nothing came of this request."
 HEADER = "retry-after"
-STATUS = "zava_status"
-"""Name in a request's state of the status that an error of the protocol is answered with, instead of its own."""
 
 
 def failure(_: Request, error: Exception) -> Response:
@@ -48,10 +46,11 @@ class Answered:
         async def noted(message: Message) -> None:
             nonlocal has_begun
             has_begun = True
-            told = scope.get("state", {})
-            if RETRY_AFTER in told and message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = _whole(told[RETRY_AFTER])
-                message["status"] = told.get(STATUS, message["status"])
+            retry = scope.get("state", {}).get(RETRY)
+            if retry is not None and message["type"] == "http.response.start":
+                seconds, status = retry
+                MutableHeaders(scope=message)[HEADER] = _whole(seconds)
+                message["status"] = status or message["status"]
             await send(message)
 
         try:
