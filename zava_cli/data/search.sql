@@ -20,29 +20,28 @@ AND ($4::bigint IS NULL OR p.price_key <= $4)
 -- the filters; and the model whose vectors search uses, whether they have the index that embed's `index_plan` builds,
 -- and how many products wait for a vector of it, up to a thousand.
 -- $1 question text, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
-SELECT r.unknown, r.compounds,
+SELECT r.model, r.dimensions, r.is_indexed, r.provider, r.provider_model, r.asked_dimensions, r.query_prefix,
+       r.document_prefix, r.behind, r.unknown, r.compounds,
        ARRAY(SELECT p.product_id::text FROM products p
              WHERE p.product_id = ANY (r.exact) AND @{filters} AND @{in_stock}
-             ORDER BY p.sku) AS exact,
-       r.model, r.dimensions, r.is_indexed, r.provider, r.provider_model, r.asked_dimensions, r.query_prefix,
-       r.document_prefix, r.behind
+             ORDER BY p.sku) AS exact
 FROM security.question_read($1, $7, $8) AS r
 
 -- name: categories
 -- Every category.
-SELECT category_id, name FROM categories ORDER BY name
+SELECT name, category_id FROM categories ORDER BY name
 
 -- name: stores
 -- The stores that one sees by that name or city.
 -- $1 store text
-SELECT store_id FROM stores
+SELECT name, store_id FROM stores
 WHERE lower($1) IN (lower(name), lower(location), lower(split_part(location, ',', 1)))
 
 -- name: product
 -- The product of a SKU in any case, with its vector of the model that search uses, and how many products wait for one
 -- of it, up to a thousand.
 -- $1 sku text
-SELECT p.product_id, p.sku, p.name, p.type_id, m.model, m.dimensions, e.description_embedding AS vector,
+SELECT p.sku, p.product_id, p.name, p.type_id, m.model, m.dimensions, e.description_embedding AS vector,
        coalesce(b.waiting + b.failed, 0) AS behind,
        to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed
 FROM products p
