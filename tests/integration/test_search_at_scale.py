@@ -290,8 +290,23 @@ async def test_without_a_signed_context_the_ways_past_row_security_find_nothing(
             await connection.fetch(asked)
         await connection.execute(f'SET ROLE "{pools.target.roles.of(ManagerRole.HEAD_OFFICE)}"')
         assert await connection.fetch(asked) == []
+        assert await connection.fetchval("SELECT cardinality(security.products_in_stock(NULL, NULL, NULL))") == 0
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("who", ["seattle", "Grace Halvorsen", "head office"])
+async def test_what_is_in_stock_is_what_row_security_shows(pools: PostgreSQLProvider, who: str) -> None:
+    caller = await pools.identify(who)
+    stores = await as_owner(pools.target, "SELECT store_id FROM stores")
+    seen = """
+        SELECT count(DISTINCT product_id) AS n FROM inventory
+        WHERE stock_level > 0 AND store_id = coalesce($1, store_id)
+    """
+    found = "SELECT cardinality(security.products_in_stock($1, NULL, NULL)) AS n"
+    async with pools.reader(caller) as session:
+        for store in [None, *(row["store_id"] for row in stores)]:
+            assert await session.row(found, store) == await session.row(seen, store)
 
 
 async def test_the_build_tells_its_memory_and_how_far_it_is(seeded_copy: Target) -> None:

@@ -2,7 +2,7 @@
 -- The stores that one sees and that fit best what was asked for: by id, exact name, name in any case, city or
 -- location, part of the name. All of them are equally good.
 -- $1 store text
-SELECT name, store_id, location
+SELECT store_id, name, location
 FROM (
     SELECT store_id, name, location, rank() OVER (ORDER BY fit) AS place
     FROM (

@@ -69,12 +69,12 @@ class SalesAnalyticsService:
 
     async def _read(self, request: StoreRequest) -> StorePerformance:
         async with self._provider.reader(self._caller) as session:
+            now = self._clock() if self._clock else await data.local_time(session)
+            period = parse_period(request.time_period, now)
             stores = await data.matching_stores(session, request.store)
             if not stores:
                 raise await unseen_store(session)
             store = _only(stores, request.store)
-            now = self._clock() if self._clock else await data.local_time(session)
-            period = parse_period(request.time_period, now)
             newest = await data.last_order(session, store.store_id)
             metrics = await _metrics(session, store, period, request.top)
         described = _described(period, self._caller.time_zone)
