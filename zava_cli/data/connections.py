@@ -124,7 +124,8 @@ class OwnConnection(TransactionConnection):
         follows an error, so that nothing is read before the set-up has verified who asks.
         """
         with own_statement_span(statement.sql):
-            columns = self._statements[statement.sql]._get_attributes() if statement.sql in self._statements else ()
+            kept = self._statements.get(statement.sql)
+            columns = kept._get_attributes() if kept else ()
             if not columns or (values[-1] and columns[0].type.name != "text"):
                 return await self.begin(values, timeout), await self.run(statement, limit)
             set_up = self._set_ups[len(columns)]
