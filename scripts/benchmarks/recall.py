@@ -42,6 +42,7 @@ from zava_cli.data.search import (
     scan_settings,
 )
 from zava_cli.data.target import Target
+from zava_cli.infra.operations import OperationRecord, operation
 from zava_cli.infra.settings import Settings
 from zava_cli.models.embed import EmbedReport, EmbedRequest
 from zava_cli.services.embed import embed_products
@@ -254,8 +255,9 @@ class _Bench:
         filters = case.asked or case.filters
 
         async def ask(question: Any) -> list[float]:
-            async with self.provider.reader(caller) as session:
-                found = await by_meaning(session, question, self._model, [], filters, ASKED)
+            with operation(OperationRecord("search"), lambda _: None):
+                async with self.provider.reader(caller) as session:
+                    found = await by_meaning(session, question, self._model, [], filters, ASKED)
             return [1 - match.score for match in found.values()]
 
         return ask
