@@ -75,6 +75,13 @@ async def test_a_statement_of_a_session_that_is_over_is_a_mistake_too(gateway: P
                 await session.rows(sql)
         with pytest.raises(asyncpg.InterfaceError, match="over"):
             await session.rows("SELECT 1")
+    async with gateway.reader(caller) as session:
+        first = asyncio.create_task(session.rows("SELECT pg_sleep(0.1)"))
+        await asyncio.sleep(0)
+    with pytest.raises(asyncpg.InterfaceError, match="over"):
+        await first
+    await asyncio.gather(*gateway._pools._releases)
+    assert {use.busy for use in gateway.pool_use().values()} == {0}
     async with gateway.gateway_reader() as session:
         pass
     await asyncio.gather(*gateway._pools._releases)

@@ -179,6 +179,12 @@ async def test_a_value_that_cannot_be_sent_costs_its_own_caller_alone(serving: P
     await opened(serving, sam, SLOW, 3)
     with pytest.raises(DatabaseError, match="many"):
         await opened(serving, sam, SLOW, "many")
+    backend = await opened(serving, sam, "SELECT pg_backend_pid()")
+    # The server read those and has refused them itself.
+    for _ in range(2):
+        with pytest.raises(DatabaseError, match="0x00"):
+            await opened(serving, sam, "SELECT $1::text", "\0")
+    assert await opened(serving, sam, "SELECT pg_backend_pid()") == backend
     assert (await opened(serving, bella, COUNT))[0][1] == ORDERS["Bellevue"]
 
 

@@ -86,10 +86,10 @@ class TransactionConnection(asyncpg.Connection):
 
     async def keep_set_up(self) -> None:
         """Keeps the statement for as long as the connection lives."""
-        self._set_up = await self._kept(named_sql("session")["begin"], SET_UP)
+        self._set_up = await self._kept(named_sql("session")["begin"], name=SET_UP)
 
-    async def _kept(self, sql: str, name: str | None = None) -> Any:
-        statement = await self.prepare(sql, name=name)
+    async def _kept(self, sql: str, *, name: str | None = None, timeout: float | None = None) -> Any:
+        statement = await self.prepare(sql, name=name, timeout=timeout)
         state = cast("Any", statement._state)  # pyright: ignore
         state.attach()
         return state
@@ -119,14 +119,14 @@ class OwnConnection(TransactionConnection):
     ) -> tuple[str | None, list[asyncpg.Record]]:
         """Like `begin`, and runs a statement within `limit` seconds; returns its rows as well.
 
-        Where the connection has run it before that is one round trip, but for one whose first column is no text where
-        the state is asked for, which takes its place. Without a Sync between them the server passes over all that
-        follows an error, so that nothing is read before the set-up has verified who asks.
+        One that the connection keeps takes a round trip with it. The state comes as a row of the statement's own shape,
+        so where it is asked for the first column has to be text; others follow the set-up. Without a Sync between them
+        the server passes over all that follows an error, so that nothing is read before who asks was verified.
         """
         with own_statement_span(statement.sql):
-            kept = self._statements.get(statement.sql)
+            kept, asks_for_state = self._statements.get(statement.sql), bool(values[-1])
             columns = kept._get_attributes() if kept else ()
-            if not columns or (values[-1] and columns[0].type.name != "text"):
+            if not columns or (asks_for_state and columns[0].type.name != "text"):
                 return await self.begin(values, timeout), await self.run(statement, limit)
             set_up = self._set_ups[len(columns)]
             rows = await self._rows(statement, limit, _BEGINNING + _bind_and_execute(set_up.name, values))
@@ -139,7 +139,7 @@ class OwnConnection(TransactionConnection):
                 await self.execute("; ".join(statement.settings), timeout=limit)
             return await self.fetch(statement.sql, *statement.arguments, timeout=limit)
         if statement.sql not in self._statements:
-            await self._keep(statement.sql)
+            await self._keep(statement.sql, limit)
         return await self._rows(statement, limit)
 
     async def _rows(self, statement: Statement, limit: float, before: bytes = b"") -> list[asyncpg.Record]:
@@ -153,20 +153,21 @@ class OwnConnection(TransactionConnection):
             # The schema changed: the next one is prepared anew.
             del self._statements[statement.sql]
             raise
-        except asyncpg.DataError:
-            # A value that cannot be sent leaves the server waiting in the middle of what was.
-            self.terminate()
+        except asyncpg.DataError as error:
+            # A value that cannot be sent, of which the server knows nothing, leaves it in the middle of what was.
+            if before and error.severity is None:
+                self.terminate()
             raise
         return cast("list[asyncpg.Record]", found[0])
 
-    async def _keep(self, sql: str) -> None:
+    async def _keep(self, sql: str, limit: float) -> None:
         """Keeps the statement, and a set-up whose answer reads like a row of it: asyncpg takes all rows for its."""
         # Under names of their own: those of a caller who left in between are in the server already.
-        statement = await self._kept(sql)
+        statement = await self._kept(sql, timeout=limit)
         width = len(statement._get_attributes())
         if width not in self._set_ups:
             wide = named_sql("session")["begin"] + ", NULL" * (width - 1)
-            self._set_ups[width] = await self._kept(wide)
+            self._set_ups[width] = await self._kept(wide, timeout=limit)
         self._statements[sql] = statement
 
     async def end(self, timeout: float | None = None) -> None:

@@ -137,16 +137,12 @@ class PostgreSQLProvider:
     async def reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncGenerator[ManagerSession]:
         """A read-only transaction for zava's own statements that sees what `caller` may see.
 
-        It begins with the first of them, in the same round trip.
+        It begins with the first of them, in the same round trip where the connection has run that before; without any
+        it verifies nobody.
         """
         session = ManagerSession(partial(self._begun, "own", caller), timeout or self.settings.statement_timeout)
-        with translated(holds=True):
-            try:
-                yield session
-            except BaseException:
-                session.end(failed=True)
-                raise
-            session.end()
+        with translated(holds=True), session:
+            yield session
 
     @asynccontextmanager
     async def text_reader(

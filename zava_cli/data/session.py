@@ -73,28 +73,40 @@ class ManagerSession(Session):
         self._begin = begin
         self._seconds = seconds
         self._may_begin = True
-        self._begun: tuple[Lent, Deadline] | None = None
+        self._deadline: Deadline | None = None
+        self._lent: Lent | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._end(failed=kind is not None)
 
     def pause(self) -> None:
         """Ends the transaction; the next statement begins another."""
-        self.end()
+        self._end(failed=False)
         self._may_begin = True
 
-    def end(self, *, failed: bool = False) -> None:
-        """Ends the transaction, and the session."""
-        begun, self._begun, self._may_begin = self._begun, None, False
-        if begun is not None:
-            begun[0].end(failed=failed)
+    def _end(self, *, failed: bool) -> None:
+        lent, self._lent, self._deadline, self._may_begin = self._lent, None, None, False
+        if lent is not None:
+            lent.end(failed=failed)
 
     async def _run(self, statement: Statement) -> list[asyncpg.Record]:
-        if self._begun is not None:
-            lent, deadline = self._begun
-            return await _rows(lent.connection, statement, deadline)
+        if self._lent is None or self._deadline is None:
+            return await self._first(statement)
+        return await _rows(self._lent.connection, statement, self._deadline)
+
+    async def _first(self, statement: Statement) -> list[asyncpg.Record]:
         if not self._may_begin:
             raise asyncpg.InterfaceError("this session is over, or has a statement that is not done")
-        self._may_begin, deadline = False, Deadline(self._seconds)
+        self._may_begin, self._deadline = False, (deadline := Deadline(self._seconds))
         lent = await self._begin(deadline, statement)
-        self._begun = lent, deadline
+        if self._deadline is not deadline:
+            # The session was left meanwhile, and nobody ends it again.
+            lent.end(failed=True)
+            raise asyncpg.InterfaceError("this session is over")
+        self._lent = lent
         return lent.opened
 
 
