@@ -139,7 +139,7 @@ async def test_definer_functions_are_the_reviewed_ones_with_a_fixed_path_and_not
             assert row["volatility"] == "s" and row["parallel"] in "rs", row["name"]
 
 
-async def test_the_gateway_may_call_nine_definer_functions_and_a_manager_eleven(walls: Walls) -> None:
+async def test_the_gateway_may_call_nine_definer_functions_and_a_manager_twelve(walls: Walls) -> None:
     rows = await walls.as_superuser(
         "SELECT r.rolname, array_agg(p.proname::text ORDER BY p.proname) AS functions FROM pg_roles r, pg_proc p"
         " WHERE p.prosecdef AND p.pronamespace = 'security'::regnamespace AND r.rolname = ANY ($1)"
@@ -155,7 +155,7 @@ async def test_the_gateway_may_call_nine_definer_functions_and_a_manager_eleven(
         functions == [
             "allowed_store_id", "allowed_store_ids", "context_manager", "embedding_backlog", "products_by_words",
             "products_compared", "products_holding", "products_named", "products_of_sku", "question_read",
-            "sees_all_stores",
+            "search_at_once", "sees_all_stores",
         ]
         for functions in found.values()
     )  # fmt: skip

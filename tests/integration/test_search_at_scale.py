@@ -282,7 +282,9 @@ async def test_without_a_signed_context_the_ways_past_row_security_find_nothing(
                security.products_by_words('{paint}', '{}', NULL, NULL, NULL, NULL, NULL, 50),
                security.question_read('PFIP003800', '{paint}', '{}'),
                security.products_compared(array_fill(1, ARRAY[256])::public.vector, 'wordllama-l2-256',
-                                          NULL, NULL, NULL, NULL, NULL, '{}', 50, NULL)
+                                          NULL, NULL, NULL, NULL, NULL, '{}', 50, NULL),
+               security.search_at_once('paint', '{paint}', '{}', '{paint}', '{}',
+                                       array_fill(1, ARRAY[256])::public.vector, 'wordllama-l2-256', 50)
     """
     connection = await asyncpg.connect(pools.target.gateway_dsn)
     try:

@@ -33,6 +33,7 @@ REVIEWED_DEFINER_FUNCTIONS = [
     "security.resolve_identity",
     "security.resolve_subject",
     "security.resolve_token",
+    "security.search_at_once",
     "security.sees_all_stores",
 ]
 

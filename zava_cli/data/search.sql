@@ -11,7 +11,8 @@ AND ($4::bigint IS NULL OR p.price_key <= $4)
     WHERE i.product_id = p.product_id AND i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)))
 
 -- part: unwanted
--- What an unwanted word in the name costs a product, in similarity; security.products_compared has the same number.
+-- What an unwanted word in the name costs a product, in similarity; security.products_compared and
+-- security.search_at_once have the same number.
 0.1::double precision
 
 -- name: reading
@@ -75,6 +76,12 @@ FROM security.products_by_words(
     $9::uuid, $7)
 ORDER BY share DESC, sku
 
+-- name: at_once
+-- An unfiltered search by a model whose vectors have no index: in the first row the reading, as from `reading`, and then
+-- every product of both lists and with exactly this SKU, with its places in them and what `hits` shows of it.
+-- $1 question text, $2 words text[], $3 neighbours text[], $4 terms text[], each with its spellings between bars, $5 unwanted words text[], $6 question vector, $7 model text, $8 rows of each list integer
+SELECT * FROM security.search_at_once($1, $2, $3, $4, $5, $6, $7, $8)
+
 -- name: by_operators
 -- Products that fit a question with quotes, OR or a minus sign, those that fit best first.
 -- $1 question text, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 rows integer
@@ -115,21 +122,6 @@ FROM security.products_compared(
           AND @{filters} AND ($9::uuid IS NULL OR p.product_id <> $9)
         LIMIT $10::integer),
     NULL, $8, $6, $10::integer)
-
--- name: nearest
--- All products compared with a question's vector, nearest first. Without filters to pass, unlike in by_comparing, no
--- product is looked up.
--- $1 question vector, $2 rows integer, $3 model text, $4 unwanted words text[]
-SELECT product_id, 1 - distance AS score, penalty
-FROM (
-    SELECT product_id, description_embedding <=> $1::vector AS distance,
-           CASE WHEN cardinality($4::text[]) > 0 AND product_id IN (SELECT security.products_named($4::text[]))
-                THEN @{unwanted} ELSE 0 END AS penalty
-    FROM product_description_embeddings
-    WHERE model = $3
-) AS compared
-ORDER BY distance + penalty
-LIMIT $2
 
 -- name: by_meaning
 -- Products nearest to a question's vector by the model's index, within a horizon: of the nearest of all those that pass

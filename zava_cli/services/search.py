@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -68,7 +69,7 @@ async def _search(
             question = guess.question
             found.by_keyword, found.by_meaning = guess.seen.by_keyword, question.near_enough(guess.seen.by_meaning)
             order = found.order(request.limit)
-            rows = guess.seen.details(order)
+            rows = guess.seen.products
         else:
             question = None
             if request.mode is not SearchMode.KEYWORD:
@@ -83,7 +84,7 @@ async def _search(
     # A product may have gone meanwhile.
     hits = [hit_of(found, product, rows[product]) for product in order if product in rows]
     if question and not found.exact:
-        found.notices += nothing_called(asked, hits)
+        found.notices += nothing_called(question.asked, hits)
     current_operation().row_count = len(hits)
     return SearchResult(
         mode=found.mode,
@@ -139,7 +140,7 @@ def length_for(limit: int) -> int:
 
 async def _look_up(
     session: Session, request: SearchRequest, terms: Terms, filters: Filters, question: Question | None, found: Found
-) -> tuple[list[UUID], dict[UUID, dict[str, Any]]]:
+) -> tuple[list[UUID], Mapping[UUID, Mapping[str, Any]]]:
     """The order of what is found, statement by statement, and what is shown of each product."""
     text, length = request.query_description, length_for(request.limit)
     if found.mode is not SearchMode.SEMANTIC and OPERATORS.search(text):
@@ -156,14 +157,13 @@ async def _look_up(
     return order, await data.details(session, order, terms.wanted, filters, found.by_keyword)
 
 
-def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
+def hit_of(found: Found, product: UUID, row: Mapping[str, Any]) -> SearchHit:
     """A found product as it is shown, with what spoke for it."""
-    matched = row.pop("words")
     similarity = found.by_meaning[product].score if product in found.by_meaning else None
     semantic_rank, keyword_rank = found.meaning_places.get(product), found.keyword_places.get(product)
     reasons = ["this SKU"] if product in found.exact else []
     if keyword_rank is not None:
-        words = words_shown(matched, f"{row['name']} {row['description']}")
+        words = words_shown(row["words"], f"{row['name']} {row['description']}")
         reasons.append(f"{', '.join(words) or 'its type'} (words #{keyword_rank})")
     if similarity is not None:
         reasons.append(f"{similarity:.2f} alike (meaning #{semantic_rank})")
@@ -171,7 +171,13 @@ def hit_of(found: Found, product: UUID, row: dict[str, Any]) -> SearchHit:
     if relevance is not None:
         reasons.append(f"{relevance:.2f} by the re-ranker")
     return SearchHit(
-        **row,
+        sku=row["sku"],
+        name=row["name"],
+        category=row["category"],
+        product_type=row["product_type"],
+        price=row["price"],
+        description=row["description"],
+        units=row.get("units"),
         score=found.scores.get(product, 0.0) if relevance is None else relevance,
         similarity=similarity,
         semantic_rank=semantic_rank,

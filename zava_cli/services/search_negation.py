@@ -58,8 +58,10 @@ def negation_in(question: str) -> Negation:
     the question; where nothing was wanted before it, only its first word is ("no drill wall hooks"). A fault
     ("won't kink") is nothing unwanted: the product for it is named after it.
     """
-    before, unwanted, lacked, kinds, told = "", list[str](), list[str](), list[str](), list[str]()
     cues = list(_CUE.finditer(question))
+    if not cues:
+        return Negation(question, [], [], [])
+    before, unwanted, lacked, kinds, told = "", list[str](), list[str](), list[str](), list[str]()
     for cue, following in pairwise([None, *cues, None]):
         part = question[cue.end() if cue else 0 : following.start() if following else None]
         if cue is None or cue["fault"]:

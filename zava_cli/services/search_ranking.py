@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from statistics import fmean
 from uuid import UUID
 
 from zava_cli.data.search import Match
@@ -60,7 +59,7 @@ class Found:
         for product in sorted(own, key=own.__getitem__, reverse=True):
             types.setdefault(self._matches[product].type_id, []).append(own[product])
         # A type with one product only has half a voice.
-        voices = {kind: TYPE * fmean([*best, 0.0][:SPEAKERS]) for kind, best in types.items()}
+        voices = {kind: TYPE * sum(best[:SPEAKERS]) / SPEAKERS for kind, best in types.items()}
         if self.like_type is not None and self.like_type in voices:
             voices[self.like_type] += SAME_TYPE
         return {product: score + voices[self._matches[product].type_id] for product, score in own.items()}
@@ -70,11 +69,11 @@ class Found:
 
         A re-ranker knows nothing of what is unwanted: what it ranks is last with such a word in its name.
         """
-        found, scores, is_ranked_again = self._matches, self.relevance or self.scores, bool(self.relevance)
+        found, scores = self._matches, self.relevance or self.scores
         # Sorting is stable: of two with the same score the one nearer in meaning comes first.
-        chosen = [product for product in found if product in scores]
-        is_last = {product: is_ranked_again and found[product].is_unwanted for product in chosen}
-        products = sorted(chosen, key=lambda product: (is_last[product], -scores[product]))
+        products = sorted((product for product in found if product in scores), key=scores.__getitem__, reverse=True)
+        if self.relevance:
+            products.sort(key=lambda product: found[product].is_unwanted)
         return list(dict.fromkeys([*self.exact, *products]))[:limit]
 
     @cached_property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from fastmcp.dependencies import Depends
 
 from zava_cli.data.callers import Caller
@@ -89,11 +87,9 @@ async def find_similar_products(
 
 
 def _table(found: SearchResult) -> str:
-    rows = [[_short(getattr(hit, name)) for name in COLUMNS] for hit in found.hits]
+    rows = [
+        [hit.sku, hit.name, hit.category, fraction(str(hit.price)), hit.description,
+         hit.similarity and round(hit.similarity, 3), hit.why]
+        for hit in found.hits
+    ]  # fmt: skip
     return table_result(COLUMNS, rows, False, found.notices)
-
-
-def _short(value: object) -> object:
-    if isinstance(value, Decimal):
-        return fraction(str(value))
-    return round(value, 3) if isinstance(value, float) else value
