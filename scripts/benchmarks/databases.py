@@ -55,7 +55,12 @@ _STORE = "SELECT store_id::text FROM retail.stores WHERE name ILIKE '%' || $1"
 
 def environment(data_directory: Path, **more: str) -> dict[str, str]:
     """For zava of this tree on a data directory of its own, with no other setting of whoever measures."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZAVA_")}
+    # An installed program is compiled, as the floors' libraries are: not so that of a tree that keeps no bytecode.
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("ZAVA_") and name != "PYTHONDONTWRITEBYTECODE"
+    }
     return {**kept, "PYTHONPATH": str(ROOT), "ZAVA_DATA_DIR": str(data_directory), **more}
 
 

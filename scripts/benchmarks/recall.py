@@ -4,7 +4,7 @@ The catalogue is made of the sample catalogue's words (see generated.py) and emb
 model; the questions are the judged ones that tuning may look at. A product counts as found when it is as near as the
 tenth nearest, for there are near-duplicates. Plain SQL takes the way that zava chose, past row security, by asyncpg;
 beside it stands SQL as one writes it, which may find less. zava runs its whole transaction, choice included, as head
-office, and for stock as the store's manager too.
+office, and for stock as the store's manager too. All run in the event loop of zava's servers.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ from zava_cli.data.search import (
     scan_settings,
 )
 from zava_cli.data.target import Target
+from zava_cli.infra.operations import OperationRecord, operation
 from zava_cli.infra.settings import Settings
 from zava_cli.models.embed import EmbedReport, EmbedRequest
+from zava_cli.server.loop import new_loop
 from zava_cli.services.embed import embed_products
 from zava_cli.services.embedding import embedder_from_settings, question_text
 from zava_cli.services.seed.catalogue import key
@@ -109,7 +111,9 @@ def measure(arguments: argparse.Namespace) -> Report:
     products, runs = (12_000, 1) if arguments.quick else (arguments.products, arguments.runs)
     questions = 10 if arguments.quick else arguments.questions
     with database_at(arguments.at) if arguments.at else seeded_database(200) as database:
-        return asyncio.run(measured(database, _built(database, products), questions, runs))
+        embedded = _built(database, products)
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(measured(database, embedded, questions, runs))
 
 
 def _built(database: Database, products: int) -> EmbedReport:
@@ -254,8 +258,9 @@ class _Bench:
         filters = case.asked or case.filters
 
         async def ask(question: Any) -> list[float]:
-            async with self.provider.reader(caller) as session:
-                found = await by_meaning(session, question, self._model, [], filters, ASKED)
+            with operation(OperationRecord("search"), lambda _: None):
+                async with self.provider.reader(caller) as session:
+                    found = await by_meaning(session, question, self._model, [], filters, ASKED)
             return [1 - match.score for match in found.values()]
 
         return ask

@@ -118,7 +118,8 @@ async def test_nothing_of_one_callers_query_reaches_the_next(
 async def test_users_sql_never_runs_on_the_connections_of_zavas_own_statements(gateway: PostgreSQLProvider) -> None:
     sam = await gateway.identify("Sam Seattle")
     async with gateway.reader(sam) as own, gateway.text_reader(sam) as text:
-        assert own._connection.get_server_pid() != text._connection.get_server_pid()
+        backend = (await own.row("SELECT pg_backend_pid() AS pid"))["pid"]
+        assert backend != text._connection.get_server_pid()
 
 
 async def test_two_callers_in_turn_on_one_connection_each_see_their_own(gateway: PostgreSQLProvider) -> None:

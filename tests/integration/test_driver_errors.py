@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
@@ -67,9 +67,15 @@ async def test_a_mistake_among_single_statements_does_not_reach_the_next_caller(
         assert await session.row("SELECT 1 AS one") == {"one": 1}
 
 
-async def test_a_connection_that_was_given_back_is_a_mistake_too(gateway: PostgreSQLProvider) -> None:
+async def test_a_statement_of_a_session_that_is_over_is_a_mistake_too(gateway: PostgreSQLProvider) -> None:
     caller = await gateway.identify("seattle")
-    async with gateway.reader(caller) as session:
+    for statements in (["SELECT 1"], []):
+        async with gateway.reader(caller) as session:
+            for sql in statements:
+                await session.rows(sql)
+        with pytest.raises(asyncpg.InterfaceError, match="over"):
+            await session.rows("SELECT 1")
+    async with gateway.gateway_reader() as session:
         pass
     await asyncio.gather(*gateway._pools._releases)
     with pytest.raises(asyncpg.InterfaceError, match="released back to the pool"):
@@ -156,8 +162,8 @@ async def test_a_database_that_lacks_what_this_zava_needs_says_what_to_run(own_w
     async with opened(own_walls.target) as provider:
         seattle = await provider.identify("Sam Seattle")
         await own_walls.as_superuser("ALTER FUNCTION security.require_token(text) RENAME TO token_of_another_version")
-        for reader in (provider.reader, provider.text_reader):
+        for read in (provider.reader, provider.text_reader):
             with pytest.raises(DatabaseUnusableError, match="does not have what this zava needs") as caught:
-                async with reader(seattle):
-                    pass
+                async with read(seattle) as session:
+                    await cast("Session", session).rows("SELECT 1")
             assert "zava db migrate" in str(caught.value.hint)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.small_data import ORDERS, Walls
 from zava_cli.data.callers import Caller
-from zava_cli.data.connections import Opening, OwnConnection
+from zava_cli.data.connections import OwnConnection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import (
@@ -25,7 +25,7 @@ from zava_cli.infra.errors import (
 )
 from zava_cli.infra.operations import OperationRecord, operation
 
-COUNT = Opening("SELECT current_user::text, count(*), current_setting('application_name') FROM orders", ())
+COUNT = "SELECT current_user::text, count(*), current_setting('application_name') FROM orders"
 LOCKING = "SELECT pg_advisory_lock($1)::text"
 SLOW = "SELECT count(*)::text FROM generate_series(1, $1::bigint) /* slow opening */"
 ENDLESS = 100_000_000_000
@@ -40,10 +40,10 @@ async def serving(own_walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
 
 
 async def opened(
-    provider: PostgreSQLProvider, who: Caller, opening: Opening, **bounds: float
+    provider: PostgreSQLProvider, who: Caller, sql: str, *values: object, **bounds: float
 ) -> list[tuple[object, ...]]:
-    async with provider.reader(who, opening=opening, **bounds) as session:
-        return [tuple(row) for row in session.opened]
+    async with provider.reader(who, **bounds) as session:
+        return [tuple(row) for row in await session.records(sql, *values)]
 
 
 async def held_locks(walls: Walls) -> list[int]:
@@ -84,7 +84,8 @@ async def test_each_caller_gets_their_own_rows_in_their_own_role_one_after_the_o
 async def test_the_transaction_goes_on_as_that_caller_and_ends_with_nothing_left(serving: PostgreSQLProvider) -> None:
     sam = await serving.identify("seattle")
     for _ in range(3):
-        async with serving.reader(sam, opening=COUNT) as session:
+        async with serving.reader(sam) as session:
+            await session.records(COUNT)
             assert (await session.row("SELECT count(*) AS n FROM orders"))["n"] == ORDERS["Seattle"]
     async with serving.open_connection() as connection:
         left = await connection.fetchrow(
@@ -99,11 +100,12 @@ async def test_what_decides_which_rows_one_sees_is_noted_as_by_any_other_transac
     serving: PostgreSQLProvider, keeps: bool
 ) -> None:
     sam, noted = await serving.identify("seattle"), list[str | None]()
-    for opening in (None, COUNT, COUNT):
+    # A statement that begins with something else than a text is sent behind it.
+    for sql in (COUNT, COUNT, *["SELECT 1, gen_random_uuid()"] * 2):
         with operation(record := OperationRecord("test", keeps_answer=keeps), ignored):
-            async with serving.reader(sam, opening=opening):
-                noted.append(record.reading_state)
-    assert noted == [noted[0]] * 3 and (noted[0] is not None) == keeps
+            assert await opened(serving, sam, sql)
+            noted.append(record.reading_state)
+    assert noted == [noted[0]] * 4 and (noted[0] is not None) == keeps
 
 
 async def test_nothing_of_the_statement_runs_where_the_set_up_refuses(
@@ -116,17 +118,17 @@ async def test_nothing_of_the_statement_runs_where_the_set_up_refuses(
         replace(sam, identity=sam.identity.model_copy(update={"manager_id": uuid4()})),
     ]
     for number in (1, 2):
-        await opened(serving, sam, Opening(LOCKING, (number,)))
+        await opened(serving, sam, LOCKING, number)
         assert await held_locks(own_walls) == [*range(1, number + 1)]
     for caller in forged:
         with pytest.raises(ContextRefusedError):
-            await opened(serving, caller, Opening(LOCKING, (3,)))
+            await opened(serving, caller, LOCKING, 3)
         assert await held_locks(own_walls) == [1, 2]
     with (
         operation(OperationRecord("test", token="nobodys"), ignored),
         pytest.raises(AuthorizationError, match="revoked"),
     ):
-        await opened(serving, sam, Opening(LOCKING, (3,)))
+        await opened(serving, sam, LOCKING, 3)
     assert await held_locks(own_walls) == [1, 2]
     assert (await opened(serving, sam, COUNT))[0][1] == ORDERS["Seattle"]
 
@@ -136,11 +138,11 @@ async def test_a_statement_past_its_time_or_left_alone_is_cancelled_and_the_conn
 ) -> None:
     sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
     for _ in range(2):
-        assert await opened(serving, sam, Opening(SLOW, (3,))) == [("3",)]
+        assert await opened(serving, sam, SLOW, 3) == [("3",)]
     with pytest.raises(QueryTimeoutError) as caught:
-        await opened(serving, sam, Opening(SLOW, (ENDLESS,)), timeout=0.3)
+        await opened(serving, sam, SLOW, ENDLESS, timeout=0.3)
     assert caught.value.sqlstate == "57014"
-    task = asyncio.create_task(opened(serving, sam, Opening(SLOW, (ENDLESS,))))
+    task = asyncio.create_task(opened(serving, sam, SLOW, ENDLESS))
     await until(own_walls, 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -154,9 +156,8 @@ async def test_who_leaves_while_it_is_prepared_spoils_it_for_nobody(
     serving: PostgreSQLProvider, monkeypatch: pytest.MonkeyPatch, prepared: int
 ) -> None:
     sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
-    async with serving.reader(sam):
-        # The connection is there, with what it keeps from its start.
-        pass
+    # The connection is there, with what it keeps from its start.
+    await opened(serving, sam, "SELECT 1")
     prepare, statements = OwnConnection.prepare, count(1)
 
     async def and_leave(*arguments: Any, **options: Any) -> Any:
@@ -175,16 +176,16 @@ async def test_who_leaves_while_it_is_prepared_spoils_it_for_nobody(
 
 async def test_a_value_that_cannot_be_sent_costs_its_own_caller_alone(serving: PostgreSQLProvider) -> None:
     sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
-    await opened(serving, sam, Opening(SLOW, (3,)))
+    await opened(serving, sam, SLOW, 3)
     with pytest.raises(DatabaseError, match="many"):
-        await opened(serving, sam, Opening(SLOW, ("many",)))
+        await opened(serving, sam, SLOW, "many")
     assert (await opened(serving, bella, COUNT))[0][1] == ORDERS["Bellevue"]
 
 
 async def test_a_statement_whose_answer_looks_otherwise_now_is_asked_anew(
     serving: PostgreSQLProvider, own_walls: Walls
 ) -> None:
-    sam, all_columns = await serving.identify("seattle"), Opening("SELECT sku, p.* FROM products p LIMIT 1", ())
+    sam, all_columns = await serving.identify("seattle"), "SELECT sku, p.* FROM products p LIMIT 1"
     widths = [len((await opened(serving, sam, all_columns))[0]) for _ in range(2)]
     await own_walls.as_superuser("ALTER TABLE retail.products ADD COLUMN colour text")
     with pytest.raises(DatabaseError, match="cached plan"):
@@ -210,8 +211,8 @@ async def test_a_connection_that_ends_under_its_opening_is_told_as_the_server_to
     serving: PostgreSQLProvider, own_walls: Walls
 ) -> None:
     sam = await serving.identify("seattle")
-    await opened(serving, sam, Opening(SLOW, (3,)))
-    task = asyncio.create_task(opened(serving, sam, Opening(SLOW, (ENDLESS,))))
+    await opened(serving, sam, SLOW, 3)
+    task = asyncio.create_task(opened(serving, sam, SLOW, ENDLESS))
     await until(own_walls, 1)
     await own_walls.as_superuser(
         "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE query = $1 AND state = 'active'", SLOW

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,6 @@ import pytest
 from tests.conftest import opened
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.callers import Caller
-from zava_cli.data.connections import Opening, OwnConnection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embed import embedding_store
 from zava_cli.data.session import Session
@@ -47,20 +46,13 @@ async def ask(provider: PostgreSQLProvider, caller: Caller, searches: Kept, text
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The statements of searches from here on; they run as ever."""
     asked: list[str] = []
-    records, begin_with = Session.records, OwnConnection.begin_with
+    records = Session.records
 
     async def noted(self: Session, sql: str, *arguments: Any) -> list[Any]:
         asked.append(sql)
         return await records(self, sql, *arguments)
 
-    async def noted_opening(
-        self: OwnConnection, values: Sequence[str], timeout: float, opening: Opening, limit: float
-    ) -> Any:
-        asked.append(opening.sql)
-        return await begin_with(self, values, timeout, opening, limit)
-
     monkeypatch.setattr(Session, "records", noted)
-    monkeypatch.setattr(OwnConnection, "begin_with", noted_opening)
     return asked
 
 

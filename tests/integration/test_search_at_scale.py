@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from tests.small_shop import as_owner
 from zava_cli.data import search
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.callers import Caller
+from zava_cli.data.connections import Statement
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embed import embedding_store
 from zava_cli.data.named_sql import named_sql
@@ -45,27 +46,13 @@ FROM products, generate_series(1, 10) n WHERE sku NOT LIKE 'SHADE%'
 class Heard(Session):
     """A session that notes in which order the two ways were taken."""
 
-    ways: list[str]
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.ways: list[str] = []
 
-    @classmethod
-    def of(cls, session: Session) -> Heard:
-        """The same session, listened to."""
-        heard = cls(session._connection, session._deadline)
-        heard.ways = []
-        return heard
-
-    async def records(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
-        """As those of the session."""
-        self._hear(sql)
-        return await super().records(sql, *arguments)
-
-    async def rows_with(self, settings: Sequence[str], sql: str, *arguments: Any) -> list[dict[str, Any]]:
-        """As those of the session."""
-        self._hear(sql)
-        return await super().rows_with(settings, sql, *arguments)
-
-    def _hear(self, sql: str) -> None:
-        self.ways.append("index" if sql == nearest_statement(MODEL.dimensions) else "compared")
+    async def _run(self, statement: Statement) -> list[asyncpg.Record]:
+        self.ways.append("index" if statement.sql == nearest_statement(MODEL.dimensions) else "compared")
+        return await self._session._run(statement)
 
 
 @pytest.fixture
@@ -98,7 +85,7 @@ async def nearest(
     embedder = embedder_from_settings(pools.settings)
     vector = await embedder.embed_query("paint")
     async with pools.reader(caller) as session:
-        heard = Heard.of(session)
+        heard = Heard(session)
         found = await by_meaning(heard, vector, model, [], filters, limit)
     return [round(match.score, 6) for match in found.values()], heard.ways
 
@@ -162,7 +149,7 @@ async def test_an_unwanted_word_that_very_many_products_have_is_no_reason_to_com
 ) -> None:
     vector = await embedder_from_settings(pools.settings).embed_query("paint")
     async with pools.reader(seattle) as session:
-        heard = Heard.of(session)
+        heard = Heard(session)
         found = await by_meaning(heard, vector, MODEL, ["shade"], NO_FILTERS, 50)
     assert any(match.is_unwanted for match in found.values())
     assert (len(found), heard.ways) == (50, ["index"])
@@ -303,8 +290,23 @@ async def test_without_a_signed_context_the_ways_past_row_security_find_nothing(
             await connection.fetch(asked)
         await connection.execute(f'SET ROLE "{pools.target.roles.of(ManagerRole.HEAD_OFFICE)}"')
         assert await connection.fetch(asked) == []
+        assert await connection.fetchval("SELECT cardinality(security.products_in_stock(NULL, NULL, NULL))") == 0
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize("who", ["seattle", "Grace Halvorsen", "head office"])
+async def test_what_is_in_stock_is_what_row_security_shows(pools: PostgreSQLProvider, who: str) -> None:
+    caller = await pools.identify(who)
+    stores = await as_owner(pools.target, "SELECT store_id FROM stores")
+    seen = """
+        SELECT count(DISTINCT product_id) AS n FROM inventory
+        WHERE stock_level > 0 AND store_id = coalesce($1, store_id)
+    """
+    found = "SELECT cardinality(security.products_in_stock($1, NULL, NULL)) AS n"
+    async with pools.reader(caller) as session:
+        for store in [None, *(row["store_id"] for row in stores)]:
+            assert await session.row(found, store) == await session.row(seen, store)
 
 
 async def test_the_build_tells_its_memory_and_how_far_it_is(seeded_copy: Target) -> None:

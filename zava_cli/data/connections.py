@@ -61,14 +61,12 @@ _BEGINNING = _unanswered(BEGIN)
 
 
 @dataclass(frozen=True)
-class Opening:
-    """A statement that is sent behind the set-up of its transaction, without waiting for the answer to that.
-
-    One of ours begins with a column of text.
-    """
+class Statement:
+    """A statement with its values, and others before it that set something for its transaction."""
 
     sql: str
-    arguments: Sequence[Any]
+    arguments: Sequence[Any] = ()
+    settings: Sequence[str] = ()
 
 
 # Its pool logs with a traceback what the next caller is told in a sentence.
@@ -113,52 +111,47 @@ class OwnConnection(TransactionConnection):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._openings: dict[str, Any] = {}
+        self._statements: dict[str, Any] = {}
         self._set_ups: dict[int, Any] = {}
 
     async def begin_with(
-        self, values: Sequence[str], timeout: float, opening: Opening, limit: float
+        self, values: Sequence[str], timeout: float, statement: Statement, limit: float
     ) -> tuple[str | None, list[asyncpg.Record]]:
         """Like `begin`, and runs a statement within `limit` seconds; returns its rows as well.
 
-        Where the connection has run it before that is one round trip. Without a Sync between them the server passes
-        over all that follows an error, so that nothing is read before the set-up has verified who asks.
+        Where the connection has run it before that is one round trip, but for one whose first column is no text where
+        the state is asked for, which takes its place. Without a Sync between them the server passes over all that
+        follows an error, so that nothing is read before the set-up has verified who asks.
         """
-        with own_statement_span(opening.sql):
-            return await self._begin_with(values, timeout, opening, limit)
+        with own_statement_span(statement.sql):
+            kept = self._statements.get(statement.sql)
+            columns = kept._get_attributes() if kept else ()
+            if not columns or (values[-1] and columns[0].type.name != "text"):
+                return await self.begin(values, timeout), await self.run(statement, limit)
+            set_up = self._set_ups[len(columns)]
+            rows = await self._rows(statement, limit, _BEGINNING + _bind_and_execute(set_up.name, values))
+            return rows[0][0], rows[1:]
 
-    async def _begin_with(
-        self, values: Sequence[str], timeout: float, opening: Opening, limit: float
-    ) -> tuple[str | None, list[asyncpg.Record]]:
+    async def run(self, statement: Statement, limit: float) -> list[asyncpg.Record]:
+        """The rows of a statement; one that the connection keeps takes a round trip, with its settings."""
         if self._set_up is None:
-            return await self.begin(values, timeout), await self.fetch(opening.sql, *opening.arguments, timeout=limit)
-        if opening.sql not in self._openings:
-            state = await self.begin(values, timeout)
-            await self._keep(opening.sql)
-            return state, await self._rows(opening, limit)
-        set_up = self._set_ups[len(self._openings[opening.sql]._get_attributes())]
-        self._transport.write(_BEGINNING + _bind_and_execute(set_up.name, values))  # pyright: ignore
-        rows = await self._rows(opening, limit)
-        return rows[0][0], rows[1:]
-
-    async def fetch_with(self, settings: Sequence[str], statement: Opening, limit: float) -> list[asyncpg.Record]:
-        """The rows of a statement behind others that set something for this transaction, likewise in one round trip."""
-        if statement.sql in self._openings:
-            self._transport.write(b"".join(map(_unanswered, settings)))  # pyright: ignore
-            return await self._rows(statement, limit)
-        await self.execute("; ".join(settings), timeout=limit)
-        if self._set_up is None:
+            if statement.settings:
+                await self.execute("; ".join(statement.settings), timeout=limit)
             return await self.fetch(statement.sql, *statement.arguments, timeout=limit)
-        await self._keep(statement.sql)
+        if statement.sql not in self._statements:
+            await self._keep(statement.sql)
         return await self._rows(statement, limit)
 
-    async def _rows(self, opening: Opening, limit: float) -> list[asyncpg.Record]:
-        statement = self._openings[opening.sql]
+    async def _rows(self, statement: Statement, limit: float, before: bytes = b"") -> list[asyncpg.Record]:
+        kept, values = self._statements[statement.sql], statement.arguments
+        before += b"".join(map(_unanswered, statement.settings))
+        if before:
+            self._transport.write(before)  # pyright: ignore
         try:
-            found = await self._protocol.bind_execute(statement, opening.arguments, "", 0, True, limit)  # pyright: ignore
+            found = await self._protocol.bind_execute(kept, values, "", 0, True, limit)  # pyright: ignore
         except asyncpg.InvalidCachedStatementError:
             # The schema changed: the next one is prepared anew.
-            del self._openings[opening.sql]
+            del self._statements[statement.sql]
             raise
         except asyncpg.DataError:
             # A value that cannot be sent leaves the server waiting in the middle of what was.
@@ -174,7 +167,7 @@ class OwnConnection(TransactionConnection):
         if width not in self._set_ups:
             wide = named_sql("session")["begin"] + ", NULL" * (width - 1)
             self._set_ups[width] = await self._kept(wide)
-        self._openings[sql] = statement
+        self._statements[sql] = statement
 
     async def end(self, timeout: float | None = None) -> None:
         """Ends the transaction."""
@@ -195,7 +188,7 @@ class TextConnection(TransactionConnection):
         await self.end()
 
     async def begin_with(
-        self, values: Sequence[str], timeout: float, opening: Opening, limit: float
+        self, values: Sequence[str], timeout: float, statement: Statement, limit: float
     ) -> tuple[str | None, Any]:
         """Like `begin`, and has the server parse the statement, in one round trip; returns that instead of the state.
 
@@ -208,7 +201,7 @@ class TextConnection(TransactionConnection):
             return await self.begin(values, timeout), None
         self._transport.write(_BEGINNING + _bind_and_execute(SET_UP, values))  # pyright: ignore
         try:
-            return None, await self.parse(opening.sql, timeout + CLIENT_MARGIN)
+            return None, await self.parse(statement.sql, timeout + CLIENT_MARGIN)
         except (asyncpg.PostgresError, TimeoutError) as error:
             # Who was cancelled has no time left for another attempt.
             if self.is_closed() or isinstance(error, asyncpg.QueryCanceledError):

@@ -16,13 +16,13 @@ from weakref import WeakSet
 import asyncpg
 
 from zava_cli.data.callers import Caller, caller_from_row
-from zava_cli.data.connections import CLIENT_MARGIN, Opening, PoolUse
+from zava_cli.data.connections import CLIENT_MARGIN, PoolUse, Statement
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.lent import Lent
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.pools import Pools
 from zava_cli.data.retries import retried
-from zava_cli.data.session import Session, TextSession
+from zava_cli.data.session import GatewaySession, ManagerSession, Session, TextSession
 from zava_cli.data.shares import Shares
 from zava_cli.data.target import Target
 from zava_cli.infra.deadline import Deadline, at_most
@@ -93,7 +93,7 @@ class PostgreSQLProvider:
     async def state(self) -> dict[str, Any]:
         """Newest migration, time zone and data version, as the gateway sees them."""
         async with self._pools.health() as connection:
-            session = Session(connection, Deadline(self.settings.connect_timeout))
+            session = GatewaySession(connection, Deadline(self.settings.connect_timeout))
             return await session.row(named_sql("identity")["migration_state"])
 
     async def reading_state(self, caller: Caller) -> tuple[Caller, str]:
@@ -131,20 +131,22 @@ class PostgreSQLProvider:
         """Statements as the login itself, which sees the catalog and no data; each may be a transaction of its own."""
         deadline = Deadline(self.settings.connect_timeout)
         async with self._pools.gateway() as connection:
-            yield Session(connection, deadline)
+            yield GatewaySession(connection, deadline)
 
     @asynccontextmanager
-    async def reader(
-        self, caller: Caller, *, timeout: float | None = None, opening: Opening | None = None
-    ) -> AsyncGenerator[Session]:
+    async def reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncGenerator[ManagerSession]:
         """A read-only transaction for zava's own statements that sees what `caller` may see.
 
-        It may open with one whose rows are there at once, as the session's `opened`.
+        It begins with the first of them, in the same round trip.
         """
-        deadline = Deadline(timeout or self.settings.statement_timeout)
-        lent = await self._begun("own", caller, deadline, opening)
-        with translated(holds=True), lent:
-            yield Session(lent.connection, deadline, lent.opened or ())
+        session = ManagerSession(partial(self._begun, "own", caller), timeout or self.settings.statement_timeout)
+        with translated(holds=True):
+            try:
+                yield session
+            except BaseException:
+                session.end(failed=True)
+                raise
+            session.end()
 
     @asynccontextmanager
     async def text_reader(
@@ -157,7 +159,7 @@ class PostgreSQLProvider:
         """
         deadline = Deadline(timeout or self.settings.statement_timeout)
         # A kept answer needs the reading state, which is lost in front of a statement that is only parsed.
-        openings = iter([] if sql is None or current_operation().keeps_answer else [Opening(sql, ())])
+        openings = iter([] if sql is None or current_operation().keeps_answer else [Statement(sql)])
         lent = await retried(
             self.settings, lambda: self._begun("text", caller, deadline, next(openings, None)), deadline.left()
         )
@@ -174,7 +176,7 @@ class PostgreSQLProvider:
         async with self._pools.open_connection() as connection:
             yield connection
 
-    async def _begun(self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None) -> Lent:
+    async def _begun(self, kind: str, caller: Caller, deadline: Deadline, opening: Statement | None) -> Lent:
         _note(caller)
         caller = await self.current(caller)
         try:
@@ -185,7 +187,7 @@ class PostgreSQLProvider:
             # A clock was set or a key was cut off since the caller was looked up.
             return await self._lent(kind, await self._look_up_again(caller), deadline, opening)
 
-    async def _lent(self, kind: str, caller: Caller, deadline: Deadline, opening: Opening | None) -> Lent:
+    async def _lent(self, kind: str, caller: Caller, deadline: Deadline, opening: Statement | None) -> Lent:
         async def begin(connection: Any) -> Any:
             left = deadline.left()
             values = self._session_values(caller, connection, left)

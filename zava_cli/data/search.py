@@ -232,8 +232,11 @@ async def _compared(
     """The nearest of all that pass the filters; None where those are `most` or more."""
     sql = named_sql("search")
     *of_product, in_stock, store = filters.values
-    if in_stock:
-        settings, statement = [sql[name] for name in STOCKED], sql["by_comparing_stock"]
+    rows: Sequence[Any]
+    if in_stock and of_product == [None] * 3:
+        rows = await session.records(sql["by_comparing_stock"], vector, store, *wanted, most)
+    elif in_stock:
+        settings, statement = [sql[name] for name in STOCKED], sql["by_comparing_filtered_stock"]
         rows = await session.rows_with(settings, statement, vector, *of_product, store, *wanted, most)
     else:
         rows = await session.records(sql["by_comparing"], vector, *of_product, *wanted, most)

@@ -20,29 +20,28 @@ AND ($4::bigint IS NULL OR p.price_key <= $4)
 -- the filters; and the model whose vectors search uses, whether they have the index that embed's `index_plan` builds,
 -- and how many products wait for a vector of it, up to a thousand.
 -- $1 question text, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
-SELECT r.unknown, r.compounds,
+SELECT r.model, r.dimensions, r.is_indexed, r.provider, r.provider_model, r.asked_dimensions, r.query_prefix,
+       r.document_prefix, r.behind, r.unknown, r.compounds,
        ARRAY(SELECT p.product_id::text FROM products p
              WHERE p.product_id = ANY (r.exact) AND @{filters} AND @{in_stock}
-             ORDER BY p.sku) AS exact,
-       r.model, r.dimensions, r.is_indexed, r.provider, r.provider_model, r.asked_dimensions, r.query_prefix,
-       r.document_prefix, r.behind
+             ORDER BY p.sku) AS exact
 FROM security.question_read($1, $7, $8) AS r
 
 -- name: categories
 -- Every category.
-SELECT category_id, name FROM categories ORDER BY name
+SELECT name, category_id FROM categories ORDER BY name
 
 -- name: stores
 -- The stores that one sees by that name or city.
 -- $1 store text
-SELECT store_id FROM stores
+SELECT name, store_id FROM stores
 WHERE lower($1) IN (lower(name), lower(location), lower(split_part(location, ',', 1)))
 
 -- name: product
 -- The product of a SKU in any case, with its vector of the model that search uses, and how many products wait for one
 -- of it, up to a thousand.
 -- $1 sku text
-SELECT p.product_id, p.sku, p.name, p.type_id, m.model, m.dimensions, e.description_embedding AS vector,
+SELECT p.sku, p.product_id, p.name, p.type_id, m.model, m.dimensions, e.description_embedding AS vector,
        coalesce(b.waiting + b.failed, 0) AS behind,
        to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed
 FROM products p
@@ -97,23 +96,24 @@ SELECT product_id, score, type_id, penalty
 FROM security.products_compared($1::vector, $6, $2, $3, $4, NULL, $8, $7, $5, $9)
 
 -- name: by_comparing_stock
--- Likewise of those in stock, which row security knows. By itself, since it is planned anew each time. To look the
--- products up as well, without need, takes as long as to compare them.
+-- Likewise of those in stock, which row security knows.
+-- $1 question vector, $2 store uuid, $3 rows integer, $4 model text, $5 unwanted words text[], $6 product to leave out uuid, $7 too many integer
+SELECT product_id, score, type_id, penalty
+FROM security.products_compared(
+    $1::vector, $4, NULL, NULL, NULL, security.products_in_stock($2, $6, $7), NULL, $5, $3, $7)
+
+-- name: by_comparing_filtered_stock
+-- Likewise of those in stock that pass other filters as well. By itself, since it is planned anew each time.
 -- $1 question vector, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 store uuid, $6 rows integer, $7 model text, $8 unwanted words text[], $9 product to leave out uuid, $10 too many integer
 SELECT product_id, score, type_id, penalty
 FROM security.products_compared(
     $1::vector, $7, NULL, NULL, NULL,
-    CASE WHEN num_nonnulls($2::uuid, $3::bigint, $4::bigint) = 0 THEN ARRAY(
-        SELECT DISTINCT i.product_id FROM inventory i
-        WHERE i.stock_level > 0 AND ($5::uuid IS NULL OR i.store_id = $5)
-          AND ($9::uuid IS NULL OR i.product_id <> $9)
-        LIMIT $10::integer)
-    ELSE ARRAY(
+    ARRAY(
         SELECT p.product_id FROM products p
         WHERE p.product_id IN (SELECT i.product_id FROM inventory i
                                WHERE i.stock_level > 0 AND ($5::uuid IS NULL OR i.store_id = $5))
           AND @{filters} AND ($9::uuid IS NULL OR p.product_id <> $9)
-        LIMIT $10::integer) END,
+        LIMIT $10::integer),
     NULL, $8, $6, $10::integer)
 
 -- name: nearest

@@ -10,9 +10,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from zava_cli.data.connections import Opening
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.search import Match, Reading, VectorModel, reading_of
+from zava_cli.data.session import Session
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,18 +52,14 @@ class PlainQuestion:
     model: VectorModel
 
 
-def at_once(plain: PlainQuestion, limit: int) -> Opening:
-    """Asks for both lists of an unfiltered search, by a model whose vectors have no index; `seen` reads the answer.
+async def at_once(session: Session, plain: PlainQuestion, limit: int) -> Seen:
+    """Both lists of an unfiltered search, by a model whose vectors have no index.
 
     The caller compares the reading: a question with a slip, or another model that search uses by now, takes another
     search.
     """
     texts = [list(part) for part in (plain.words, plain.neighbours, plain.terms, plain.unwanted)]
-    return Opening(_statement(), (plain.question, *texts, limit, plain.vector, plain.model.model))
-
-
-def seen(rows: Sequence[Any]) -> Seen:
-    """What the statement found."""
+    rows = await session.records(_statement(), plain.question, *texts, limit, plain.vector, plain.model.model)
     products = {row["product_id"]: row for row in rows if row["product_id"] is not None}
     reading = reading_of(json.loads(rows[0]["reading"]))
     return Seen(reading, _list(products, "keyword"), _list(products, "meaning"), products)

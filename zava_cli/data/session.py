@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import asyncpg
 
-from zava_cli.data.connections import CLIENT_MARGIN, UNNAMED_TYPE, Opening
+from zava_cli.data.connections import CLIENT_MARGIN, UNNAMED_TYPE, Statement
 from zava_cli.data.driver_errors import translated
 from zava_cli.data.guard.check import CheckedQuery
+from zava_cli.data.lent import Lent
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.statement_spans import own_statement_span
 from zava_cli.infra.deadline import Deadline
@@ -27,18 +29,8 @@ PLAN_COLUMN = "QUERY PLAN"
 """The one column of EXPLAIN's answer, by which the server says what it has been given to run."""
 
 
-class Session:
-    """Runs zava's own named statements; values arrive as Python types.
-
-    `opened` are the rows of the statement that the transaction opened with, if it did with one.
-    """
-
-    def __init__(
-        self, connection: asyncpg.Connection, deadline: Deadline, opened: Sequence[asyncpg.Record] = ()
-    ) -> None:
-        self.opened = opened
-        self._connection = connection
-        self._deadline = deadline
+class Session(ABC):
+    """Runs zava's own named statements; values arrive as Python types."""
 
     async def rows(self, sql: LiteralString | str, *arguments: Any) -> list[dict[str, Any]]:
         """All rows of a named statement."""
@@ -46,23 +38,71 @@ class Session:
 
     async def records(self, sql: LiteralString | str, *arguments: Any) -> list[asyncpg.Record]:
         """All rows of a named statement as the driver has them, for where few of their values are looked at."""
-        with own_statement_span(sql), _bounded(None):
-            return await self._connection.fetch(sql, *arguments, timeout=self._deadline.left() + CLIENT_MARGIN)
+        return await self._run(Statement(sql, arguments))
 
     async def rows_with(
         self, settings: Sequence[LiteralString | str], sql: LiteralString | str, *arguments: Any
     ) -> list[dict[str, Any]]:
         """All rows of a named statement, behind others that set something for this transaction."""
-        with own_statement_span(sql), _bounded(None):
-            limit = self._deadline.left() + CLIENT_MARGIN
-            # Of a connection that was lost the pool lends nothing, and only the driver's own methods say so.
-            self._connection.is_closed()
-            rows = await cast("Any", self._connection).fetch_with(settings, Opening(sql, arguments), limit)
-            return [dict(row) for row in rows]
+        return [dict(row) for row in await self._run(Statement(sql, arguments, settings))]
 
     async def row(self, sql: LiteralString | str, *arguments: Any) -> dict[str, Any]:
         """The first row of a named statement that always has one."""
         return (await self.rows(sql, *arguments))[0]
+
+    @abstractmethod
+    async def _run(self, statement: Statement) -> list[asyncpg.Record]:
+        """The rows of a statement."""
+
+
+class GatewaySession(Session):
+    """Runs them on a connection as it is."""
+
+    def __init__(self, connection: Any, deadline: Deadline) -> None:
+        self._connection = connection
+        self._deadline = deadline
+
+    async def _run(self, statement: Statement) -> list[asyncpg.Record]:
+        return await _rows(self._connection, statement, self._deadline)
+
+
+class ManagerSession(Session):
+    """Runs them in a manager's transaction of so many seconds, which `begin` begins together with the first of them."""
+
+    def __init__(self, begin: Callable[[Deadline, Statement], Awaitable[Lent]], seconds: float) -> None:
+        self._begin = begin
+        self._seconds = seconds
+        self._may_begin = True
+        self._begun: tuple[Lent, Deadline] | None = None
+
+    def pause(self) -> None:
+        """Ends the transaction; the next statement begins another."""
+        self.end()
+        self._may_begin = True
+
+    def end(self, *, failed: bool = False) -> None:
+        """Ends the transaction, and the session."""
+        begun, self._begun, self._may_begin = self._begun, None, False
+        if begun is not None:
+            begun[0].end(failed=failed)
+
+    async def _run(self, statement: Statement) -> list[asyncpg.Record]:
+        if self._begun is not None:
+            lent, deadline = self._begun
+            return await _rows(lent.connection, statement, deadline)
+        if not self._may_begin:
+            raise asyncpg.InterfaceError("this session is over, or has a statement that is not done")
+        self._may_begin, deadline = False, Deadline(self._seconds)
+        lent = await self._begin(deadline, statement)
+        self._begun = lent, deadline
+        return lent.opened
+
+
+async def _rows(connection: Any, statement: Statement, deadline: Deadline) -> list[asyncpg.Record]:
+    with own_statement_span(statement.sql), _bounded(None):
+        # Of a connection that was lost the pool lends nothing, and only the driver's own methods say so.
+        connection.is_closed()
+        return await connection.run(statement, deadline.left() + CLIENT_MARGIN)
 
 
 class TextSession:

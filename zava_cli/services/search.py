@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +10,13 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.retries import retried
 from zava_cli.data.search import ActiveModel, Filters
-from zava_cli.data.search_at_once import seen
 from zava_cli.data.session import Session
 from zava_cli.infra.errors import EmbeddingError, ValidationError
 from zava_cli.infra.onnx_models import shown_name
 from zava_cli.infra.operations import current_operation
 from zava_cli.models.search import ProductFilters, SearchHit, SearchMode, SearchRequest, SearchResult
 from zava_cli.services.embedding import EmbedderSource
-from zava_cli.services.search_at_once import Guess, likely_question, opening_of
+from zava_cli.services.search_at_once import guessed, likely_question
 from zava_cli.services.search_meaning import Question, question_by
 from zava_cli.services.search_memory import SearchMemory
 from zava_cli.services.search_notices import behind, nothing_called
@@ -60,11 +58,9 @@ async def _search(
     limit, request = request.limit, widened(request, memory.reranker)
     found = Found(mode=request.mode)
     written = Written(request.query_description, thesaurus_of(provider.settings.thesaurus))
-    async with AsyncExitStack() as stack:
-        likely = await likely_question(written, request, source, memory)
-        opening = opening_of(likely, written, length_for(request.limit)) if likely else None
-        session = await stack.enter_async_context(provider.reader(caller, opening=opening))
-        guess = Guess(likely, seen(session.opened)) if likely else None
+    likely = await likely_question(written, request, source, memory)
+    async with provider.reader(caller) as session:
+        guess = await guessed(session, likely, written, length_for(request.limit)) if likely else None
         filters = await filters_of(session, request)
         reading = guess.seen.reading if guess else None
         asked, active = await read(session, written, filters, found, reading, memory)
@@ -76,12 +72,10 @@ async def _search(
         else:
             question = None
             if request.mode is not SearchMode.KEYWORD:
-                if is_slow := not source.is_at_hand(active, asked.meaning):
+                if not source.is_at_hand(active, asked.meaning):
                     # No transaction stays open while a provider thinks.
-                    await stack.aclose()
+                    session.pause()
                 question = await _question_or_notice(asked, request, active, source, found)
-                if is_slow:
-                    session = await stack.enter_async_context(provider.reader(caller))
             order, rows = await _look_up(session, request, asked.terms, filters, question, found)
     if question and active:
         found.notices += behind(active.behind)

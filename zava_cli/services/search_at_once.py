@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zava_cli.data.connections import Opening
 from zava_cli.data.search import ActiveModel
 from zava_cli.data.search_at_once import PlainQuestion, Seen, at_once
+from zava_cli.data.session import Session
 from zava_cli.infra.errors import EmbeddingError
 from zava_cli.models.search import SearchMode, SearchRequest
 from zava_cli.services.embedding import EmbedderSource
@@ -52,9 +52,9 @@ async def likely_question(
     return question if question.has_meaning() else None
 
 
-def opening_of(question: Question, written: Written, length: int) -> Opening:
-    """The statement that a guess is made by, for lists of `length`."""
+async def guessed(session: Session, question: Question, written: Written, length: int) -> Guess:
+    """What is found for the question as it stands, in lists of `length`."""
     words, others = written.to_check
     terms = question.asked.terms
     plain = PlainQuestion(written.text, words, others, terms.wanted, terms.unwanted, question.vector, question.active)
-    return at_once(plain, length)
+    return Guess(question, await at_once(session, plain, length))
