@@ -17,7 +17,7 @@ import pytest
 from tests.certificates import self_signed
 from tests.command_line import CommandLine
 from tests.http_serving import ACCEPT, HttpServer, calling, http_server
-from tests.stdio_serving import INITIALIZE
+from tests.stdio_serving import INITIALIZE, PATIENCE
 from zava_cli.data.target import Target
 
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
@@ -60,15 +60,21 @@ async def test_a_server_without_its_database_is_alive_and_not_ready(seeded: Targ
     [
         ({"host": "attacker.example"}, 421),
         ({"host": "attacker.example:8000"}, 421),
+        ({"host": "127.0.0.1:1, attacker.example"}, 421),
+        ({"host": "localhost:1.attacker.example"}, 421),
+        ({"host": "[::1].attacker.example"}, 421),
         ({"origin": "https://attacker.example"}, 403),
         ({"origin": "null"}, 403),
         ({"host": "localhost"}, 200),
+        ({"host": "[::1]:8000"}, 200),
         ({"origin": "http://localhost:3000"}, 200),
     ],
 )
 async def test_a_page_elsewhere_cannot_reach_it(server: HttpServer, headers: dict[str, str], status: int) -> None:
     async with httpx2.AsyncClient() as client:
-        assert (await client.get(server.root + "/health/live", headers=headers)).status_code == status
+        # What was let pass once is not looked at again.
+        for _ in range(2):
+            assert (await client.get(server.root + "/health/live", headers=headers)).status_code == status
 
 
 async def test_a_body_that_is_too_large_is_refused_with_or_without_its_length(server: HttpServer) -> None:
@@ -221,6 +227,8 @@ async def test_after_a_malformed_body_the_next_request_is_answered(server: HttpS
 async def test_two_hundred_clients_on_ten_connections_are_all_answered(server: HttpServer) -> None:
     async def one() -> bool:
         async with calling(server.url, modern=True) as caller:
+            # Whoever is last waits for all the others, on a busy machine.
+            caller.client.timeout = 10 * PATIENCE
             answer = await caller.ask("select count(*) from orders")
             return not answer["isError"] or "RATE_LIMITED" in answer["content"][0]["text"]
 

@@ -172,6 +172,13 @@ def test_a_setting_that_cannot_be_used_ends_with_2(arguments: list[str], variabl
 # The boundary, with a command that fails on purpose
 
 
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """The log of this process is as it was for whatever test comes next."""
+    yield
+    configure_logging("warning", None)
+
+
 def run_failing(error: BaseException, *arguments: str, inside: bool = True) -> Any:
     """The end of a command that raises."""
     failing = typer.Typer(cls=ErrorBoundary, pretty_exceptions_show_locals=False)

@@ -11,8 +11,8 @@ import pytest
 
 from tests.audit_log import awaited
 from tests.direct_calls import QUERY, SPOKEN, TO_THE_SDK, Sent, Served, Spoken, open_session, served
-from tests.http_serving import HANDSHAKE, MODERN
-from tests.stdio_serving import BUSY, SLOW, until
+from tests.http_serving import ACCEPT, HANDSHAKE, MODERN
+from tests.stdio_serving import BUSY, INITIALIZE, PATIENCE, SLOW, until
 from zava_cli.data.target import Target
 from zava_cli.server.http import called_sessions
 from zava_cli.server.http.app import MCP_PATH
@@ -83,6 +83,25 @@ async def test_a_session_ends_with_its_calls_however_its_client_gives_it_up(
         await until(target, 0, BUSY)
         assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 404
         assert to.direct == ["execute_sales_query"]
+
+
+async def test_a_session_that_is_given_up_in_its_first_call_leaves_nothing(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with served(target, SESSIONS, monkeypatch) as to:
+        tasks = len(asyncio.all_tasks())
+        answer = await to.client.post(MCP_PATH, json={"jsonrpc": "2.0", **INITIALIZE}, headers={"accept": ACCEPT})
+        to.client.headers["mcp-session-id"] = answer.headers["mcp-session-id"]
+        call = asyncio.create_task(Sent(SESSIONS, **SLOW_QUERY).to(to.client))
+        await until(target, 1, BUSY)
+        assert (await to.client.delete(MCP_PATH, headers=Sent(SESSIONS, **QUERY).headers)).status_code == 200
+        await call
+        await until(target, 0, BUSY)
+        assert (await Sent(SESSIONS, **QUERY).to(to.client)).status_code == 404
+        assert not to.direct
+        async with asyncio.timeout(PATIENCE):
+            while len(asyncio.all_tasks()) > tasks:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
 
 async def test_the_sdk_is_asked_again_after_a_while(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:

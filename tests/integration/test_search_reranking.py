@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastmcp import Client
 
 from tests.command_line import CommandLine
 from tests.conftest import opened
@@ -15,8 +18,11 @@ from tests.onnx_folders import cross_encoder, sentence_transformer
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.target import Target
+from zava_cli.infra.operations import Way
 from zava_cli.models.embed import EmbedRequest
 from zava_cli.models.search import SearchRequest, SearchResult
+from zava_cli.server.app import server_of
+from zava_cli.server.state import ServerState
 from zava_cli.services.embed import embed_products
 from zava_cli.services.embed_check import switch_model
 from zava_cli.services.embedding import EmbedderSource
@@ -156,3 +162,15 @@ async def test_products_embedded_with_a_model_of_ones_own_are_found_by_it(seeded
         )
     assert "Claw Hammer" in result.hits[0].name
     assert (result.model, result.notices) == ("tiny", [])
+
+
+async def test_a_server_that_has_ended_holds_no_model(provider: PostgreSQLProvider, tmp_path: Path) -> None:
+    reranking = {"rerank_model": str(cross_encoder(tmp_path / "tiny", ["mallet"]))}
+    state = ServerState(Target(provider.settings.model_copy(update=reranking)), "seattle", Way.MCP_STDIO)
+    async with Client(server_of(state)) as client:
+        answer = await client.call_tool("search_products", {"query_description": QUESTION})
+        assert "by the re-ranker" in str(answer.content)
+        assert state.searches.reranker is not None
+        loaded = weakref.ref(state.searches.reranker.model.load())
+    gc.collect()
+    assert loaded() is None
