@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,6 +90,16 @@ async def test_other_names_are_looked_up_once_and_then_part_of_the_one_statement
     statements.clear()
     assert await ask(provider, seattle, used, "sheetrock") == first
     assert len(statements) == 1
+
+
+async def test_a_model_of_that_name_that_has_other_dimensions_by_now_is_no_error(
+    provider: PostgreSQLProvider, seattle: Caller, used: Kept
+) -> None:
+    first, memory = await ask(provider, seattle, used, "box beam"), used[1]
+    assert memory.model is not None
+    memory.model = replace(memory.model, dimensions=128, asked_dimensions=128)
+    assert await ask(provider, seattle, used, "box beam") == first
+    assert memory.model.dimensions == 256
 
 
 async def test_what_changed_since_the_search_before_is_found_as_it_is_now(seeded_copy: Target) -> None:

@@ -44,8 +44,8 @@ class PlainQuestion:
 async def at_once(session: Session, plain: PlainQuestion, limit: int) -> Seen:
     """Both lists of an unfiltered search, by a model whose vectors have no index.
 
-    The caller compares the reading: a question with a slip, or another model that search uses by now, takes another
-    search.
+    The caller compares the reading: a question with a slip, or another model that search uses by now, is searched by
+    steps instead.
     """
     texts = [list(part) for part in (plain.words, plain.neighbours, plain.terms, plain.unwanted)]
     statement = named_sql("search")["at_once"]

@@ -3,7 +3,7 @@
 A statement by itself takes less time than the round trips of the steps it stands for. It is sent before anything is
 known of the question, so a guess has to hold: that nothing in it is a slip, and that model and vocabulary are those of
 the search before. The statement brings along what shows that; where the guess was wrong the steps are taken, and the
-answer is the same either way.
+answer is the same either way, but for the order of products that are exactly as near.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from zava_cli.services.search_reading import Asked, Written, likely
 
 @dataclass(frozen=True)
 class Guess:
-    """A question as it was guessed to be understood, and what the database found for it."""
+    """A guess at what is meant by a question, and what the database found for it."""
 
     question: Question
     seen: Seen
