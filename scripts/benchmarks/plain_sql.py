@@ -7,7 +7,8 @@ from typing import Any
 
 import asyncpg
 
-from zava_cli.data.search import Filters, VectorModel
+from zava_cli.data.connections import prepare_own_connection
+from zava_cli.data.search import Filters, VectorModel, scan_settings
 
 Ask = Callable[[Any], Awaitable[list[float]]]
 """Asks a question, a vector; returns distances, nearest first."""
@@ -40,6 +41,14 @@ ORDER BY e.description_embedding::halfvec({dimensions}) <=> $1::vector::halfvec(
 _IN_STOCK = "JOIN inventory i USING (product_id)"
 
 
+async def plain_connection(url: str) -> asyncpg.Connection:
+    """One with zava's settings of an index scan."""
+    connection = await asyncpg.connect(url)
+    await prepare_own_connection(connection)
+    await connection.execute("; ".join(["SET jit = off", *scan_settings()]).replace("SET LOCAL", "SET"))
+    return connection
+
+
 def by_comparing(plain: asyncpg.Connection, model: VectorModel, filters: Filters, rows: int) -> Ask:
     """As zava compares: the keys of what passes first, then their vectors."""
     category, _, highest, _, store = filters.values
@@ -52,7 +61,7 @@ def by_comparing(plain: asyncpg.Connection, model: VectorModel, filters: Filters
 
 
 def as_one_writes_it(plain: asyncpg.Connection, model: VectorModel, filters: Filters, rows: int) -> Ask:
-    """A join, the filter, the order and a limit; the planner finds the way, with zava's settings of an index scan.
+    """A join, the filter, the order and a limit; the planner finds the way.
 
     One filter at most is given.
     """

@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
@@ -26,10 +27,9 @@ from benchmarks.broad_words import broad_words
 from benchmarks.common import Goal, Measure, Report
 from benchmarks.databases import Database, database_at, seeded_database
 from benchmarks.generated import SHARES, STOCKED, fill
-from benchmarks.plain_sql import TRUTH, Ask, as_one_writes_it, by_comparing
+from benchmarks.plain_sql import TRUTH, Ask, as_one_writes_it, by_comparing, plain_connection
 from tests.judged import judged_queries
 from zava_cli.data.admin import admin_connection
-from zava_cli.data.connections import prepare_own_connection
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.search import (
     COMPARED,
@@ -39,7 +39,6 @@ from zava_cli.data.search import (
     by_meaning,
     horizon,
     nearest_statement,
-    scan_settings,
 )
 from zava_cli.data.target import Target
 from zava_cli.infra.operations import OperationRecord, operation
@@ -60,6 +59,8 @@ BUILT = "embedded.json"
 ASKED = 50
 """Rows that search asks for at least."""
 SAME = 1e-6
+WARM = 20
+"""Questions of each case before the clock runs."""
 WIDTHS = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
 """Products that pass a filter, for the place where the index becomes the faster way."""
 _MENTIONED = """
@@ -131,16 +132,16 @@ async def measured(database: Database, embedded: EmbedReport, questions: int, ru
     target = Target(Settings.model_validate({"data_dir": database.folder}))
     async with admin_connection(target) as connection:
         await connection.execute(_MENTIONED)
-    plain = await asyncpg.connect(database.floor_url)
-    await prepare_own_connection(plain)
-    await plain.execute("SET jit = off; SET plan_cache_mode = force_custom_plan")
-    bench = _Bench(target, plain, embedded.model, await _questions(questions))
+    # Of their own, so that no way finds its process busy or warm by another.
+    plain, written = await plain_connection(database.floor_url), await plain_connection(database.floor_url)
+    bench = _Bench(target, plain, written, embedded.model, await _questions(questions))
     try:
         measures, goals = await bench.cases(runs)
         words = await broad_words(bench.provider, plain, ASKED, runs)
         crossover, note = await bench.crossover()
     finally:
         await plain.close()
+        await written.close()
         await bench.provider.close()
     async with admin_connection(target) as connection:
         size = await connection.fetchval(_INDEX_SIZE, embedded.model)
@@ -163,9 +164,17 @@ async def _questions(most: int) -> list[Any]:
 
 
 class _Bench:
-    def __init__(self, target: Target, plain: asyncpg.Connection, model: str, questions: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        target: Target,
+        plain: asyncpg.Connection,
+        written: asyncpg.Connection,
+        model: str,
+        questions: Sequence[Any],
+    ) -> None:
         self.provider = PostgreSQLProvider(target, serving=True)
         self._plain = plain
+        self._written = written
         self._model = VectorModel(model, 256, is_indexed=True)
         self._questions = questions
 
@@ -178,8 +187,8 @@ class _Bench:
         for case in await self._cases():
             is_index = case.filters == NO_FILTERS or case.passing >= COMPARED
             compared = by_comparing(self._plain, self._model, case.filters, ASKED)
-            raw = await self._by_both(case.filters) if is_index else compared
-            written = as_one_writes_it(self._plain, self._model, case.filters, ASKED)
+            raw = self._by_both(case.filters) if is_index else compared
+            written = as_one_writes_it(self._written, self._model, case.filters, ASKED)
             ways = {PLAIN: raw, WRITTEN: written, "zava": await self._by_zava(case)}
             found = dict(zip(ways, await self._interleaved(case, ways, runs), strict=True))
             name = f"{case.name} ({case.passing:,}, {'index' if is_index else 'compared'})"
@@ -211,7 +220,7 @@ class _Bench:
             case = await self._case(f"price, {width:,} pass", replace(NO_FILTERS, max_price=price))
             ways = {
                 "compared": by_comparing(self._plain, self._model, case.filters, ASKED),
-                "index": await self._by_index(case.filters),
+                "index": self._by_index(case.filters),
             }
             compared, index = await self._interleaved(case, ways, 1)
             measures.append(Measure(case.name, "ms", {"compared": compared.p(0.5), "index": index.p(0.5)}))
@@ -265,9 +274,9 @@ class _Bench:
 
         return ask
 
-    async def _by_both(self, filters: Filters) -> Ask:
+    def _by_both(self, filters: Filters) -> Ask:
         """By the index, and where that finds too few by comparing, as zava does."""
-        by_index = await self._by_index(filters)
+        by_index = self._by_index(filters)
         compared = by_comparing(self._plain, self._model, filters, ASKED)
 
         async def ask(question: Any) -> list[float]:
@@ -276,8 +285,7 @@ class _Bench:
 
         return ask
 
-    async def _by_index(self, filters: Filters) -> Ask:
-        await self._plain.execute("; ".join(scan_settings()).replace("SET LOCAL", "SET"))
+    def _by_index(self, filters: Filters) -> Ask:
         statement = nearest_statement(self._model.dimensions)
 
         async def ask(question: Any) -> list[float]:
@@ -290,6 +298,10 @@ class _Bench:
     async def _interleaved(self, case: Case, ways: dict[str, Ask], runs: int) -> list[Found]:
         """Every question by each way, one after the other, so that a slow moment hits them all alike."""
         found = {name: Found([], 0, []) for name in ways}
+        # Plans are there, in each of the pool's connections, as in a server at work.
+        for question in islice(cycle(self._questions), WARM):
+            for ask in ways.values():
+                await ask(question)
         for run in range(runs):
             for name in ways:
                 found[name].runs.append([])

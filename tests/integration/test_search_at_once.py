@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.conftest import opened
@@ -14,6 +14,7 @@ from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embed import embedding_store
+from zava_cli.data.search_at_once import PlainQuestion, at_once
 from zava_cli.data.session import Session
 from zava_cli.data.target import Target
 from zava_cli.models.search import SearchRequest, SearchResult
@@ -92,14 +93,17 @@ async def test_other_names_are_looked_up_once_and_then_part_of_the_one_statement
     assert len(statements) == 1
 
 
-async def test_a_model_of_that_name_that_has_other_dimensions_by_now_is_no_error(
+async def test_a_vector_that_the_model_cannot_have_any_more_is_compared_with_nothing(
     provider: PostgreSQLProvider, seattle: Caller, used: Kept
 ) -> None:
-    first, memory = await ask(provider, seattle, used, "box beam"), used[1]
-    assert memory.model is not None
-    memory.model = replace(memory.model, dimensions=128, asked_dimensions=128)
-    assert await ask(provider, seattle, used, "box beam") == first
-    assert memory.model.dimensions == 256
+    model = used[1].model
+    assert model is not None
+    shorter = np.ones(model.dimensions // 2, dtype=np.float32)
+    async with provider.reader(seattle) as session:
+        for vector, finds in ((np.ones(model.dimensions, dtype=np.float32), True), (shorter, False)):
+            found = await at_once(session, PlainQuestion("box", ["box"], [], ["box"], [], vector, model), 50)
+            assert found.reading.active == model
+            assert bool(found.by_keyword and found.by_meaning) == finds
 
 
 async def test_what_changed_since_the_search_before_is_found_as_it_is_now(seeded_copy: Target) -> None:
