@@ -19,7 +19,8 @@ AND ($4::bigint IS NULL OR p.price_key <= $4)
 -- How a question is understood, in one row: the words that no product holds; of its neighbours as one word, and of the
 -- words that a thesaurus has for its things, those that the catalogue has; the products with exactly this SKU that pass
 -- the filters; and the model whose vectors search uses, whether they have the index that embed's `index_plan` builds,
--- and how many products wait for a vector of it, up to a thousand.
+-- and how many products wait for a vector of it, up to a thousand. As others that a transaction may begin with, it
+-- begins with a text: see `OwnConnection.begin_with`.
 -- $1 question text, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
 SELECT r.model, r.dimensions, r.is_indexed, r.provider, r.provider_model, r.asked_dimensions, r.query_prefix,
        r.document_prefix, r.behind, r.unknown, r.compounds,
@@ -69,7 +70,7 @@ FROM security.products_by_words(
           FROM unnest($1::text[]) WITH ORDINALITY AS terms (spellings, place),
                unnest(string_to_array(spellings, '|')) AS spelling, phraseto_tsquery('english', spelling) AS form
           WHERE numnode(form) > 0
-          GROUP BY place),
+          GROUP BY place ORDER BY place),
     $8::text[], $2::uuid, $3::bigint, $4::bigint,
     CASE WHEN $5::boolean THEN ARRAY(SELECT i.product_id FROM inventory i
                                      WHERE i.stock_level > 0 AND ($6::uuid IS NULL OR i.store_id = $6)) END,
