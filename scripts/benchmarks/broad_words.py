@@ -23,7 +23,7 @@ WHERE search_text @@ query ORDER BY ts_rank(search_text, query) DESC LIMIT $2
 Ask = Callable[[list[str]], Awaitable[None]]
 
 
-async def broad_words(provider: PostgreSQLProvider, plain: asyncpg.Connection, rows: int, runs: int) -> Measure:
+async def broad_words(provider: PostgreSQLProvider, plain: asyncpg.Pool, rows: int, runs: int) -> Measure:
     """How long 95 of 100 such questions for so many rows take at most, as head office and as plain SQL."""
     caller = await provider.identify("head office")
 

@@ -41,15 +41,21 @@ ORDER BY e.description_embedding::halfvec({dimensions}) <=> $1::vector::halfvec(
 _IN_STOCK = "JOIN inventory i USING (product_id)"
 
 
-async def plain_connection(url: str) -> asyncpg.Connection:
-    """One with zava's settings of an index scan."""
-    connection = await asyncpg.connect(url)
+async def plain_pool(url: str) -> asyncpg.Pool:
+    """Connections with zava's settings of an index scan, of which nothing is reset between two statements."""
+    return await asyncpg.create_pool(url, min_size=2, max_size=2, init=_prepare, reset=_leave)
+
+
+async def _prepare(connection: Any) -> None:
     await prepare_own_connection(connection)
     await connection.execute("; ".join(["SET jit = off", *scan_settings()]).replace("SET LOCAL", "SET"))
-    return connection
 
 
-def by_comparing(plain: asyncpg.Connection, model: VectorModel, filters: Filters, rows: int) -> Ask:
+async def _leave(_: Any) -> None:
+    pass
+
+
+def by_comparing(plain: asyncpg.Pool, model: VectorModel, filters: Filters, rows: int) -> Ask:
     """As zava compares: the keys of what passes first, then their vectors."""
     category, _, highest, _, store = filters.values
 
@@ -60,7 +66,7 @@ def by_comparing(plain: asyncpg.Connection, model: VectorModel, filters: Filters
     return ask
 
 
-def as_one_writes_it(plain: asyncpg.Connection, model: VectorModel, filters: Filters, rows: int) -> Ask:
+def as_one_writes_it(plain: asyncpg.Pool, model: VectorModel, filters: Filters, rows: int) -> Ask:
     """A join, the filter, the order and a limit; the planner finds the way.
 
     One filter at most is given.

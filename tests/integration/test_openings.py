@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
@@ -39,11 +39,25 @@ async def serving(own_walls: Walls) -> AsyncIterator[PostgreSQLProvider]:
     await provider.close()
 
 
-async def opened(
-    provider: PostgreSQLProvider, who: Caller, sql: str, *values: object, **bounds: float
-) -> list[tuple[object, ...]]:
-    async with provider.reader(who, **bounds) as session:
-        return [tuple(row) for row in await session.records(sql, *values)]
+class Opened(Protocol):
+    """Runs a statement that opens a session; returns its rows."""
+
+    async def __call__(
+        self, provider: PostgreSQLProvider, who: Caller, sql: str, *values: object, timeout: float | None = None
+    ) -> list[tuple[object, ...]]:
+        """`timeout` is in seconds."""
+        ...
+
+
+@pytest.fixture(params=[False, True], ids=["with others to come", "alone"])
+def opened(request: pytest.FixtureRequest) -> Opened:
+    async def opened(
+        provider: PostgreSQLProvider, who: Caller, sql: str, *values: object, timeout: float | None = None
+    ) -> list[tuple[object, ...]]:
+        async with provider.reader(who, timeout=timeout, alone=request.param) as session:
+            return [tuple(row) for row in await session.records(sql, *values)]
+
+    return opened
 
 
 async def held_locks(walls: Walls) -> list[int]:
@@ -68,7 +82,7 @@ def ignored(record: OperationRecord) -> None:
 
 
 async def test_each_caller_gets_their_own_rows_in_their_own_role_one_after_the_other(
-    serving: PostgreSQLProvider, own_walls: Walls
+    serving: PostgreSQLProvider, own_walls: Walls, opened: Opened
 ) -> None:
     callers = {city: await serving.identify(city) for city in ORDERS}
     office = await serving.identify("Hedda Office")
@@ -95,9 +109,26 @@ async def test_the_transaction_goes_on_as_that_caller_and_ends_with_nothing_left
     assert left is not None and [value or "" for value in left] == [True, "", '"$user", public', "off"]
 
 
+async def test_where_the_only_statement_is_answered_nothing_stays_open_and_the_connection_is_everybodys(
+    serving: PostgreSQLProvider, own_walls: Walls
+) -> None:
+    sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
+    for _ in range(2):
+        async with serving.reader(sam, alone=True) as session:
+            first = await session.row(COUNT)
+            async with serving.reader(bella, alone=True) as other:
+                assert (await other.row(COUNT))["count"] == ORDERS["Bellevue"]
+            is_open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'zava-mcp-server'"
+            assert await own_walls.as_superuser(is_open) == [(0,)]
+            # Others may follow all the same.
+            assert await session.row(COUNT) == first
+            assert first["count"] == ORDERS["Seattle"]
+            assert (await session.row("SELECT now() < statement_timestamp() AS goes_on"))["goes_on"]
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 async def test_what_decides_which_rows_one_sees_is_noted_as_by_any_other_transaction_where_an_answer_is_kept(
-    serving: PostgreSQLProvider, keeps: bool
+    serving: PostgreSQLProvider, keeps: bool, opened: Opened
 ) -> None:
     sam, noted = await serving.identify("seattle"), list[str | None]()
     # A statement that begins with something else than a text is sent behind it.
@@ -109,7 +140,7 @@ async def test_what_decides_which_rows_one_sees_is_noted_as_by_any_other_transac
 
 
 async def test_nothing_of_the_statement_runs_where_the_set_up_refuses(
-    serving: PostgreSQLProvider, own_walls: Walls
+    serving: PostgreSQLProvider, own_walls: Walls, opened: Opened
 ) -> None:
     await own_walls.as_superuser("GRANT EXECUTE ON FUNCTION pg_advisory_lock(bigint) TO PUBLIC")
     sam = await serving.identify("seattle")
@@ -134,7 +165,7 @@ async def test_nothing_of_the_statement_runs_where_the_set_up_refuses(
 
 
 async def test_a_statement_past_its_time_or_left_alone_is_cancelled_and_the_connection_stays_good(
-    serving: PostgreSQLProvider, own_walls: Walls
+    serving: PostgreSQLProvider, own_walls: Walls, opened: Opened
 ) -> None:
     sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
     for _ in range(2):
@@ -153,7 +184,7 @@ async def test_a_statement_past_its_time_or_left_alone_is_cancelled_and_the_conn
 
 @pytest.mark.parametrize("prepared", [1, 2], ids=["the statement", "its set-up"])
 async def test_who_leaves_while_it_is_prepared_spoils_it_for_nobody(
-    serving: PostgreSQLProvider, monkeypatch: pytest.MonkeyPatch, prepared: int
+    serving: PostgreSQLProvider, monkeypatch: pytest.MonkeyPatch, prepared: int, opened: Opened
 ) -> None:
     sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
     # The connection is there, with what it keeps from its start.
@@ -174,7 +205,9 @@ async def test_who_leaves_while_it_is_prepared_spoils_it_for_nobody(
         assert (await opened(serving, bella, COUNT))[0][1] == ORDERS["Bellevue"]
 
 
-async def test_a_value_that_cannot_be_sent_costs_its_own_caller_alone(serving: PostgreSQLProvider) -> None:
+async def test_a_value_that_cannot_be_sent_costs_its_own_caller_alone(
+    serving: PostgreSQLProvider, opened: Opened
+) -> None:
     sam, bella = await serving.identify("seattle"), await serving.identify("bellevue")
     await opened(serving, sam, SLOW, 3)
     with pytest.raises(DatabaseError, match="many"):
@@ -189,7 +222,7 @@ async def test_a_value_that_cannot_be_sent_costs_its_own_caller_alone(serving: P
 
 
 async def test_a_statement_whose_answer_looks_otherwise_now_is_asked_anew(
-    serving: PostgreSQLProvider, own_walls: Walls
+    serving: PostgreSQLProvider, own_walls: Walls, opened: Opened
 ) -> None:
     sam, all_columns = await serving.identify("seattle"), "SELECT sku, p.* FROM products p LIMIT 1"
     widths = [len((await opened(serving, sam, all_columns))[0]) for _ in range(2)]
@@ -208,13 +241,13 @@ async def test_a_statement_behind_its_settings_tells_of_a_lost_connection_as_any
         with pytest.raises(DatabaseUnavailableError):
             async with serving.reader(sam) as session:
                 pid = (await session.row("SELECT pg_backend_pid() AS pid"))["pid"]
-                assert await session.rows_with(["SET LOCAL jit = off"], "SELECT 1 AS one") == [{"one": 1}]
+                assert await session.records_with(["SET LOCAL jit = off"], "SELECT 1 AS one") == [(1,)]
                 await own_walls.as_superuser("SELECT pg_terminate_backend($1, 10000)", pid)
-                await session.rows_with(["SET LOCAL jit = off"], "SELECT 1 AS one")
+                await session.records_with(["SET LOCAL jit = off"], "SELECT 1 AS one")
 
 
 async def test_a_connection_that_ends_under_its_opening_is_told_as_the_server_told_it(
-    serving: PostgreSQLProvider, own_walls: Walls
+    serving: PostgreSQLProvider, own_walls: Walls, opened: Opened
 ) -> None:
     sam = await serving.identify("seattle")
     await opened(serving, sam, SLOW, 3)

@@ -62,11 +62,15 @@ _BEGINNING = _unanswered(BEGIN)
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement with its values, and others before it that set something for its transaction."""
+    """A statement with its values, and others before it that set something for its transaction.
+
+    Where it is `alone` it may be the whole of that.
+    """
 
     sql: str
     arguments: Sequence[Any] = ()
     settings: Sequence[str] = ()
+    alone: bool = False
 
 
 # Its pool logs with a traceback what the next caller is told in a sentence.
@@ -121,7 +125,8 @@ class OwnConnection(TransactionConnection):
 
         One that the connection keeps takes a round trip with it. The state comes as a row of the statement's own shape,
         so where it is asked for the first column has to be text; others follow the set-up. Without a Sync between them
-        the server passes over all that follows an error, so that nothing is read before who asks was verified.
+        the server passes over all that follows an error, so that nothing is read before who asks was verified, and
+        takes them for one transaction, so that one which is alone needs no BEGIN and nothing to end it.
         """
         with own_statement_span(statement.sql):
             kept, asks_for_state = self._statements.get(statement.sql), bool(values[-1])
@@ -129,7 +134,8 @@ class OwnConnection(TransactionConnection):
             if not columns or (asks_for_state and columns[0].type.name != "text"):
                 return await self.begin(values, timeout), await self.run(statement, limit)
             set_up = self._set_ups[len(columns)]
-            rows = await self._rows(statement, limit, _BEGINNING + _bind_and_execute(set_up.name, values))
+            beginning = b"" if statement.alone else _BEGINNING
+            rows = await self._rows(statement, limit, beginning + _bind_and_execute(set_up.name, values))
             return rows[0][0], rows[1:]
 
     async def run(self, statement: Statement, limit: float) -> list[asyncpg.Record]:
@@ -171,8 +177,10 @@ class OwnConnection(TransactionConnection):
         self._statements[sql] = statement
 
     async def end(self, timeout: float | None = None) -> None:
-        """Ends the transaction."""
-        await self.execute("ROLLBACK", timeout=timeout)
+        """Ends the transaction, where one is open."""
+        # What became of a statement that was given up is known later.
+        if self.is_in_transaction() or self._protocol._is_cancelling():  # pyright: ignore
+            await self.execute("ROLLBACK", timeout=timeout)
 
 
 class TextConnection(TransactionConnection):

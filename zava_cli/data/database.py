@@ -133,16 +133,15 @@ class PostgreSQLProvider:
         async with self._pools.gateway() as connection:
             yield GatewaySession(connection, deadline)
 
-    @asynccontextmanager
-    async def reader(self, caller: Caller, *, timeout: float | None = None) -> AsyncGenerator[ManagerSession]:
-        """A read-only transaction for zava's own statements that sees what `caller` may see.
+    def reader(self, caller: Caller, *, timeout: float | None = None, alone: bool = False) -> ManagerSession:
+        """A block that is a read-only transaction for zava's own statements, and sees what `caller` may see.
 
         It begins with the first of them, in the same round trip where the connection has run that before; without any
-        it verifies nobody.
+        it verifies nobody. Where that is to be `alone` the transaction ends with it, which takes less, and what
+        follows has another.
         """
-        session = ManagerSession(partial(self._begun, "own", caller), timeout or self.settings.statement_timeout)
-        with translated(holds=True), session:
-            yield session
+        seconds = timeout or self.settings.statement_timeout
+        return ManagerSession(partial(self._begun, "own", caller), seconds, alone=alone)
 
     @asynccontextmanager
     async def text_reader(

@@ -66,13 +66,13 @@ async def forged_context_is_refused(provider: PostgreSQLProvider, caller: Caller
 
 async def visible_stores(provider: PostgreSQLProvider, caller: Caller) -> int:
     """Number of stores that the caller's signed context shows."""
-    async with provider.reader(caller) as session:
+    async with provider.reader(caller, alone=True) as session:
         return (await session.row(named_sql("health")["visible_stores"]))["stores"]
 
 
 async def embedding_coverage(provider: PostgreSQLProvider, caller: Caller) -> dict[str, Any] | None:
     """Coverage and backlog of the active model, see the statement `embeddings`; None when there is none."""
-    async with provider.reader(caller) as session:
+    async with provider.reader(caller, alone=True) as session:
         rows = await session.rows(named_sql("health")["embeddings"])
     return rows[0] if rows else None
 

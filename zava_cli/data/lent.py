@@ -60,6 +60,15 @@ class Lent:
         else:
             self.later(self._give_back_with(self.place))
 
+    async def end_now(self) -> None:
+        """Gives back at once what has no transaction to end: the server is not asked for that."""
+        if self.connection.is_in_transaction():
+            self.end(failed=False)
+            return
+        if self.place is not None:
+            self.place.release()
+        await self._give_back()
+
     async def _give_back_with(self, place: asyncio.Semaphore) -> None:
         try:
             with suppress(*BROKEN):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -72,7 +73,7 @@ class Filters:
         """Whether some product may not pass."""
         return self.in_stock or any(value is not None for value in (self.category, self.min_price, self.max_price))
 
-    @property
+    @cached_property
     def values(self) -> tuple[Any, ...]:
         """Category, lowest and highest price, in stock, store: $2 to $6 of `by_…` statements that take all."""
         lowest = None if self.min_price is None else math.ceil(_key(self.min_price))
@@ -220,7 +221,7 @@ async def by_meaning(
         # What an unwanted word puts behind makes room for others.
         wide = max(HORIZON if unwanted else 0, horizon(filters, limit))
         statement = nearest_statement(model.dimensions)
-        rows = await session.rows_with(scan_settings(), statement, vector, *filters.values, *wanted, wide)
+        rows = await session.records_with(scan_settings(), statement, vector, *filters.values, *wanted, wide)
         if len(rows) < limit:
             rows = await _compared(session, vector, filters, wanted, None) or []
     return matches_in(rows)
@@ -237,15 +238,15 @@ async def _compared(
         rows = await session.records(sql["by_comparing_stock"], vector, store, *wanted, most)
     elif in_stock:
         settings, statement = [sql[name] for name in STOCKED], sql["by_comparing_filtered_stock"]
-        rows = await session.rows_with(settings, statement, vector, *of_product, store, *wanted, most)
+        rows = await session.records_with(settings, statement, vector, *of_product, store, *wanted, most)
     else:
         rows = await session.records(sql["by_comparing"], vector, *of_product, *wanted, most)
     return None if rows and rows[0]["product_id"] is None else rows
 
 
 def matches_in(rows: Iterable[Any]) -> dict[UUID, Match]:
-    """The products in rows of a `by_…` statement, in their order."""
-    return {row["product_id"]: Match(row["score"], row["type_id"], row["penalty"]) for row in rows}
+    """The products in rows of a `by_…` statement, in their order: a key, and what a match has."""
+    return {row[0]: Match._make(row[1:]) for row in rows}
 
 
 def horizon(filters: Filters, limit: int) -> int:

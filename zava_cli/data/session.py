@@ -40,11 +40,11 @@ class Session(ABC):
         """All rows of a named statement as the driver has them, for where few of their values are looked at."""
         return await self._run(Statement(sql, arguments))
 
-    async def rows_with(
+    async def records_with(
         self, settings: Sequence[LiteralString | str], sql: LiteralString | str, *arguments: Any
-    ) -> list[dict[str, Any]]:
-        """All rows of a named statement, behind others that set something for this transaction."""
-        return [dict(row) for row in await self._run(Statement(sql, arguments, settings))]
+    ) -> list[asyncpg.Record]:
+        """Likewise, behind other statements that set something for this transaction."""
+        return await self._run(Statement(sql, arguments, settings))
 
     async def row(self, sql: LiteralString | str, *arguments: Any) -> dict[str, Any]:
         """The first row of a named statement that always has one."""
@@ -67,19 +67,25 @@ class GatewaySession(Session):
 
 
 class ManagerSession(Session):
-    """Runs them in a manager's transaction of so many seconds, which `begin` begins together with the first of them."""
+    """Runs them in a manager's transaction of so many seconds, which `begin` begins together with the first of them.
 
-    def __init__(self, begin: Callable[[Deadline, Statement], Awaitable[Lent]], seconds: float) -> None:
+    Where that is to be `alone` the transaction ends with it, and what follows has another.
+    """
+
+    def __init__(
+        self, begin: Callable[[Deadline, Statement], Awaitable[Lent]], seconds: float, *, alone: bool = False
+    ) -> None:
         self._begin = begin
         self._seconds = seconds
+        self._alone = alone
         self._may_begin = True
         self._deadline: Deadline | None = None
         self._lent: Lent | None = None
 
-    def __enter__(self) -> None:
-        pass
+    async def __aenter__(self) -> ManagerSession:
+        return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._end(failed=kind is not None)
 
     def pause(self) -> None:
@@ -95,23 +101,32 @@ class ManagerSession(Session):
     async def _run(self, statement: Statement) -> list[asyncpg.Record]:
         if self._lent is None or self._deadline is None:
             return await self._first(statement)
-        return await _rows(self._lent.connection, statement, self._deadline)
+        return await _rows(self._lent.connection, statement, self._deadline, holds=True)
 
     async def _first(self, statement: Statement) -> list[asyncpg.Record]:
         if not self._may_begin:
             raise asyncpg.InterfaceError("this session is over, or has a statement that is not done")
         self._may_begin, self._deadline = False, (deadline := Deadline(self._seconds))
+        alone, self._alone = self._alone, False
+        if alone:
+            statement = Statement(statement.sql, statement.arguments, statement.settings, alone=True)
         lent = await self._begin(deadline, statement)
         if self._deadline is not deadline:
             # The session was left meanwhile, and nobody ends it again.
             lent.end(failed=True)
             raise asyncpg.InterfaceError("this session is over")
-        self._lent = lent
+        if alone:
+            lent.end(failed=False)
+            self._may_begin = True
+        else:
+            self._lent = lent
         return lent.opened
 
 
-async def _rows(connection: Any, statement: Statement, deadline: Deadline) -> list[asyncpg.Record]:
-    with own_statement_span(statement.sql), _bounded(None):
+async def _rows(
+    connection: Any, statement: Statement, deadline: Deadline, *, holds: bool = False
+) -> list[asyncpg.Record]:
+    with own_statement_span(statement.sql), _bounded(None, holds=holds):
         # Of a connection that was lost the pool lends nothing, and only the driver's own methods say so.
         connection.is_closed()
         return await connection.run(statement, deadline.left() + CLIENT_MARGIN)
@@ -250,9 +265,9 @@ class _Portal:
 
 
 @contextmanager
-def _bounded(sql: str | None) -> Generator[None]:
+def _bounded(sql: str | None, *, holds: bool = False) -> Generator[None]:
     """Like `translated`, and what ran past our own deadline is a timeout as well."""
-    with translated(sql):
+    with translated(sql, holds=holds):
         try:
             yield
         except TimeoutError as exc:

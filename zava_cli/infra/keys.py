@@ -6,7 +6,6 @@ one database, so a manager who holds their own key signs for themselves alone, a
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -159,7 +158,7 @@ def encoded(keys: Mapping[int, bytes]) -> str:
 
 
 def _mac(key: bytes, message: bytes) -> bytes:
-    return hmac.new(key, message, hashlib.sha256).digest()
+    return hmac.digest(key, message, "sha256")
 
 
 def _decoded(text: str, where: str) -> dict[int, bytes]:

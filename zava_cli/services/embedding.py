@@ -95,13 +95,7 @@ def settings_for(recorded: RecordedModel, settings: Settings) -> Settings:
     Raises EmbeddingError for a remote model unless the settings name its provider: what people ask never goes to
     a service because a row of the database says so.
     """
-    if recorded.provider not in ("local", settings.embedding_provider):
-        raise EmbeddingError(
-            f"The products are embedded with {shown_name(recorded.model)}, and the settings ask for "
-            f"{shown_name(stored_name(embedder_from_settings(settings), settings))}.",
-            hint=f"Set ZAVA_EMBEDDING_PROVIDER={recorded.provider} with the model's address and key, or run "
-            "`zava embed` and `zava embed switch` to change to the configured one.",
-        )
+    _check_provider(recorded, settings)
     return settings.model_copy(
         update={
             "embedding_provider": recorded.provider,
@@ -111,6 +105,16 @@ def settings_for(recorded: RecordedModel, settings: Settings) -> Settings:
             "embedding_document_prefix": recorded.document_prefix,
         }
     )
+
+
+def _check_provider(recorded: RecordedModel, settings: Settings) -> None:
+    if recorded.provider not in ("local", settings.embedding_provider):
+        raise EmbeddingError(
+            f"The products are embedded with {shown_name(recorded.model)}, and the settings ask for "
+            f"{shown_name(stored_name(embedder_from_settings(settings), settings))}.",
+            hint=f"Set ZAVA_EMBEDDING_PROVIDER={recorded.provider} with the model's address and key, or run "
+            "`zava embed` and `zava embed switch` to change to the configured one.",
+        )
 
 
 class EmbedderSource:
@@ -144,10 +148,11 @@ class EmbedderSource:
     def of(self, recorded: RecordedModel) -> Embedder:
         """The embedder of a model on record; errors as for settings_for, also for a local one that zava has not."""
         try:
-            settings = settings_for(recorded, self.settings)
+            _check_provider(recorded, self.settings)
             if recorded.model == stored_name(self.get(), self.settings):
                 return self.get()
-            return self._kept(recorded.model, settings)
+            kept = self._embedders.get(recorded.model)
+            return kept or self._kept(recorded.model, settings_for(recorded, self.settings))
         except ConfigurationError as error:
             if recorded.provider != "local":
                 raise

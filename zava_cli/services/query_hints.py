@@ -51,7 +51,7 @@ def _is_quoted(error: DatabaseError) -> bool:
 
 async def _suggest_table(provider: PostgreSQLProvider, caller: Caller, error: DatabaseError) -> None:
     wanted = error.message.split('"')[1].rpartition(".")[2] if '"' in error.message else ""
-    async with provider.reader(caller) as session:
+    async with provider.reader(caller, alone=True) as session:
         names = await relation_names(session)
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
     error.hint = f"Perhaps you meant {near[0]}." if near else f"There are: {', '.join(names)}."

@@ -29,7 +29,7 @@ from zava_cli.services.search_terms import Terms
 from zava_cli.services.thesaurus import thesaurus_of
 from zava_cli.services.unseen_store import unseen_store
 
-CANDIDATES = 50
+CANDIDATES = 40
 """Length of each list at least; longer than the answer, so that a product low in both lists can rise."""
 
 
@@ -60,7 +60,7 @@ async def _search(
     found = Found(mode=request.mode)
     written = Written(request.query_description, thesaurus_of(provider.settings.thesaurus))
     likely = await likely_question(written, request, source, memory)
-    async with provider.reader(caller) as session:
+    async with provider.reader(caller, alone=likely is not None) as session:
         guess = await guessed(session, likely, written, length_for(request.limit)) if likely else None
         filters = await filters_of(session, request)
         reading = guess.seen.reading if guess else None
@@ -159,7 +159,8 @@ async def _look_up(
 
 def hit_of(found: Found, product: UUID, row: Mapping[str, Any]) -> SearchHit:
     """A found product as it is shown, with what spoke for it."""
-    similarity = found.by_meaning[product].score if product in found.by_meaning else None
+    match = found.by_meaning.get(product)
+    similarity = match.score if match else None
     semantic_rank, keyword_rank = found.meaning_places.get(product), found.keyword_places.get(product)
     reasons = ["this SKU"] if product in found.exact else []
     if keyword_rank is not None:

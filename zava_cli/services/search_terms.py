@@ -139,6 +139,8 @@ def correction(word: str, vocabulary: Collection[str]) -> str | None:
 
 def corrected(question: str, corrections: Mapping[str, str], compounds: Collection[str]) -> str:
     """The question with its slips put right and neighbours written as one word where the catalogue does so."""
+    if not corrections and not compounds:
+        return " ".join(question.split())
     tokens: list[str] = []
     for token in question.split():
         joined = (tokens[-1] + token).lower() if tokens else ""
