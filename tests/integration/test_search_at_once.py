@@ -14,6 +14,7 @@ from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.callers import Caller
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embed import embedding_store
+from zava_cli.data.search import NO_FILTERS, by_meaning
 from zava_cli.data.search_at_once import PlainQuestion, at_once
 from zava_cli.data.session import Session
 from zava_cli.data.target import Target
@@ -104,6 +105,22 @@ async def test_a_vector_that_the_model_cannot_have_any_more_is_compared_with_not
             found = await at_once(session, PlainQuestion("box", ["box"], [], ["box"], [], vector, model), 50)
             assert found.reading.active == model
             assert bool(found.by_keyword and found.by_meaning) == finds
+
+
+async def test_an_unwanted_word_costs_a_product_its_penalty_and_no_more(
+    provider: PostgreSQLProvider, seattle: Caller, used: Kept
+) -> None:
+    source, model = used[0], used[1].model
+    assert model is not None
+    vector = await source.embed_query(model, "hammer")
+    async with provider.reader(seattle) as session:
+        seen = await at_once(session, PlainQuestion("hammer", [], [], [], ["claw"], vector, model), 20)
+        compared = await by_meaning(session, vector, model, ["claw"], NO_FILTERS, 20)
+    for found in (seen.by_meaning, compared):
+        matches = list(found.values())
+        assert any(match.is_unwanted for match in matches[:5])
+        assert matches == sorted(matches, key=lambda match: match.penalty - match.score)
+    assert compared == seen.by_meaning
 
 
 async def test_what_changed_since_the_search_before_is_found_as_it_is_now(seeded_copy: Target) -> None:
