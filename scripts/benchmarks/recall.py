@@ -31,6 +31,7 @@ from benchmarks.plain_sql import TRUTH, Ask, as_one_writes_it, by_comparing, pla
 from tests.judged import judged_queries
 from zava_cli.data.admin import admin_connection
 from zava_cli.data.database import PostgreSQLProvider
+from zava_cli.data.embed_index import index_shape
 from zava_cli.data.search import (
     COMPARED,
     NO_FILTERS,
@@ -136,7 +137,8 @@ async def measured(database: Database, embedded: EmbedReport, questions: int, ru
         await connection.execute(_MENTIONED)
     # Of their own, so that no way finds its process busy or warm by another.
     plain, written = await plain_pool(database.floor_url), await plain_pool(database.floor_url)
-    bench = _Bench(target, plain, written, embedded.model, await _questions(questions))
+    model = VectorModel(embedded.model, 256, index_shape(embedded.products).neighbours)
+    bench = _Bench(target, plain, written, model, await _questions(questions))
     try:
         with operation(OperationRecord("search"), lambda _: None):
             measures, goals = await bench.cases(runs)
@@ -172,13 +174,13 @@ class _Bench:
         target: Target,
         plain: asyncpg.Pool,
         written: asyncpg.Pool,
-        model: str,
+        model: VectorModel,
         questions: Sequence[Any],
     ) -> None:
         self.provider = PostgreSQLProvider(target, serving=True)
         self._plain = plain
         self._written = written
-        self._model = VectorModel(model, 256, is_indexed=True)
+        self._model = model
         self._questions = questions
 
     async def cases(self, runs: int) -> tuple[list[Measure], list[Goal]]:
@@ -291,7 +293,7 @@ class _Bench:
         statement = nearest_statement(self._model.dimensions)
 
         async def ask(question: Any) -> list[float]:
-            values = (*filters.values, ASKED, self._model.model, [], None, horizon(filters, ASKED))
+            values = (*filters.values, ASKED, self._model.model, [], None, horizon(self._model, filters, ASKED))
             rows = await self._plain.fetch(statement, question, *values)
             return [1 - row["score"] for row in rows]
 

@@ -28,7 +28,7 @@ from zava_cli.models.identity import ManagerRole
 from zava_cli.services.embed import embed_products
 from zava_cli.services.embedding import embedder_from_settings
 
-MODEL = VectorModel("wordllama-l2-256", 256, is_indexed=True)
+MODEL = VectorModel("wordllama-l2-256", 256, neighbours=16)
 CHEAP = replace(NO_FILTERS, max_price=Decimal(2))
 SHADES = """
 INSERT INTO products (sku, name, category_id, type_id, price)
@@ -98,7 +98,7 @@ async def category(target: Target, name: str) -> Filters:
 async def test_without_filters_the_index_alone_is_asked(pools: PostgreSQLProvider, seattle: Caller) -> None:
     scores, ways = await nearest(pools, seattle, NO_FILTERS)
     assert ways == ["index"]
-    exact, _ = await nearest(pools, seattle, NO_FILTERS, model=replace(MODEL, is_indexed=False))
+    exact, _ = await nearest(pools, seattle, NO_FILTERS, model=replace(MODEL, neighbours=None))
     assert scores[:10] == exact[:10]
 
 
@@ -172,7 +172,7 @@ async def test_products_with_an_unwanted_word_do_not_fill_the_list(
         for filters in (NO_FILTERS, CHEAP):
             async with pools.reader(seattle) as session:
                 found = await by_meaning(session, vector, MODEL, ["shade"], filters, 50)
-                compared = await by_meaning(session, vector, replace(MODEL, is_indexed=False), ["shade"], filters, 50)
+                compared = await by_meaning(session, vector, replace(MODEL, neighbours=None), ["shade"], filters, 50)
             assert len(compared) == 50
             assert not any(match.is_unwanted for match in compared.values())
             assert len(found) == 50

@@ -13,7 +13,15 @@ from uuid import UUID
 from zava_cli.data.admin import owner_transaction
 from zava_cli.data.embed import EmbeddingStore, ModelRow, ProductRow
 from zava_cli.data.named_sql import named_sql
-from zava_cli.data.search import NO_FILTERS, Match, horizon, matches_in, nearest_statement, scan_settings
+from zava_cli.data.search import (
+    NO_FILTERS,
+    Match,
+    VectorModel,
+    horizon,
+    matches_in,
+    nearest_statement,
+    scan_settings,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,9 +87,17 @@ class CheckStore:
                 rows = await self._connection.fetch(self._sql["nearest_of_all"], vector, limit, row.model)
             else:
                 await self._connection.execute("; ".join(scan_settings()))
-                nearest, candidates = nearest_statement(row.dimensions), horizon(NO_FILTERS, limit)
+                neighbours = await self._connection.fetchval(self._sql["neighbours"], row.model)
+                candidates = horizon(VectorModel(row.model, row.dimensions, neighbours), NO_FILTERS, limit)
                 rows = await self._connection.fetch(
-                    nearest, vector, *NO_FILTERS.values, limit, row.model, [], None, candidates
+                    nearest_statement(row.dimensions),
+                    vector,
+                    *NO_FILTERS.values,
+                    limit,
+                    row.model,
+                    [],
+                    None,
+                    candidates,
                 )
         return matches_in(rows)
 

@@ -23,6 +23,12 @@ SELECT query, type_id, product_id FROM wanted WHERE query NOT IN (SELECT query F
 ORDER BY kind LIMIT greatest(0, $2 - (SELECT count(*) FROM kept))
 ON CONFLICT DO NOTHING
 
+-- name: neighbours
+-- The neighbours of each vector in a model's index, NULL without one.
+-- $1 model text
+SELECT (SELECT option_value::integer FROM pg_class, pg_options_to_table(reloptions)
+        WHERE oid = to_regclass('retail.embeddings_hnsw_' || left(md5($1), 16)) AND option_name = 'm')
+
 -- name: unknown_skus
 -- Those of some SKUs that no product has.
 -- $1 SKUs text[]

@@ -15,6 +15,7 @@ import psutil
 from zava_cli.data.admin import admin_connection, owner_transaction
 from zava_cli.data.embedded import BACKEND_ADDRESS_SPACE
 from zava_cli.data.named_sql import named_sql
+from zava_cli.data.search import FEW_NEIGHBOURS
 from zava_cli.data.target import Target
 from zava_cli.infra.errors import MCPError
 from zava_cli.infra.progress import Progress
@@ -43,7 +44,7 @@ class Shape(NamedTuple):
 
 def index_shape(vectors: int) -> Shape:
     """The graph that so many vectors need; of a million the smaller one found 97 % of the nearest ten."""
-    return Shape(16, 100) if vectors < MANY else Shape(32, 200)
+    return Shape(FEW_NEIGHBOURS, 100) if vectors < MANY else Shape(32, 200)
 
 
 def index_memory(vectors: int, dimensions: int) -> int:

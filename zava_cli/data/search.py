@@ -24,8 +24,11 @@ COMPARED = 20_000
 """Products that pass the filters from which on the index is asked; fewer are compared one by one, which misses none."""
 HORIZON = 2_000
 """Nearest products among which those that pass the filters are looked for."""
+FEW_NEIGHBOURS = 16
+"""Of each vector in an index of not very many: see `embed_index.index_shape`."""
 KEPT_BY_SCAN = 1_000
-"""Those that `scan_wider` keeps; whoever takes more makes the scan look further, and of a million that finds more."""
+"""Those that `scan_wider` keeps; whoever takes more makes the scan look further, and of a million that finds more. Of
+100,000 it finds no more, and takes twice as long (`scripts/bench recall`)."""
 BEYOND_PRICES = Decimal(10**10)
 STOCKED = ("plan_anew", "alone", "by_index")
 SCANNING = ("plan_anew", "alone", "scan_further", "scan_wider", "scan_longer", "scan_in_memory")
@@ -33,11 +36,19 @@ SCANNING = ("plan_anew", "alone", "scan_further", "scan_wider", "scan_longer", "
 
 @dataclass(frozen=True)
 class VectorModel:
-    """A model with stored vectors; a small catalogue has no index, since comparing all is faster there."""
+    """A model with stored vectors, and the neighbours of each in their index.
+
+    A small catalogue has no index, since comparing all is faster there.
+    """
 
     model: str
     dimensions: int
-    is_indexed: bool
+    neighbours: int | None
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether there is an index."""
+        return self.neighbours is not None
 
 
 @dataclass(frozen=True)
@@ -166,7 +177,7 @@ async def product(session: Session, sku: str) -> KnownProduct | None:
         return None
     row = rows[0]
     vector = row["vector"].to_numpy() if row["vector"] is not None else None
-    model = VectorModel(row["model"], row["dimensions"], row["is_indexed"]) if vector is not None else None
+    model = VectorModel(row["model"], row["dimensions"], row["neighbours"]) if vector is not None else None
     own = {name: row[name] for name in ("product_id", "sku", "name", "type_id", "behind")}
     return KnownProduct(**own, model=model, vector=vector)
 
@@ -219,7 +230,7 @@ async def by_meaning(
     rows = await _compared(session, vector, filters, wanted, COMPARED) if filters.are_any else None
     if rows is None:
         # What an unwanted word puts behind makes room for others.
-        wide = max(HORIZON if unwanted else 0, horizon(filters, limit))
+        wide = max(HORIZON if unwanted else 0, horizon(model, filters, limit))
         statement = nearest_statement(model.dimensions)
         rows = await session.records_with(scan_settings(), statement, vector, *filters.values, *wanted, wide)
         if len(rows) < limit:
@@ -249,9 +260,12 @@ def matches_in(rows: Iterable[Any]) -> dict[UUID, Match]:
     return {row[0]: Match._make(row[1:]) for row in rows}
 
 
-def horizon(filters: Filters, limit: int) -> int:
+def horizon(model: VectorModel, filters: Filters, limit: int) -> int:
     """How many of the nearest to take from the index for `limit` rows: one may be left out, some change places."""
-    return max(HORIZON, 2 * limit) if filters.are_any else KEPT_BY_SCAN + 2 * limit + 1
+    if filters.are_any:
+        return max(HORIZON, 2 * limit)
+    is_large = model.neighbours is not None and model.neighbours > FEW_NEIGHBOURS
+    return 2 * limit + 1 + (KEPT_BY_SCAN if is_large else 0)
 
 
 def scan_settings() -> list[str]:

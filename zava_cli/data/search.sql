@@ -18,11 +18,11 @@ AND ($4::bigint IS NULL OR p.price_key <= $4)
 -- name: reading
 -- How a question is understood, in one row: the words that no product holds; of its neighbours as one word, and of the
 -- words that a thesaurus has for its things, those that the catalogue has; the products with exactly this SKU that pass
--- the filters; and the model whose vectors search uses, whether they have the index that embed's `index_plan` builds,
--- and how many products wait for a vector of it, up to a thousand. As others that a transaction may begin with, it
+-- the filters; and the model whose vectors search uses, the neighbours of each in the index that embed's `index_plan`
+-- builds, and how many products wait for a vector of it, up to a thousand. As others that a transaction may begin with, it
 -- begins with a text: see `OwnConnection.begin_with`.
 -- $1 question text, $2 category uuid, $3 lowest price_key bigint, $4 highest price_key bigint, $5 in stock boolean, $6 store uuid, $7 words text[], $8 neighbours text[]
-SELECT r.model, r.dimensions, r.is_indexed, r.provider, r.provider_model, r.asked_dimensions, r.query_prefix,
+SELECT r.model, r.dimensions, r.neighbours, r.provider, r.provider_model, r.asked_dimensions, r.query_prefix,
        r.document_prefix, r.behind, r.unknown, r.compounds,
        ARRAY(SELECT p.product_id::text FROM products p
              WHERE p.product_id = ANY (r.exact) AND @{filters} AND @{in_stock}
@@ -45,7 +45,8 @@ WHERE lower($1) IN (lower(name), lower(location), lower(split_part(location, ','
 -- $1 sku text
 SELECT p.sku, p.product_id, p.name, p.type_id, m.model, m.dimensions, e.description_embedding AS vector,
        coalesce(b.waiting + b.failed, 0) AS behind,
-       to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) IS NOT NULL AS is_indexed
+       (SELECT option_value::integer FROM pg_class, pg_options_to_table(reloptions)
+        WHERE oid = to_regclass('retail.embeddings_hnsw_' || left(md5(m.model), 16)) AND option_name = 'm') AS neighbours
 FROM products p
 LEFT JOIN embedding_models m ON m.is_active
 LEFT JOIN product_description_embeddings e ON e.product_id = p.product_id AND e.model = m.model

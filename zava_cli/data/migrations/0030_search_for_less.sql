@@ -1,11 +1,11 @@
 -- The same search for less: a distance is worked out once, who asks is verified once for a search, and words that say
--- nothing cost no notice.
+-- nothing cost no notice. A reading tells how large an index is, since of a small one fewer candidates will do.
 
 SET LOCAL ROLE @{security};
 
 -- What question_read was, for functions that have verified who asks.
 CREATE FUNCTION security.question_understood(question text, words text[], others text[])
-RETURNS TABLE (unknown text[], compounds text[], exact uuid[], model text, dimensions integer, is_indexed boolean,
+RETURNS TABLE (unknown text[], compounds text[], exact uuid[], model text, dimensions integer, neighbours integer,
                provider text, provider_model text, asked_dimensions integer, query_prefix text, document_prefix text,
                behind bigint)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
@@ -22,7 +22,9 @@ BEGIN
                        AND NOT EXISTS (SELECT FROM retail.products WHERE search_text @@@@ query)),
                ARRAY(SELECT word FROM known WHERE word = ANY (others)),
                ARRAY(SELECT key FROM security.those_of_sku(question) AS those (key)),
-               model, dimensions, to_regclass('retail.embeddings_hnsw_' || left(md5(model), 16)) IS NOT NULL,
+               model, dimensions,
+               (SELECT option_value::integer FROM pg_class, pg_options_to_table(reloptions)
+                WHERE oid = to_regclass('retail.embeddings_hnsw_' || left(md5(model), 16)) AND option_name = 'm'),
                provider, provider_model, asked_dimensions, query_prefix, document_prefix,
                (SELECT count(*) FROM (SELECT FROM ops.embedding_queue AS queue
                                       WHERE queue.model = active.model LIMIT 1000) AS queued)
@@ -31,8 +33,9 @@ END
 $$;
 COMMENT ON FUNCTION security.question_understood(text, text[], text[]) IS 'As question_read, which verifies who asks.';
 
-CREATE OR REPLACE FUNCTION security.question_read(question text, words text[], others text[])
-RETURNS TABLE (unknown text[], compounds text[], exact uuid[], model text, dimensions integer, is_indexed boolean,
+DROP FUNCTION security.question_read(text, text[], text[]);
+CREATE FUNCTION security.question_read(question text, words text[], others text[])
+RETURNS TABLE (unknown text[], compounds text[], exact uuid[], model text, dimensions integer, neighbours integer,
                provider text, provider_model text, asked_dimensions integer, query_prefix text, document_prefix text,
                behind bigint)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER ROWS 1 SET search_path = pg_catalog, pg_temp
@@ -44,6 +47,7 @@ BEGIN
     END IF;
 END
 $$;
+COMMENT ON FUNCTION security.question_read(text, text[], text[]) IS 'Of a question''s words those that no product holds, of others those that the catalogue has, the products of that SKU, and the model that search uses, with the neighbours that each vector has in its index; nothing without a signed context.';
 
 -- What products_by_words was, likewise.
 CREATE FUNCTION security.ranked_by_words(
@@ -213,8 +217,10 @@ BEGIN
 END
 $$;
 
--- Those are called by others alone.
-REVOKE ALL ON FUNCTION security.question_understood(text, text[], text[]),
+-- Two of these are called by others alone.
+REVOKE ALL ON FUNCTION security.question_understood(text, text[], text[]), security.question_read(text, text[], text[]),
     security.ranked_by_words(tsquery[], text[], uuid, bigint, bigint, uuid[], uuid, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION security.question_read(text, text[], text[])
+    TO @{store_managers}, @{regional_managers}, @{head_office};
 
 RESET ROLE;
