@@ -126,6 +126,21 @@ async def test_where_the_only_statement_is_answered_nothing_stays_open_and_the_c
             assert (await session.row("SELECT now() < statement_timestamp() AS goes_on"))["goes_on"]
 
 
+async def test_a_connection_that_is_opened_ahead_waits_in_no_transaction(own_walls: Walls) -> None:
+    settings = own_walls.target.settings.model_copy(update={"pool_max": 8, "pool_min": 8})
+    provider = PostgreSQLProvider(Target(settings), serving=True)
+    try:
+        sam = await provider.identify("seattle")
+        async with provider.reader(sam) as own, provider.text_reader(sam):
+            await own.records("SELECT 1")
+        states = "SELECT state, count(*) FROM pg_stat_activity WHERE usename = $1 GROUP BY state"
+        async with asyncio.timeout(10):
+            while await own_walls.as_superuser(states, own_walls.role("gateway")) != [("idle", 10)]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    finally:
+        await provider.close()
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 async def test_what_decides_which_rows_one_sees_is_noted_as_by_any_other_transaction_where_an_answer_is_kept(
     serving: PostgreSQLProvider, keeps: bool, opened: Opened

@@ -64,7 +64,7 @@ _BEGINNING = _unanswered(BEGIN)
 class Statement:
     """A statement with its values, and others before it that set something for its transaction.
 
-    Where it is `alone` it may be the whole of that.
+    One that is `alone` is all of its transaction.
     """
 
     sql: str
@@ -111,7 +111,7 @@ class TransactionConnection(asyncpg.Connection):
 
 
 class OwnConnection(TransactionConnection):
-    """A connection for zava's own statements, which set nothing that outlives their transaction."""
+    """A connection for zava's own statements. They set nothing for the session: one that is alone is committed."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -178,8 +178,9 @@ class OwnConnection(TransactionConnection):
 
     async def end(self, timeout: float | None = None) -> None:
         """Ends the transaction, where one is open."""
-        # What became of a statement that was given up is known later.
-        if self.is_in_transaction() or self._protocol._is_cancelling():  # pyright: ignore
+        # What became of a statement that was given up is known then; a lost connection is told by its own methods.
+        await self._protocol._wait_for_cancellation(timeout)  # pyright: ignore
+        if self.is_in_transaction() or self.is_closed():
             await self.execute("ROLLBACK", timeout=timeout)
 
 
@@ -254,11 +255,12 @@ async def prepare_own_connection(connection: Any, *, keeps_statements: bool = Fa
     # In one transaction: a pooler may change the backend between any two messages outside of one.
     async with connection.transaction():
         oid = await connection.fetchval("SELECT pg_catalog.to_regtype('public.vector')::oid")
+        if keeps_statements:
+            # In it, for behind a Parse the server waits in a transaction of its own.
+            await connection.keep_set_up()
     if oid is not None:
         settings = connection._protocol.get_settings()  # pyright: ignore
         settings.add_python_codec(oid, "vector", "public", [], "scalar", _vector, Vector.from_binary, "binary")
-    if keeps_statements:
-        await connection.keep_set_up()
 
 
 def _vector(value: Any) -> bytes:

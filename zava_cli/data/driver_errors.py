@@ -182,6 +182,8 @@ def _short(text: str | None) -> str | None:
 
 def _plain(exc: BaseException) -> str:
     """The reason without host names or paths that an operating-system error carries."""
+    if isinstance(exc, TimeoutError) and exc.errno is None:
+        return "it did not answer in time"
     if isinstance(exc, OSError):
         return exc.strerror or type(exc).__name__
     if type(exc) is asyncpg.InternalClientError:

@@ -28,7 +28,7 @@ LOOK_AGAIN_SECONDS = 1.0
 
 @dataclass
 class Lent:
-    """A connection in its transaction, which ends with the block; `opened` is what it opened with.
+    """A connection in its transaction, unless that ended with what it `opened` with, and for no longer than the block.
 
     `place` is the caller's share of the pool. Behind an error it is kept until the server has done with the connection,
     for some functions of PostgreSQL heed neither a cancel nor a caller who is gone, for hours. Behind a pooler, which
@@ -59,15 +59,6 @@ class Lent:
             self.later(self._give_back())
         else:
             self.later(self._give_back_with(self.place))
-
-    async def end_now(self) -> None:
-        """Gives back at once what has no transaction to end: the server is not asked for that."""
-        if self.connection.is_in_transaction():
-            self.end(failed=False)
-            return
-        if self.place is not None:
-            self.place.release()
-        await self._give_back()
 
     async def _give_back_with(self, place: asyncio.Semaphore) -> None:
         try:

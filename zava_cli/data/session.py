@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, LiteralString
 
 import asyncpg
@@ -109,7 +110,7 @@ class ManagerSession(Session):
         self._may_begin, self._deadline = False, (deadline := Deadline(self._seconds))
         alone, self._alone = self._alone, False
         if alone:
-            statement = Statement(statement.sql, statement.arguments, statement.settings, alone=True)
+            statement = replace(statement, alone=True)
         lent = await self._begin(deadline, statement)
         if self._deadline is not deadline:
             # The session was left meanwhile, and nobody ends it again.
