@@ -256,7 +256,7 @@ async def _compared(
 
 
 def matches_in(rows: Iterable[Any]) -> dict[UUID, Match]:
-    """The products in rows of a `by_…` statement, in their order: a key, and what a match has."""
+    """The products in rows of a `by_…` statement, in their order: key, score, type and penalty."""
     return {row[0]: Match._make(row[1:]) for row in rows}
 
 

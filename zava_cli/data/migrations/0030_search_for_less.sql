@@ -3,7 +3,7 @@
 
 SET LOCAL ROLE @{security};
 
--- What question_read was, for functions that have verified who asks.
+-- What question_read was, for functions that have verified who asks, and have set a search path.
 CREATE FUNCTION security.question_understood(question text, words text[], others text[])
 RETURNS TABLE (unknown text[], compounds text[], exact uuid[], model text, dimensions integer, neighbours integer,
                provider text, provider_model text, asked_dimensions integer, query_prefix text, document_prefix text,
@@ -93,8 +93,8 @@ BEGIN
 END
 $$;
 
--- The inner order is by the distance alone, which then is worked out once for each product; what an unwanted word
--- puts behind others must not hide them, so that all are in it then.
+-- The inner order is by the distance alone, which then is worked out once for each product. Unwanted words put products
+-- behind others, so that as many more are taken as they name.
 CREATE OR REPLACE FUNCTION security.products_compared(
     question public.vector, model_asked text, category uuid, lowest bigint, highest bigint, among uuid[],
     without uuid, unwanted text[], most integer, too_many integer
@@ -107,9 +107,13 @@ AS $$
 #variable_conflict use_column
 DECLARE
     passing uuid[] := among;
+    named uuid[] := '{}';
 BEGIN
     IF security.context_manager() IS NULL THEN
         RETURN;
+    END IF;
+    IF cardinality(unwanted) > 0 THEN
+        named := ARRAY(SELECT security.products_named(unwanted));
     END IF;
     lowest := coalesce(lowest, -9223372036854775808);
     highest := coalesce(highest, 9223372036854775807);
@@ -131,15 +135,11 @@ BEGIN
         SELECT product_id, 1 - distance, type_id, penalty
         FROM (SELECT product_id, distance, penalty
               FROM (SELECT product_id, distance,
-                           CASE WHEN cardinality(unwanted) > 0
-                                    AND product_id IN (SELECT security.products_named(unwanted))
-                                THEN 0.1::double precision ELSE 0 END AS penalty
+                           CASE WHEN product_id IN (SELECT unnest(named)) THEN 0.1::double precision ELSE 0 END AS penalty
                     FROM (SELECT product_id, description_embedding OPERATOR(public.<=>) question AS distance
                           FROM retail.product_description_embeddings
                           WHERE product_id = ANY (passing) AND model = model_asked
-                          ORDER BY distance
-                          LIMIT CASE WHEN cardinality(unwanted) > 0 THEN NULL ELSE most END) AS compared
-                   ) AS weighed
+                          ORDER BY distance LIMIT most + cardinality(named)) AS compared) AS weighed
               ORDER BY distance + penalty LIMIT most) AS near
         JOIN retail.products USING (product_id)
         ORDER BY distance + penalty;
@@ -159,6 +159,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     understood record;
+    named uuid[] := '{}';
 BEGIN
     IF security.context_manager() IS NULL THEN
         RETURN;
@@ -174,6 +175,9 @@ BEGIN
     -- Search uses another model by now, and the caller takes the steps.
     IF understood.model IS DISTINCT FROM model_asked OR understood.dimensions <> public.vector_dims(vector) THEN
         RETURN;
+    END IF;
+    IF cardinality(unwanted) > 0 THEN
+        named := ARRAY(SELECT security.products_named(unwanted));
     END IF;
     RETURN QUERY
         WITH asked AS MATERIALIZED (
@@ -192,14 +196,11 @@ BEGIN
             SELECT product_id, row_number() OVER () AS place, 1 - distance AS score, penalty
             FROM (SELECT product_id, distance, penalty
                   FROM (SELECT product_id, distance,
-                               CASE WHEN cardinality(unwanted) > 0
-                                        AND product_id IN (SELECT security.products_named(unwanted))
+                               CASE WHEN product_id IN (SELECT unnest(named))
                                     THEN 0.1::double precision ELSE 0 END AS penalty
                         FROM (SELECT product_id, description_embedding OPERATOR(public.<=>) vector AS distance
                               FROM retail.product_description_embeddings WHERE model = model_asked
-                              ORDER BY distance
-                              LIMIT CASE WHEN cardinality(unwanted) > 0 THEN NULL ELSE most END) AS compared
-                       ) AS weighed
+                              ORDER BY distance LIMIT most + cardinality(named)) AS compared) AS weighed
                   ORDER BY distance + penalty LIMIT most) AS near
         )
         SELECT NULL, product_id, p.sku, p.name, c.name, t.name,
@@ -217,7 +218,7 @@ BEGIN
 END
 $$;
 
--- Two of these are called by others alone.
+-- Two of these verify nobody, so that only functions which have verified may call them.
 REVOKE ALL ON FUNCTION security.question_understood(text, text[], text[]), security.question_read(text, text[], text[]),
     security.ranked_by_words(tsquery[], text[], uuid, bigint, bigint, uuid[], uuid, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION security.question_read(text, text[], text[])
