@@ -27,8 +27,8 @@ HORIZON = 2_000
 FEW_NEIGHBOURS = 16
 """Of each vector in an index of not very many: see `embed_index.index_shape`."""
 KEPT_BY_SCAN = 1_000
-"""Those that `scan_wider` keeps; whoever takes more makes the scan look further. Of a million that finds 99 % of the ten
-nearest. Of 100,000 and 190,000 fewer find 99.8 and 99.3 % in half the time (`scripts/bench recall`)."""
+"""Those that `scan_wider` keeps; whoever takes more makes the scan look further. Of a million that finds 99 % of the
+ten nearest. Of 100,000 and 190,000 fewer find 99.8 and 99.3 % in half the time (`scripts/bench recall`)."""
 BEYOND_PRICES = Decimal(10**10)
 STOCKED = ("plan_anew", "alone", "by_index")
 SCANNING = ("plan_anew", "alone", "scan_further", "scan_wider", "scan_longer", "scan_in_memory")
