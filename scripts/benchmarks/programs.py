@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,10 +20,16 @@ def ran(
 ) -> dict[str, float]:
     """Runs a program with its output in a file; its seconds, CPU seconds, and largest resident set."""
     starter = [sys.executable, "-I", "-S", __file__, out, *command]
-    done = subprocess.run(starter, env=environment, stdout=subprocess.PIPE, check=False)
-    if done.returncode:
+    with subprocess.Popen(starter, env=environment, stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            told, _ = process.communicate()
+        except BaseException:
+            # The program would go on, and start the server again that is removed meanwhile.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if process.returncode:
         raise SystemExit(f"{command[0]} failed")
-    return json.loads(done.stdout)
+    return json.loads(told)
 
 
 def _run(out: str, command: Sequence[str]) -> int:

@@ -8,11 +8,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from tests.conftest import root
 from tests.own_server import execute, kill, pid_of, remove, short_folder, wait_until
@@ -211,6 +213,18 @@ def test_a_folder_that_may_not_be_looked_into_is_said_with_the_rights_to_check(f
         if AS_ROOT:
             os.seteuid(0)
     assert "Check the rights of" in str(raised.value.hint)
+
+
+def test_a_question_makes_no_database_in_the_place_of_one_that_is_removed_meanwhile(folder: Path) -> None:
+    server = EmbeddedServer(folder, 18)
+    server.data.mkdir(parents=True)
+    with ThreadPoolExecutor(1) as elsewhere:
+        with FileLock(server.home / "start.lock"):
+            question = elsewhere.submit(server.wake)
+            assert not wait([question], timeout=0.5).done
+            server.data.rmdir()
+        assert not question.result(timeout=60)
+    assert not server.data.exists() and not server.is_running()
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs root")

@@ -121,7 +121,8 @@ class EmbeddedServer:
                     f"There is no database of PostgreSQL {self.version} in {self.root}.",
                     hint="Make one with `zava db migrate`, or check --data-dir and --profile.",
                 )
-        return self.start()
+        # Once more when it is its turn: the folder may have been removed meanwhile.
+        return self._start(self.data.exists)
 
     def revive(self) -> bool:
         """Starts the server if it died. One that was stopped stays so: only the one that dies leaves this file."""
