@@ -19,7 +19,6 @@ from zava_cli.data.callers import Caller
 from zava_cli.data.connections import Statement
 from zava_cli.data.database import PostgreSQLProvider
 from zava_cli.data.embed import embedding_store
-from zava_cli.data.embed_index import MANY, index_shape
 from zava_cli.data.named_sql import named_sql
 from zava_cli.data.search import NO_FILTERS, Filters, VectorModel, by_meaning, nearest_statement
 from zava_cli.data.session import Session
@@ -101,11 +100,6 @@ async def test_without_filters_the_index_alone_is_asked(pools: PostgreSQLProvide
     assert ways == ["index"]
     exact, _ = await nearest(pools, seattle, NO_FILTERS, model=replace(MODEL, neighbours=None))
     assert scores[:10] == exact[:10]
-
-
-def test_from_many_vectors_on_a_search_without_filters_looks_further_than_a_scan_keeps() -> None:
-    few, many = (replace(MODEL, neighbours=index_shape(vectors).neighbours) for vectors in (MANY - 1, MANY))
-    assert search.horizon(few, NO_FILTERS, 50) < search.KEPT_BY_SCAN < search.horizon(many, NO_FILTERS, 50)
 
 
 async def test_few_products_are_compared_and_many_are_looked_up(

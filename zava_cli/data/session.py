@@ -44,7 +44,7 @@ class Session(ABC):
     async def records_with(
         self, settings: Sequence[LiteralString | str], sql: LiteralString | str, *arguments: Any
     ) -> list[asyncpg.Record]:
-        """Likewise, behind other statements that set something for this transaction."""
+        """Like `records`, behind other statements that set something for this transaction."""
         return await self._run(Statement(sql, arguments, settings))
 
     async def row(self, sql: LiteralString | str, *arguments: Any) -> dict[str, Any]:
